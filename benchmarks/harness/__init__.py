@@ -1,0 +1,1 @@
+"""The machine: every side effect of the suite lives here."""

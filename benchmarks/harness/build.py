@@ -1,0 +1,55 @@
+"""From a run's fields to its networks, its regularizer and its objective."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+import importlib
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from benchmarks.harness.data import stream
+from benchmarks.harness.spec import Run
+from benchmarks.harness.user import load_module, regularizer_in
+from methods import METHODS
+from methods.base import WAE, Context, Objective, Regularizer
+from methods.networks import ARCHITECTURES, Encoder
+from methods.priors import Prior
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Fixes torch's global generator inside, for weight initialisation, and restores it after."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def regularizer_class(run: Run, method_file: Path) -> type[Regularizer]:
+    """The class behind the run's method: the registry's, or the one in `method_file`."""
+    if run.revision.startswith("sha256:"):
+        return regularizer_in(load_module(method_file))
+    module, name = METHODS[run.method].where.split(":")
+    found: type[Regularizer] = getattr(importlib.import_module(f"methods.{module}"), name)
+    return found
+
+
+def build(
+    run: Run, shape: tuple[int, ...], prior: Prior, draws: torch.Generator, kind: type[Regularizer]
+) -> Objective:
+    """The objective with its networks, on the device of `draws`."""
+    with seeded(stream(run.seed, "weights")):
+        networks = ARCHITECTURES[run.architecture](shape, run.dim)
+    encoder = Encoder(networks.encoder, prior).to(draws.device)
+    decoder = networks.decoder.to(draws.device) if run.objective == "wae" else None
+    context = Context(encoder, run.dim, run.n_train, prior, draws)
+    with seeded(stream(run.seed, "method")):
+        regularizer = kind(context, **dict(run.hyper)).to(draws.device)
+    return WAE(encoder, decoder, regularizer, run.lam)
+
+
+def trained_parameters(objective: Objective) -> list[nn.Parameter]:
+    """What the main optimizer moves: all that has a gradient, but not the adversary."""
+    adversary = objective.adversary()
+    kept = set(adversary.parameters()) if adversary else set()
+    return [p for p in objective.parameters() if p.requires_grad and p not in kept]

@@ -1,0 +1,88 @@
+"""Results that are already there: are they intact, are they fuller, how far off is the new."""
+
+import csv
+import io
+import math
+from pathlib import Path
+
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.selection import Selection
+
+TABLES = {"runs.csv": ("arm", "seed", "epoch", "status"), "data.csv": ("scale", "dataset"),
+          "claims.csv": ("claim", "verdict")}
+NUMBERS = ("seed", "epoch", "estimate")
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a result file; raises UsageError, naming the line, if it is corrupt."""
+    try:
+        lines = list(csv.reader(io.StringIO(path.read_bytes().decode()), strict=True))
+        header = lines[0]
+        rows = [dict(zip(header, line, strict=True)) for line in lines[1:]]
+        for row in rows:
+            for name in NUMBERS:
+                float(row.get(name) or 0)
+    except (ValueError, IndexError, csv.Error) as error:
+        raise _corrupt(path, str(error).splitlines()[0]) from None
+    if missing := [name for name in TABLES[path.name] if name not in header]:
+        raise _corrupt(path, f"it has no column {missing[0]!r}")
+    return rows
+
+
+def _corrupt(path: Path, reason: str) -> UsageError:
+    return UsageError(f"{path} is corrupt ({reason}); restore it with git checkout, or remove it")
+
+
+def check(folder: Path) -> None:
+    """Raises UsageError if any table in the folder is corrupt or its folder cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable.tmp"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(f"results cannot be written to {folder}: {error.strerror}; "
+                         "choose another folder with --results-dir") from None
+    for name in TABLES:
+        if (folder / name).exists():
+            read(folder / name)
+
+
+def outcomes(rows: list[dict[str, str]]) -> set[tuple[str, str]]:
+    """(arm, seed) of every run in a runs.csv that has an outcome."""
+    return {(row["arm"], row["seed"]) for row in rows if row["status"] in ("done", "diverged")}
+
+
+def is_fuller(folder: Path, rows: list[dict[str, str]], selection: Selection) -> bool:
+    """Whether the folder's runs.csv has outcomes, of arms still declared, that `rows` lack."""
+    path = folder / "runs.csv"
+    if not path.exists():
+        return False
+    declared = {arm.name for arm in selection.arms}
+    there = {outcome for outcome in outcomes(read(path)) if outcome[0] in declared}
+    return bool(there - outcomes(rows))
+
+
+def largest_difference(old: str, new: str) -> str:
+    """One line on how far two data.csv are apart: the largest relative difference of a number."""
+    if old == new:
+        return "identical to the results that were there"
+    before, after = (list(csv.reader(io.StringIO(text))) for text in (old, new))
+    if len(before) != len(after) or before[0] != after[0]:
+        return "not comparable with the results that were there: they have other rows or columns"
+    worst, place = 0.0, ""
+    for line, (a, b) in enumerate(zip(before[1:], after[1:], strict=True), start=2):
+        for name, x, y in zip(before[0], a, b, strict=True):
+            if x != y and (difference := _relative(x, y)) >= worst:
+                worst = difference
+                place = f"{name} in line {line}, {x or 'empty'} -> {y or 'empty'}"
+    return f"largest difference from the results that were there: {worst:.2%} ({place})"
+
+
+def _relative(x: str, y: str) -> float:
+    """|x - y| over the larger magnitude; infinite where one is no number."""
+    try:
+        a, b = float(x), float(y)
+    except ValueError:
+        return math.inf
+    return abs(a - b) / max(abs(a), abs(b))

@@ -1,0 +1,32 @@
+"""Means over seeds with 95 % Student-t intervals."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t
+
+LEVEL = 0.95
+
+
+def t_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float, float]:
+    """Mean and the ends of its t interval; the ends are NaN for fewer than two values."""
+    mean = float(np.mean(values)) if len(values) else np.nan
+    if len(values) < 2:
+        return mean, np.nan, np.nan
+    half = float(t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1))
+    half /= len(values) ** 0.5
+    return mean, mean - half, mean + half
+
+
+def summary(rows: pd.DataFrame, by: list[str], columns: list[str]) -> pd.DataFrame:
+    """One row per group: n (rows with a value); mean, std (ddof 1), low, high of each column."""
+    grouped = rows.groupby(by, sort=False, dropna=False)
+    out = grouped[columns[0]].count().rename("n").to_frame()
+    quantile = pd.Series(t.ppf((1 + LEVEL) / 2, (out["n"] - 1).clip(lower=1)), out.index)
+    for column in columns:
+        mean, std = grouped[column].mean(), grouped[column].std(ddof=1)
+        half = quantile * std / out["n"] ** 0.5
+        out[f"{column}_mean"], out[f"{column}_std"] = mean, std
+        out[f"{column}_low"], out[f"{column}_high"] = mean - half, mean + half
+    return out.reset_index()

@@ -1,0 +1,146 @@
+"""One run in one process: claim it, resume it, train it, write its outcome."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+import io
+import os
+import signal
+from threading import Event
+import time
+import traceback
+from typing import Any, TextIO
+
+from benchmarks.harness import lease, provenance
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.files import remove_leftovers, seal
+from benchmarks.harness.store import RunFolder
+
+Report = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to train, as opposed to what: nothing here changes a run's numbers on one machine."""
+
+    device: str = "auto"
+    jobs: int = 1
+    checkpoint_seconds: float = 120.0
+
+
+def stop_on_signals() -> Event:
+    """An event that SIGTERM and SIGINT set, so that a run can checkpoint before it ends."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: stop.set())
+    return stop
+
+
+def execute(folder: RunFolder, curve: str, options: Options, stop: Event, report: Report) -> str:
+    """Trains the folder's run unless it is finished or another process has it.
+
+    Returns "done", "diverged", "failed", "interrupted" or "elsewhere". An exception ends up in the
+    run's log and error.json: it costs this run, never its siblings.
+    """
+    held = lease.acquire(folder.path)
+    if held is None:
+        return "elsewhere"
+    try:
+        if folder.is_finished():
+            return folder.state()
+        remove_leftovers(folder.path)
+        with open(folder.path / "log.txt", "a", buffering=1) as log:
+            try:
+                return _train(folder, held, curve, options, stop, report, log)
+            except Exception as error:  # noqa: BLE001 the job boundary
+                log.write(traceback.format_exc())
+                folder.fail(f"{type(error).__name__}: {error}".splitlines()[0])
+                return "failed"
+    finally:
+        held.release()
+
+
+def _train(
+    folder: RunFolder, held: lease.Lease, curve: str, options: Options, stop: Event,
+    report: Report, log: TextIO,
+) -> str:
+    from benchmarks.harness.train import (  # torch, only where a run is trained
+        InterruptedTraining,
+        train,
+    )
+    from benchmarks.harness.training import Training
+    run, began = folder.run(), time.time()
+    device = prepare_torch(options.device, run.precision)
+    training = Training(run, curve, device, folder.path / "method.py")
+    sealed, warning = folder.checkpoint()
+    if sealed:
+        training.restore(_unpack(sealed))
+    log.write(f"{time.ctime()}: {device}, from step {training.step} of {run.steps}"
+              f"{'; ' + warning if warning else ''}\n")
+
+    def save() -> None:
+        if not held.is_current:
+            raise RuntimeError("another process has taken this run over")
+        folder.save_checkpoint(seal(_pack(training.state())))
+
+    def tell() -> None:
+        row = training.rows[-1]
+        log.write(" ".join(f"{k} {v:.6g}" for k, v in row.items() if v is not None) + "\n")
+        report(training.step / run.steps)
+
+    try:
+        result = train(training, options.checkpoint_seconds, stop.is_set, save, tell)
+    except InterruptedTraining:
+        return "interrupted"
+    if held.is_current:
+        folder.finish(result, _provenance(training, device, began))
+    return folder.state()
+
+
+def check_device(device: str) -> None:
+    """Raises UsageError for a device that torch cannot use here."""
+    if device in ("auto", "cpu"):
+        return
+    import torch
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"--device {device} cannot be used here: {reason}") from None
+
+
+def prepare_torch(device: str, precision: str) -> str:
+    """Sets what decides bits, and resolves the device "auto"."""
+    import torch
+    # the number of threads changes the order of sums, so every launcher uses one
+    torch.set_num_threads(1)
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+def _pack(state: dict[str, Any]) -> bytes:
+    import torch
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def _unpack(data: bytes) -> dict[str, Any]:
+    import torch
+    state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    return state
+
+
+def _provenance(training: Any, device: str, began: float) -> dict[str, Any]:
+    """What the numbers do not say: code, machine, cost."""
+    return {
+        **provenance.code(), **provenance.environment(), "device": device, "path": "eager",
+        "attempts": training.attempts, "started": round(began),
+        "train_seconds": round(training.seconds, 3), "steps": training.step,
+        "peak_memory_mib": provenance.peak_memory_mib(),
+        "job": os.environ.get("SLURM_JOB_ID"),
+    }
+
+

@@ -1,0 +1,144 @@
+"""The `local` launcher: a pool of warm processes that survives the death of any of them."""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import suppress
+from multiprocessing import connection, get_context, parent_process
+import os
+import signal
+from threading import Thread
+
+from benchmarks.harness.job import Options, execute, stop_on_signals
+from benchmarks.harness.store import RunFolder
+from benchmarks.harness.watch import POLL_SECONDS, Watch, settled
+
+LIVES = 2  # a run whose worker dies is given to another one, this often in all
+
+
+def train_in_pool(folders: list[RunFolder], curve: str, options: Options, watch: Watch) -> None:
+    """Trains the folders' runs on `options.jobs` processes; returns when each is settled."""
+    Pool(folders, curve, options, watch).run()
+
+
+def _die_with_parent() -> None:
+    """Ends this worker at once when the command is gone, however it went."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _work(orders: connection.Connection, curve: str, options: Options) -> None:
+    """A warm worker: trains one folder after the other until told to stop."""
+    stop = stop_on_signals()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's to handle
+    Thread(target=_die_with_parent, daemon=True).start()
+    while not stop.is_set():
+        if not orders.poll(POLL_SECONDS):
+            continue
+        folder: RunFolder | None = orders.recv()
+        if folder is None:
+            return
+        state = execute(folder, curve, options, stop, orders.send)
+        orders.send(state)
+
+
+class _Worker:
+    """The command's side of one warm process."""
+
+    def __init__(self, curve: str, options: Options) -> None:
+        context = get_context("spawn")
+        self.line, theirs = context.Pipe()
+        self.process = context.Process(target=_work, args=(theirs, curve, options), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.folder: RunFolder | None = None
+
+    def give(self, folder: RunFolder) -> None:
+        """Hands the worker its next run."""
+        self.folder = folder
+        self.line.send(folder)
+
+    def messages(self) -> Iterator[float | str]:
+        """What the worker has said; a dead worker says nothing more."""
+        try:
+            while self.line.poll():
+                yield self.line.recv()
+        except (EOFError, ConnectionResetError):
+            return
+
+
+class Pool:
+    """Workers, the queue they share, and the runs that another command is training."""
+
+    def __init__(
+        self, folders: list[RunFolder], curve: str, options: Options, watch: Watch
+    ) -> None:
+        self.queue, self.waiting = deque(folders), list[RunFolder]()
+        self.curve, self.options, self.watch = curve, options, watch
+        self.workers: list[_Worker] = []
+        self.deaths: Counter[str] = Counter()
+
+    def run(self) -> None:
+        """Works the queue off; on Ctrl-C lets the workers checkpoint first."""
+        try:
+            while self.queue or self.waiting or any(worker.folder for worker in self.workers):
+                self.queue.extend(settled(self.waiting, self.watch))
+                self._assign()
+                lines = [worker.line for worker in self.workers]
+                ends = [worker.process.sentinel for worker in self.workers]
+                connection.wait([*lines, *ends], timeout=POLL_SECONDS)
+                for worker in list(self.workers):
+                    self._listen(worker)
+        finally:
+            self._shut_down()
+
+    def _assign(self) -> None:
+        for worker in self.workers:
+            if self.queue and worker.folder is None:
+                self._give(worker)
+        while self.queue and len(self.workers) < self.options.jobs:
+            self.workers.append(_Worker(self.curve, self.options))
+            self._give(self.workers[-1])
+
+    def _give(self, worker: _Worker) -> None:
+        folder = self.queue.popleft()
+        self.watch.started(folder)
+        with suppress(BrokenPipeError):  # it died idle: `_listen` finds it dead with this run
+            worker.give(folder)
+
+    def _listen(self, worker: _Worker) -> None:
+        for message in worker.messages():
+            assert worker.folder
+            if isinstance(message, float):
+                self.watch.moved(worker.folder, message)
+                continue
+            folder, worker.folder = worker.folder, None
+            if message == "elsewhere":
+                self.waiting.append(folder)
+            else:
+                self.watch.finished(folder, message)
+        if not worker.process.is_alive():
+            self._bury(worker)
+
+    def _bury(self, worker: _Worker) -> None:
+        self.workers.remove(worker)
+        folder = worker.folder
+        if folder is None:
+            return
+        self.deaths[folder.key] += 1
+        if self.deaths[folder.key] < LIVES:
+            self.queue.append(folder)
+            return
+        code = worker.process.exitcode
+        folder.fail(f"its worker died {LIVES} times, last with exit code {code}")
+        self.watch.finished(folder, "failed")
+
+    def _shut_down(self) -> None:
+        for worker in self.workers:
+            if worker.folder is None:
+                worker.line.send(None)
+            else:
+                worker.process.terminate()
+        for worker in self.workers:
+            worker.process.join()

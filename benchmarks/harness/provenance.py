@@ -1,0 +1,69 @@
+"""Where a run came from: code, machine, versions, cost."""
+
+from functools import cache
+import hashlib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+import platform
+import resource
+import subprocess
+import sys
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = ("bench.py", "methods", "benchmarks", "figures", "pyproject.toml")
+PACKAGES = ("torch", "numpy", "scipy", "POT", "geomloss", "pandas")
+
+
+def _git(*arguments: str) -> str | None:
+    """What git answers about the project; None without git or outside a checkout."""
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *arguments],
+                              capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@cache
+def code() -> dict[str, str | None]:
+    """The commit, and the hash of local edits to the code if there are any, at first call."""
+    edits = (_git("diff", "HEAD", "--", *CODE) or "") + (
+        _git("ls-files", "--others", "--exclude-standard", "--", *CODE) or "")
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        "local_edits": hashlib.sha256(edits.encode()).hexdigest()[:16] if edits else None,
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+@cache
+def environment() -> dict[str, object]:
+    """Versions and machine of this process."""
+    return {
+        "python": platform.python_version(),
+        "packages": {package: _version(package) for package in PACKAGES},
+        "platform": platform.platform(),
+        "processor": _processor(),
+    }
+
+
+def _processor() -> str:
+    """The processor's own name: results on a CPU are bit-exact on one model only."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def peak_memory_mib() -> float:
+    """Largest resident size of this process so far; a warm worker's earlier runs count in."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)

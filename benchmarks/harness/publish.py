@@ -1,0 +1,115 @@
+"""From stored runs to runs.csv, data.csv, claims.csv, the figure and provenance.json."""
+
+import csv
+from dataclasses import fields
+import io
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.files import (
+    remove_leftovers,
+    write_atomically,
+    write_if_changed,
+    write_json,
+)
+from benchmarks.harness.selection import Entry, Selection
+from benchmarks.harness.spec import Run
+from benchmarks.harness.store import Store
+
+LEADING = ("scale", "arm", "panel", "status", "diverged_step", "epoch")
+
+
+def collect(selection: Selection, store: Store) -> list[dict[str, Any]]:
+    """The rows of runs.csv: one per run and epoch, and one with no epoch for a run not there."""
+    return [row for entry in selection.entries() for row in _run_rows(selection, store, entry)]
+
+
+def _run_rows(selection: Selection, store: Store, entry: Entry) -> list[dict[str, Any]]:
+    folder = store.folder(entry.run.key)
+    row: dict[str, Any] = {"scale": selection.scale, "arm": entry.arm.name,
+                           "panel": "+".join(entry.arm.panels)}
+    row |= {field.name: getattr(entry.run, field.name) for field in fields(Run)}
+    row |= {f"hyper.{name}": value for name, value in row.pop("hyper")}
+    if not folder.is_finished():
+        state = folder.state()
+        # a run in progress and one not begun are the same hole: the table holds no passing states
+        return [row | {"status": "failed" if state == "failed" else "missing"}]
+    result = folder.result()
+    row |= {"status": result["status"], "diverged_step": result["diverged_step"]}
+    return [row | measured for measured in result["rows"]]
+
+
+def runs_csv(rows: list[dict[str, Any]]) -> str:
+    """The rows as text; columns in a fixed order that does not depend on which runs are there."""
+    columns = [field.name for field in fields(Run) if field.name != "hyper"]
+    names = {name for row in rows for name in row}
+    hyper = sorted(name for name in names if name.startswith("hyper."))
+    rest = sorted(names.difference(LEADING, columns, hyper))
+    text = io.StringIO()
+    header = [*LEADING[:3], *columns, *hyper, *LEADING[3:], *rest]
+    writer = csv.DictWriter(text, header, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def publish(selection: Selection, store: Store, folder: Path, redraw: bool = False) -> str:
+    """Brings the folder's files up to date with the store; returns the text of claims.csv.
+
+    data.csv is written last: as long as it is old, everything that hangs on it is made again.
+    """
+    import pandas as pd
+
+    from benchmarks.harness.claims import judge
+    runs = runs_csv(collect(selection, store))
+    rows = read_csv(runs)
+    data = selection.artefact.table(rows).to_csv(index=False, lineterminator="\n")
+    claims = judge(rows, selection.claims).to_csv(index=False, lineterminator="\n")
+    assert isinstance(rows, pd.DataFrame)
+    remove_leftovers(folder)
+    target = folder / "data.csv"
+    if redraw or not target.exists() or target.read_bytes() != data.encode():
+        draw(selection.artefact.name, data, folder)
+    write_if_changed(folder / "runs.csv", runs.encode())
+    write_if_changed(folder / "claims.csv", claims.encode())
+    _write_provenance(selection, store, folder)
+    write_if_changed(target, data.encode())
+    return claims
+
+
+def read_csv(text: str) -> "Any":
+    """A result table as a DataFrame, its numbers bit for bit."""
+    import pandas as pd
+    return pd.read_csv(io.StringIO(text), float_precision="round_trip", low_memory=False)
+
+
+def draw(name: str, data: str, folder: Path) -> None:
+    """figure.png and figure.pdf from the text of data.csv alone, byte-identical for equal text."""
+    from figures import FIGURES
+    figure = FIGURES[name](read_csv(data))
+    for suffix, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
+        picture = io.BytesIO()
+        figure.savefig(picture, format=suffix, metadata=metadata)
+        write_atomically(folder / f"figure.{suffix}", picture.getvalue())
+
+
+def _write_provenance(selection: Selection, store: Store, folder: Path) -> None:
+    """Per run where it came from; what is the same for all of them stands once, under `shared`."""
+    runs = {}
+    for entry in selection.entries():
+        stored = store.folder(entry.run.key)
+        if stored.is_finished():
+            runs[entry.run.key] = {"arm": entry.arm.name, "seed": entry.run.seed,
+                                   **stored.provenance()}
+    each = list(runs.values())
+    shared = {name: value for name, value in each[0].items()
+              if all(run.get(name) == value for run in each)} if each else {}
+    content = {
+        "artefact": selection.artefact.name, "scale": selection.scale,
+        "ambiguities": list(selection.artefact.ambiguities),
+        "commits": sorted({str(run["commit"]) for run in each}),
+        "shared": shared,
+        "runs": {key: {name: value for name, value in run.items() if name not in shared}
+                 for key, run in runs.items()},
+    }
+    write_json(folder / "provenance.json", content)

@@ -1,0 +1,57 @@
+"""From a method's name and some settings to a run's resolved hyper-parameters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+import hashlib
+
+from benchmarks.harness.errors import UsageError, unknown
+from benchmarks.harness.spec import Run
+from methods import METHODS, Scalar
+
+
+@dataclass(frozen=True)
+class UserMethod:
+    """A method from a `--with` file: its name, the file's text, its hyper-parameters' defaults."""
+
+    name: str
+    source: str
+    hyper: Mapping[str, Scalar]
+
+    @property
+    def revision(self) -> str:
+        """Hash of the file's text: an edited method is another method."""
+        return "sha256:" + hashlib.sha256(self.source.encode()).hexdigest()[:16]
+
+
+def defaults(method: str | UserMethod) -> dict[str, Scalar]:
+    """A method's hyper-parameters at their defaults; raises UsageError for an unknown method."""
+    if isinstance(method, UserMethod):
+        return dict(method.hyper)
+    if method not in METHODS:
+        raise unknown("method", method, METHODS)
+    return {name: hyper.default for name, hyper in METHODS[method].hyper.items()}
+
+
+def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> Run:
+    """The run with `method`, its defaults overridden by `hyper`.
+
+    Raises UsageError for a name that the method does not have, or a value of another type.
+    """
+    values = defaults(method)
+    name = method.name if isinstance(method, UserMethod) else method
+    revision = method.revision if isinstance(method, UserMethod) else str(METHODS[method].revision)
+    for key, value in hyper.items():
+        if key not in values:
+            raise unknown(f"hyper-parameter of {name}", key, values)
+        values[key] = _typed(f"{name}:{key}", value, values[key])
+    return replace(run, method=name, revision=revision, hyper=tuple(sorted(values.items())))
+
+
+def _typed(name: str, value: Scalar, default: Scalar) -> Scalar:
+    """The value in its default's type, so that 1 and 1.0 are one run; UsageError if it is none."""
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(default):
+        kind = type(default).__name__
+        raise UsageError(f"{name} takes {kind} such as {default!r}, not {value!r}")
+    return value

@@ -1,0 +1,146 @@
+"""The store: one folder per run, whose files are the run's whole state.
+
+spec.json              the run's fields
+method.py              the text of a user's own method
+claim.N                who trains it; see `lease`
+checkpoint.pt          sealed; checkpoint.previous.pt is the one before
+log.txt                what the run printed, with the trace of an error
+error.json             why it failed
+result.json            the outcome, written last
+provenance.json        where, when, from which code, how long
+"""
+
+from collections.abc import Iterator, Mapping
+import json
+from pathlib import Path
+import shutil
+from typing import Any
+
+from benchmarks.harness import lease
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.files import CorruptError, unseal, write_atomically, write_json
+from benchmarks.harness.spec import Run
+
+STATES = ("done", "diverged", "failed", "running", "lost", "missing")
+CHECKPOINTS = ("checkpoint.pt", "checkpoint.previous.pt")
+
+
+class RunFolder:
+    """The files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.key = path.name
+
+    def state(self) -> str:
+        """One of STATES, read off the files; "lost" is a run whose trainer died."""
+        if (self.path / "result.json").exists():
+            return str(self.result()["status"])
+        if (self.path / "error.json").exists():
+            return "failed"
+        claim = lease.latest(self.path)[1]
+        if claim is None:
+            return "missing"
+        return "running" if lease.is_alive(claim) else "lost"
+
+    def is_finished(self) -> bool:
+        """Whether there is an outcome, be it done or diverged."""
+        return (self.path / "result.json").exists()
+
+    def run(self) -> Run:
+        """The run that the folder belongs to."""
+        return Run.from_fields(json.loads((self.path / "spec.json").read_text()))
+
+    def result(self) -> dict[str, Any]:
+        """The outcome; raises UsageError where its file is unreadable."""
+        return self._read("result.json")
+
+    def provenance(self) -> dict[str, Any]:
+        """Where, when and from which code the run was trained."""
+        return self._read("provenance.json")
+
+    def error(self) -> str:
+        """The line that says why the run failed."""
+        return str(self._read("error.json")["error"])
+
+    def _read(self, name: str) -> dict[str, Any]:
+        path = self.path / name
+        try:
+            content: dict[str, Any] = json.loads(path.read_text())
+        except ValueError:
+            raise UsageError(f"{path} is corrupt; remove its folder to train it anew") from None
+        return content
+
+    def declare(self, run: Run, method_source: str | None) -> None:
+        """Writes what a worker needs to train the run, unless it is there."""
+        if method_source is not None and not (self.path / "method.py").exists():
+            write_atomically(self.path / "method.py", method_source.encode())
+        write_json(self.path / "spec.json", run.fields())
+
+    def save_checkpoint(self, sealed: bytes) -> None:
+        """The new checkpoint in full, and the one before it kept; never neither."""
+        current, previous = (self.path / name for name in CHECKPOINTS)
+        fresh = self.path / "checkpoint.fresh.pt"
+        write_atomically(fresh, sealed)
+        if current.exists():
+            current.replace(previous)
+        fresh.replace(current)
+
+    def checkpoint(self) -> tuple[bytes | None, str | None]:
+        """The newest good checkpoint, or None; and a warning where a newer one is corrupt.
+
+        Raises UsageError where there are checkpoints and all are corrupt.
+        """
+        warning = None
+        for path in (self.path / name for name in CHECKPOINTS):
+            try:
+                return unseal(path), warning
+            except FileNotFoundError:
+                continue
+            except CorruptError as corrupt:
+                warning = f"{corrupt}; falling back to the one before"
+        if warning:
+            raise UsageError(f"run {self.key}: no checkpoint of {self.path} is intact; "
+                             "train it anew with --rerun")
+        return None, None
+
+    def finish(self, result: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
+        """Writes the outcome, last of all; what only served to get there is removed."""
+        (self.path / "error.json").unlink(missing_ok=True)
+        write_json(self.path / "provenance.json", provenance)
+        write_json(self.path / "result.json", result)
+        for path in (*(self.path / name for name in CHECKPOINTS), *lease.outnumbered(self.path)):
+            path.unlink(missing_ok=True)
+
+    def fail(self, error: str) -> None:
+        """Records why the run failed."""
+        write_json(self.path / "error.json", {"error": error})
+
+    def forgive(self) -> None:
+        """Forgets a failure, so that the run is trained again."""
+        (self.path / "error.json").unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Removes the run and all that it has."""
+        # renamed first: a kill in the middle must not leave half a run under its key
+        doomed = self.path.with_name(f".{self.key}.discarded")
+        shutil.rmtree(doomed, ignore_errors=True)
+        if self.path.exists():
+            self.path.rename(doomed)
+            shutil.rmtree(doomed)
+
+
+class Store:
+    """All runs under one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, key: str) -> RunFolder:
+        """The folder of the run with that key, there or not."""
+        return RunFolder(self.root / key)
+
+    def all(self) -> Iterator[RunFolder]:
+        """Every declared run."""
+        for path in sorted(self.root.glob("[0-9a-f]*/spec.json")):
+            yield RunFolder(path.parent)

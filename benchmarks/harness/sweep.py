@@ -1,0 +1,145 @@
+"""A whole artefact: check, declare its runs, train what is missing, publish, say what came out."""
+
+from argparse import Namespace
+from collections import Counter
+import csv
+import io
+from pathlib import Path
+import shutil
+
+from benchmarks.harness import committed
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.job import Options, check_device
+from benchmarks.harness.launch import LAUNCHERS
+from benchmarks.harness.progress import Progress
+from benchmarks.harness.publish import collect, draw, publish, runs_csv
+from benchmarks.harness.selection import Entry, Selection
+from benchmarks.harness.store import RunFolder, Store
+
+
+def run(selections: list[Selection], store: Store, options: Namespace) -> int:
+    """Brings every selected artefact up to date; 0 if all are complete, 1 otherwise."""
+    sweeps = [Sweep(selection, store, options) for selection in selections]
+    for sweep in sweeps:
+        sweep.check()  # all of them, before the first one trains
+    return max([sweep.redraw() if options.redraw else sweep.run() for sweep in sweeps])
+
+
+class Sweep:
+    """One selection on its way to its results folder."""
+
+    def __init__(self, selection: Selection, store: Store, options: Namespace) -> None:
+        self.selection, self.store, self.options = selection, store, options
+        self.cache = options.cache_dir.resolve()
+        self.folder = selection.results(options.results_dir.resolve(), self.cache)
+        self.partial = self.cache / "partial" / self.folder.relative_to(self.folder.anchor)
+        self.entries = selection.entries()
+        self.before: str | None = None  # the data.csv that is there when the sweep begins
+
+    def check(self) -> None:
+        """Raises UsageError for anything that would stop the sweep half-way."""
+        committed.check(self.folder)
+        data = self.folder / "data.csv"
+        self.before = data.read_text() if data.exists() else None
+        try:
+            self.store.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"runs cannot be stored in {self.store.root}: {error.strerror}; "
+                             "choose another folder with --cache-dir") from None
+        check_device(self.options.device)
+        for entry in self.entries:
+            folder = self.store.folder(entry.run.key)
+            if not self.options.rerun:
+                if warning := folder.checkpoint()[1]:
+                    print(f"warning: {warning}")
+            elif folder.state() == "running":
+                raise UsageError(f"--rerun: {entry.label} is being trained right now")
+
+    def redraw(self) -> int:
+        """Draws the figure of the data.csv that is there."""
+        data = self.folder / "data.csv"
+        if not data.exists():
+            raise UsageError(f"--redraw: there is no {data}; leave --redraw out to make it")
+        draw(self.selection.artefact.name, data.read_text(), self.folder)
+        print(f"drew {_shown(self.folder / 'figure.png')} and figure.pdf")
+        return 0
+
+    def run(self) -> int:
+        """Trains what is missing, publishing whenever a stage is complete."""
+        folders = self._declare()
+        todo = [folder for folder in folders if folder.state() in ("missing", "lost", "running")]
+        if todo:
+            self._train(todo)
+        return self._conclude()
+
+    def _declare(self) -> list[RunFolder]:
+        """A folder per distinct run, in order, rid of what is to be trained again."""
+        folders = {}
+        for entry in self.entries:
+            folder = folders[entry.run.key] = self.store.folder(entry.run.key)
+            if self.options.rerun:
+                folder.discard()
+            if self.options.retry_failed:
+                folder.forgive()
+            folder.declare(entry.run, self.selection.sources.get(entry.run.method))
+        return list(folders.values())
+
+    def _train(self, todo: list[RunFolder]) -> None:
+        labels = {entry.run.key: entry.label for entry in reversed(self.entries)}
+        left = {folder.key for folder in todo}
+        stages = [[entry for entry in self.entries if entry.arm.stage == stage]
+                  for stage in sorted({entry.arm.stage for entry in self.entries})]
+        unpublished = [stage for stage in stages[:-1] if left & {entry.run.key for entry in stage}]
+
+        def finished(folder: RunFolder, state: str) -> None:
+            left.discard(folder.key)
+            while unpublished and not left & {entry.run.key for entry in unpublished[0]}:
+                self._publish_stage(unpublished.pop(0))
+
+        print(f"{self.selection.artefact.name}: training {len(todo)} of {len(self.entries)} runs, "
+              f"{self.selection.scale} scale", flush=True)
+        options = Options(self.options.device, min(self.options.jobs, len(todo)),
+                          self.options.checkpoint_seconds)
+        with Progress({key: labels[key] for key in left}, finished) as progress:
+            LAUNCHERS[self.options.cluster](todo, self.selection.artefact.curve, options, progress)
+
+    def _publish_stage(self, stage: list[Entry]) -> None:
+        """Shows a first stage early, but never in place of a fuller result."""
+        panels = ", ".join(dict.fromkeys(entry.arm.panels[0] for entry in stage))
+        target = self._target()
+        publish(self.selection, self.store, target)
+        print(f"{panels} panel: {_shown(target / 'figure.png')}", flush=True)
+
+    def _target(self) -> Path:
+        """The results folder, or the one for partial results if that one holds more."""
+        rows = collect(self.selection, self.store)
+        as_read = list(csv.DictReader(io.StringIO(runs_csv(rows))))
+        fuller = committed.is_fuller(self.folder, as_read, self.selection)
+        return self.partial if fuller else self.folder
+
+    def _conclude(self) -> int:
+        """Publishes, prints verdicts, files and what is missing; 0 if nothing is."""
+        target = self._target()
+        claims = publish(self.selection, self.store, target)
+        states = Counter(self.store.folder(entry.run.key).state() for entry in self.entries)
+        print(f"{self.selection.artefact.name}, {self.selection.scale} scale: "
+              + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
+        for row in csv.DictReader(io.StringIO(claims)):
+            if row["role"] == "verdict":
+                print(f"  {row['claim']:<16} {row['verdict']:<13} {row['basis']:<12} {row['text']}")
+        complete = not set(states) - {"done", "diverged"}
+        if target == self.partial:
+            print(f"incomplete: {_shown(self.folder)} keeps its fuller results; "
+                  f"what there is now is in {_shown(target)}")
+            return 1
+        shutil.rmtree(self.partial, ignore_errors=True)
+        if self.before is not None:
+            after = (target / "data.csv").read_text()
+            print(committed.largest_difference(self.before, after))
+        print(f"results: {_shown(target)}/ (runs.csv data.csv claims.csv figure.png figure.pdf)")
+        return 0 if complete else 1
+
+
+def _shown(path: Path) -> str:
+    """The path relative to where the user stands, if it is below."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -1,0 +1,41 @@
+"""The one training loop and the outcome of a run."""
+
+from collections.abc import Callable
+import time
+from typing import Any
+
+from benchmarks.harness.training import Training
+
+
+class InterruptedTraining(Exception):  # noqa: N818 nothing went wrong
+    """Training was asked to stop; its last checkpoint holds where it stands."""
+
+
+def train(
+    training: Training, checkpoint_seconds: float, stop: Callable[[], bool],
+    save: Callable[[], None], tell: Callable[[], None],
+) -> dict[str, Any]:
+    """Trains to the end or the first epoch with a non-finite loss; the outcome as plain values.
+
+    `tell` is called after every row, `save` every `checkpoint_seconds`. Raises InterruptedTraining once
+    `stop()` is true, after a last `save`.
+    """
+    training.attempts += 1
+    began = saved = time.monotonic()
+    before = training.seconds
+    while not training.diverged:
+        if training.at_epoch_end:
+            training.record()
+            tell()
+        if training.step == training.run.steps:
+            break
+        training.advance()
+        stopping = stop()
+        if stopping or time.monotonic() - saved >= checkpoint_seconds:
+            training.seconds = before + time.monotonic() - began
+            save()
+            saved = time.monotonic()
+        if stopping:
+            raise InterruptedTraining(f"stopped at step {training.step}")
+    training.seconds = before + time.monotonic() - began
+    return training.outcome()

@@ -1,0 +1,149 @@
+"""A run in progress: one step of it, and all that a checkpoint must hold."""
+
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.harness.build import build, regularizer_class, trained_parameters
+from benchmarks.harness.data import Batches, generator, load, to_float
+from benchmarks.harness.measures import CURVES, measured
+from benchmarks.harness.spec import Run
+from methods.base import Batch
+from methods.priors import PRIORS
+
+
+class Training:
+    """A run in progress: all that a step changes, hence all that a checkpoint holds."""
+
+    def __init__(self, run: Run, curve: str, device: str, method_file: Path) -> None:
+        self.run, self.device = run, device
+        self.data = load(run).to(device)
+        self.prior = PRIORS[run.prior](run.dim)
+        self.draws = {name: generator(run.seed, name, device) for name in ("prior", "method")}
+        kind = regularizer_class(run, method_file)
+        shape = tuple(self.data.shape[1:])
+        self.objective = build(run, shape, self.prior, self.draws["method"], kind)
+        self.optimizer = torch.optim.Adam(trained_parameters(self.objective), lr=run.lr)
+        self.adversary = self.objective.adversary()
+        self.adversary_lr = self.objective.adversary_lr or run.lr
+        self.adversary_optimizer = (
+            torch.optim.Adam(self.adversary.parameters(), lr=self.adversary_lr)
+            if self.adversary else None
+        )
+        self.batches = Batches(run.n_train, run.batch, generator(run.seed, "order"))
+        self.curve = CURVES[curve](run, self.data)
+        self.step, self.seconds, self.attempts = 0, 0.0, 0
+        self.rows: list[dict[str, float | None]] = []
+        self.sums: dict[str, Tensor] = {}
+        self.diverged_at = torch.full((), -1, device=device)  # first step with a non-finite loss
+
+    @property
+    def epoch(self) -> int:
+        """Complete epochs."""
+        return self.step // self.run.steps_per_epoch
+
+    @property
+    def at_epoch_end(self) -> bool:
+        """Whether an epoch, or the initial state as epoch 0, is complete and has no row yet."""
+        return self.step % self.run.steps_per_epoch == 0 and self.epoch == len(self.rows)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss of the epoch just completed was not finite; False within an epoch.
+
+        Asked at the ends of epochs only: the answer has to be fetched from the device.
+        """
+        return self.at_epoch_end and int(self.diverged_at) >= 0
+
+    def advance(self) -> None:
+        """One step: the objective's update, what follows it, then the adversary's own update."""
+        self._set_learning_rate()
+        index = self.batches.next().to(self.device)
+        progress = torch.full((), self.step / self.run.steps, device=self.device)
+        prior = self.prior.sample(self.run.n_prior, self.draws["prior"])
+        self._freeze_adversary(True)
+        terms, step = self.objective.loss(Batch(to_float(self.data[index]), index, prior, progress))
+        self.optimizer.zero_grad()
+        torch.autograd.backward(terms["loss"])
+        self.optimizer.step()
+        self.objective.after_step(step)
+        if self.adversary_optimizer:
+            self._freeze_adversary(False)
+            terms["adversary"] = self.objective.adversary_loss(step)
+            self.adversary_optimizer.zero_grad()
+            torch.autograd.backward(terms["adversary"])
+            self.adversary_optimizer.step()
+        self._account(terms)
+        self.step += 1
+
+    def _freeze_adversary(self, frozen: bool) -> None:
+        if self.adversary:
+            self.adversary.requires_grad_(not frozen)
+
+    def _set_learning_rate(self) -> None:
+        halvings = 0
+        if self.run.halve_every:
+            epoch = min(self.epoch, (self.run.halve_until or self.run.epochs + 1) - 1)
+            halvings = epoch // self.run.halve_every
+        for optimizer, lr in ((self.optimizer, self.run.lr),
+                              (self.adversary_optimizer, self.adversary_lr)):
+            if optimizer:
+                optimizer.param_groups[0]["lr"] = lr * 0.5**halvings
+
+    def _account(self, terms: dict[str, Tensor]) -> None:
+        """Adds up the epoch's losses and notes the first non-finite one, without a host sync."""
+        finite = torch.ones((), dtype=torch.bool, device=self.device)
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value.detach()
+            finite = finite & value.detach().isfinite()
+        first = (self.diverged_at < 0) & ~finite
+        self.diverged_at.copy_(torch.where(first, self.step, self.diverged_at))
+
+    def record(self) -> None:
+        """The row of the epoch just completed: mean training losses and the curve's numbers."""
+        losses = {f"train_{name}": float(total) / self.run.steps_per_epoch
+                  for name, total in self.sums.items()}
+        values = {**losses, **measured(self.curve, self.objective.encoder)}
+        finite = {name: value if isfinite(value) else None for name, value in values.items()}
+        self.rows.append({"epoch": self.epoch, **finite})
+        self.sums = {}
+
+    def state(self) -> dict[str, Any]:
+        """Plain values and tensors from which `restore` goes on bit for bit."""
+        adversary = self.adversary_optimizer.state_dict() if self.adversary_optimizer else None
+        return {
+            "key": self.run.key, "device": torch.device(self.device).type,
+            "objective": self.objective.state_dict(), "optimizer": self.optimizer.state_dict(),
+            "adversary_optimizer": adversary, "batches": self.batches.state(),
+            "draws": {name: draws.get_state() for name, draws in self.draws.items()},
+            "step": self.step, "rows": self.rows, "sums": self.sums, "seconds": self.seconds,
+            "diverged_at": self.diverged_at, "attempts": self.attempts,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`; raises ValueError for a checkpoint of another kind of device."""
+        if state["device"] != torch.device(self.device).type:
+            raise ValueError(f"the checkpoint is from {state['device']}: go on there with --device "
+                             f"{state['device']}, or train anew with --rerun")
+        self.objective.load_state_dict(state["objective"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.adversary_optimizer:
+            self.adversary_optimizer.load_state_dict(state["adversary_optimizer"])
+        self.batches.restore(state["batches"])
+        for name, draws in self.draws.items():
+            draws.set_state(state["draws"][name])
+        self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
+        self.diverged_at = state["diverged_at"].to(self.device)
+        self.step, self.rows = state["step"], state["rows"]
+        self.seconds, self.attempts = state["seconds"], state["attempts"]
+
+    def outcome(self) -> dict[str, Any]:
+        """What is stored of a run that has ended."""
+        parameters = {name: sum(p.numel() for p in part.parameters())
+                      for name, part in self.objective.named_children()}
+        diverged_step = int(self.diverged_at) if self.diverged else None
+        return {"status": "done" if diverged_step is None else "diverged",
+                "diverged_step": diverged_step, "parameters": parameters, "rows": self.rows}

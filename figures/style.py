@@ -1,0 +1,44 @@
+"""One look for all figures: fonts, colour-blind-safe colours, a fixed colour and dash per arm."""
+
+from typing import Any, NamedTuple
+
+RC: dict[Any, Any] = {
+    "font.size": 9.0, "axes.titlesize": 9.0, "axes.labelsize": 9.0, "legend.fontsize": 8.0,
+    "xtick.labelsize": 8.0, "ytick.labelsize": 8.0, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "lines.linewidth": 1.4,
+    "savefig.dpi": 200, "pdf.fonttype": 42, "figure.constrained_layout.use": True,
+}
+
+
+class Look(NamedTuple):
+    """How an arm is drawn and what the legend calls it."""
+
+    label: str
+    colour: str
+    dash: str | tuple[int, tuple[int, ...]]
+
+
+# Okabe and Ito's palette; what is not in the paper's own figure is dotted and says so
+LOOKS = {
+    "moca[tau=0.05]": Look("MoCA, τ = 0.05", "#D55E00", "-"),
+    "moca[tau=1]": Look("MoCA, τ = 1", "#D55E00", "--"),
+    "moca[tau=0.1]": Look("MoCA, τ = 0.1", "#E69F00", "-"),
+    "moca[tau=0.2]": Look("MoCA, τ = 0.2", "#E69F00", "--"),
+    "moca[tau=0.05,mask_self]": Look("MoCA, τ = 0.05, own keys masked", "#7A0177", "-."),
+    "mmd": Look("MMD", "#0072B2", "-"),
+    "swd": Look("SWD", "#56B4E9", "-"),
+    "sinkhorn": Look("Sinkhorn", "#009E73", (0, (5, 2))),
+    "uniformity": Look("Uniformity, τ = 0.05 (ours)", "#000000", ":"),
+    "gan": Look("GAN (ours)", "#CC79A7", ":"),
+    "cramer-wold": Look("Cramér-Wold (ours)", "#8C8C00", ":"),
+}
+FLOOR = Look("uniform vs. uniform", "#777777", "-")
+SPARE = ("#AA3377", "#228833", "#4477AA", "#BB5566", "#000000")
+
+
+def looks(arms: list[str]) -> dict[str, Look]:
+    """A look per arm; arms of the user's own take the spare colours in their order."""
+    own = [arm for arm in arms if arm not in LOOKS]
+    spare = {arm: Look(arm, SPARE[k % len(SPARE)], (0, (4, 1, 1, 1, 1, 1)))
+             for k, arm in enumerate(own)}
+    return {arm: LOOKS.get(arm) or spare[arm] for arm in arms}

@@ -1,0 +1,70 @@
+"""The registry of latent-matching methods: where each lives, its hyper-parameters, their sources.
+
+Importing this module does not import torch. `revision` is raised when a method's mathematics
+changes, so that stored runs of the old formula are never mistaken for runs of the new one.
+"""
+
+from typing import NamedTuple
+
+Scalar = bool | int | float | str
+
+
+class Hyper(NamedTuple):
+    """A hyper-parameter's default and where the default comes from."""
+
+    default: Scalar
+    source: str
+
+
+class Method(NamedTuple):
+    """A registered regularizer: `where` is "module:Class" under `methods`."""
+
+    where: str
+    label: str
+    source: str
+    revision: int
+    hyper: dict[str, Hyper]
+
+
+METHODS: dict[str, Method] = {
+    "moca": Method(
+        "contrastive:Contrastive", "MoCA", "MoCA paper, Algorithm 1", 1, {
+            "tau": Hyper(0.05, "MoCA Appendix A (CIFAR-10, CelebA)"),
+            "K": Hyper(30000, "MoCA Appendix A (CIFAR-10)"),
+            "m0": Hyper(0.99, "MoCA Appendix A"),
+            "mask_self": Hyper(False, "ours: drop an image's own stale keys from its negatives"),
+            "decoupled": Hyper(False, "ours: the positive stays out of the denominator"),
+        }),
+    "uniformity": Method(
+        "uniformity:Uniformity", "Uniformity", "MoCA paper, Eq. 4 and 5, without momentum", 1, {
+            "tau": Hyper(0.05, "MoCA Appendix A"),
+            "variant": Hyper("loo", "ours: j = i left out, a constant e^(1/tau) otherwise"),
+        }),
+    "mmd": Method(
+        "mmd:MMD", "MMD", "Tolstikhin et al. 2018, wae.py mmd_penalty", 1, {}),
+    "swd": Method(
+        "swd:SlicedWasserstein", "SWD", "Kolouri et al. 2018", 1, {
+            "projections": Hyper(50, "SWAE notebooks, L = 50"),
+        }),
+    "sinkhorn": Method(
+        "sinkhorn:Sinkhorn", "Sinkhorn", "debiased Sinkhorn divergence, geomloss", 1, {
+            "eps": Hyper(1.0, "ours: half the mean squared distance on the unit sphere"),
+            "debias": Hyper(True, "Feydy et al. 2019"),
+            "scaling": Hyper(0.5, "geomloss default"),
+        }),
+    "sae": Method(
+        "sinkhorn:SharpSinkhorn", "Sinkhorn (SAE)", "Patrini et al. 2020, Algorithm 1", 1, {
+            "eps": Hyper(0.1, "ours: a twentieth of the mean squared distance on the sphere"),
+            "iterations": Hyper(50, "ours: the SAE paper's L is not known to us"),
+        }),
+    "gan": Method(
+        "gan:GAN", "GAN", "Tolstikhin et al. 2018, wae.py gan_penalty", 1, {
+            "hidden": Hyper(1024, "WAE configs.py, CelebA; 512 on MNIST"),
+            "layers": Hyper(4, "WAE models.py z_adversary"),
+            "critic_lr": Hyper(1e-3, "WAE configs.py, CelebA"),
+        }),
+    "cramer-wold": Method(
+        "cramer_wold:CramerWold", "Cramer-Wold", "Knop et al. 2018", 1, {
+            "log": Hyper(True, "CWAE trains on log(CW + 1e-7)"),
+        }),
+}

@@ -1,0 +1,125 @@
+"""The contract: what a regularizer may know, what it may look at in a step, what it must answer."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from methods.priors import Prior
+
+
+class Context(NamedTuple):
+    """What a regularizer may know when it is built."""
+
+    encoder: nn.Module  # x (B, ...) -> z (B, dim), already constrained to the prior's support
+    dim: int
+    n_train: int
+    prior: Prior
+    generator: torch.Generator  # the only source of a method's own random draws
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the loop hands to an objective in a step."""
+
+    x: Tensor  # (B, ...)
+    index: Tensor  # (B,) positions of x in the training set
+    prior: Tensor  # (n, d) fresh draws from the prior
+    progress: Tensor  # () fraction of the planned training that is done, in [0, 1)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a regularizer may look at in a step."""
+
+    encoder: nn.Module
+    x: Tensor  # (B, ...)
+    index: Tensor  # (B,)
+    z: Tensor  # (B, d) codes with gradient
+    prior: Tensor  # (n, d)
+    progress: Tensor  # ()
+
+
+class Regularizer(nn.Module):
+    """A distance between the codes of a batch and the prior.
+
+    State lives in parameters and buffers, random draws come from `Context.generator`: both are
+    checkpointed. `penalty` must not branch on tensor values or read them back to the host.
+    """
+
+    adversary_lr: float | None = None  # learning rate of the adversary; None: the run's own
+
+    def penalty(self, step: Step) -> Tensor:
+        """Differentiable scalar that the encoder minimises."""
+        raise NotImplementedError(f"{type(self).__name__} must define penalty(step)")
+
+    def after_step(self, step: Step) -> None:
+        """Called once the optimizer has moved the encoder: for momentum encoders and queues."""
+
+    def adversary(self) -> nn.Module | None:
+        """A network that the loop trains with its own optimizer against `adversary_loss`."""
+        return None
+
+    def adversary_loss(self, step: Step) -> Tensor:
+        """Scalar that the adversary minimises, after the encoder's own update."""
+        raise NotImplementedError(f"{type(self).__name__} has an adversary and no adversary_loss")
+
+
+class Objective(nn.Module):
+    """What the loop minimises: the encoder, a loss, and what follows a step."""
+
+    encoder: nn.Module
+    adversary_lr: float | None = None
+
+    def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Step]:
+        """Scalars by name, of which `loss` is minimised and all are recorded; and the step seen."""
+        raise NotImplementedError(f"{type(self).__name__} must define loss(batch)")
+
+    def after_step(self, step: Step) -> None:
+        """Called once the optimizer has moved."""
+
+    def adversary(self) -> nn.Module | None:
+        """A network trained against `adversary_loss` by an optimizer of its own."""
+        return None
+
+    def adversary_loss(self, step: Step) -> Tensor:
+        """Scalar that the adversary minimises."""
+        raise NotImplementedError(f"{type(self).__name__} has an adversary and no adversary_loss")
+
+
+class WAE(Objective):
+    """Wasserstein autoencoder: (1/B) sum ||x - g(f(x))||^2 + lam R (MoCA paper, Eq. 5).
+
+    Without a decoder only R remains: the latent-matching task of the paper's Figure 1.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, decoder: nn.Module | None, regularizer: Regularizer, lam: float
+    ) -> None:
+        super().__init__()
+        self.encoder, self.decoder, self.regularizer, self.lam = encoder, decoder, regularizer, lam
+        self.adversary_lr = regularizer.adversary_lr
+
+    def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Step]:
+        """Reconstruction, summed over pixels and averaged over the batch, plus lam x penalty."""
+        z = self.encoder(batch.x)
+        step = Step(self.encoder, batch.x, batch.index, z, batch.prior, batch.progress)
+        penalty = self.regularizer.penalty(step)
+        if self.decoder is None:
+            return {"loss": self.lam * penalty, "penalty": penalty}, step
+        reconstruction = (self.decoder(z) - batch.x).square().sum() / len(z)
+        loss = reconstruction + self.lam * penalty
+        return {"loss": loss, "penalty": penalty, "reconstruction": reconstruction}, step
+
+    def after_step(self, step: Step) -> None:
+        """Passes the step on to the regularizer."""
+        self.regularizer.after_step(step)
+
+    def adversary(self) -> nn.Module | None:
+        """The regularizer's adversary, if it has one."""
+        return self.regularizer.adversary()
+
+    def adversary_loss(self, step: Step) -> Tensor:
+        """The regularizer's adversarial loss."""
+        return self.regularizer.adversary_loss(step)

@@ -1,0 +1,81 @@
+"""MoCA: momentum contrast as a latent-matching regularizer (MoCA paper, Algorithm 1)."""
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from methods.base import Context, Regularizer, Step
+from methods.priors import require_sphere
+
+
+def contrastive_loss(
+    q: Tensor, k: Tensor, queue: Tensor, tau: float, own: Tensor | None, decoupled: bool
+) -> Tensor:
+    """Algorithm 1: cross entropy of each query's own key against the K keys of the queue.
+
+    q, k: (B, d) queries and their positive keys; queue: (K, d). `own` (B, K) marks the entries that
+    are stale keys of the query's own image, which are then no negatives. `decoupled` leaves the
+    positive out of the denominator.
+    """
+    positive = (q * k).sum(dim=1, keepdim=True) / tau  # (B, 1)
+    negative = q @ queue.T / tau  # (B, d) @ (d, K) = (B, K)
+    if own is not None:
+        negative = negative.masked_fill(own, -torch.inf)
+    if decoupled:
+        return (negative.logsumexp(dim=1) - positive[:, 0]).mean()
+    logits = torch.cat([positive, negative], dim=1)  # (B, 1 + K)
+    return cross_entropy(logits, torch.zeros(len(q), dtype=torch.long, device=q.device))
+
+
+def cosine_momentum(progress: Tensor, m0: float) -> Tensor:
+    """M = 1 - (1 - m0) (cos(pi t/T) + 1) / 2: m0 at the start, 1 at the end (Section 3)."""
+    return 1 - (1 - m0) * (torch.cos(torch.pi * progress) + 1) / 2
+
+
+class Contrastive(Regularizer):
+    """Momentum encoder and a queue of K past keys; raises ValueError off the sphere or for B > K.
+
+    The key encoder starts as a copy of the encoder, averages parameters only, and stays in training
+    mode: in evaluation mode its untrained batch-norm statistics would collapse the keys.
+    """
+
+    queue: Tensor
+    owner: Tensor
+    pointer: Tensor
+
+    def __init__(
+        self, context: Context, *, tau: float, K: int, m0: float, mask_self: bool, decoupled: bool
+    ) -> None:
+        super().__init__()
+        require_sphere(context.prior, "contrastive")
+        self.tau, self.m0, self.mask_self, self.decoupled = tau, m0, mask_self, decoupled
+        self.key_encoder = deepcopy(context.encoder).requires_grad_(False)
+        queue = context.prior.sample(K, context.generator)
+        self.register_buffer("queue", queue)
+        self.register_buffer("owner", torch.full((K,), -1, device=queue.device))
+        self.register_buffer("pointer", torch.zeros((), dtype=torch.long, device=queue.device))
+
+    def penalty(self, step: Step) -> Tensor:
+        """L_con of Algorithm 1."""
+        if len(step.z) > len(self.queue):
+            raise ValueError(f"the queue (K={len(self.queue)}) is shorter than a batch "
+                             f"({len(step.z)}); the paper asks K >= B (Section 3)")
+        with torch.no_grad():
+            self.keys = self.key_encoder(step.x)
+        own = self.owner == step.index[:, None] if self.mask_self else None
+        return contrastive_loss(step.z, self.keys, self.queue, self.tau, own, self.decoupled)
+
+    @torch.no_grad()
+    def after_step(self, step: Step) -> None:
+        """Algorithm 1's order: move the key encoder, then put this batch over the oldest keys."""
+        keys: list[Tensor] = list(self.key_encoder.parameters())
+        queries: list[Tensor] = list(step.encoder.parameters())
+        towards_query: list[Tensor] = [1 - cosine_momentum(step.progress, self.m0)] * len(keys)
+        torch._foreach_lerp_(keys, queries, towards_query)
+        slots = torch.arange(len(self.keys), device=self.pointer.device)
+        slots = (slots + self.pointer) % len(self.queue)
+        self.queue.index_copy_(0, slots, self.keys)
+        self.owner.index_copy_(0, slots, step.index)
+        self.pointer.add_(len(self.keys)).remainder_(len(self.queue))

@@ -1,0 +1,42 @@
+"""WAE-GAN: a critic on the codes, trained beside the autoencoder (Tolstikhin et al. 2018)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from methods.base import Context, Regularizer, Step
+from methods.networks import perceptron
+
+
+def bce(logits: Tensor, label: float) -> Tensor:
+    """Binary cross entropy of logits against one label, mean over the batch."""
+    return binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+
+
+class GAN(Regularizer):
+    """Non-saturating loss against a ReLU critic without batch norm.
+
+    Codes and draws are scaled to unit variance per coordinate, since a unit vector in R^d would
+    enter the critic with variance 1/d. WAE's log p(z) trick is a constant on the sphere: left out.
+    """
+
+    def __init__(self, context: Context, *, hidden: int, layers: int, critic_lr: float) -> None:
+        super().__init__()
+        self.critic = nn.Sequential(*perceptron([context.dim, *[hidden] * layers, 1]))
+        self.critic.to(context.generator.device)
+        self.scale, self.adversary_lr = context.prior.unit_variance_scale, critic_lr
+
+    def penalty(self, step: Step) -> Tensor:
+        """BCE(D(z), prior): the encoder wants its codes taken for draws of the prior."""
+        return bce(self.critic(self.scale * step.z), 1.0)
+
+    def adversary(self) -> nn.Module:
+        """The critic."""
+        return self.critic
+
+    def adversary_loss(self, step: Step) -> Tensor:
+        """BCE on the same images and draws, encoded anew by the encoder just updated (wae.py)."""
+        with torch.no_grad():
+            z = step.encoder(step.x)
+        real, coded = self.critic(self.scale * step.prior), self.critic(self.scale * z)
+        return bce(real, 1.0) + bce(coded, 0.0)

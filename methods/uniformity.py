@@ -1,0 +1,52 @@
+"""The negative term of contrastive learning alone, gradient through every pair (Eq. 4, 5)."""
+
+from collections.abc import Callable
+from math import log
+
+import torch
+from torch import Tensor
+
+from methods.base import Context, Regularizer, Step
+from methods.priors import require_sphere
+
+
+def leave_one_out(z: Tensor, tau: float) -> Tensor:
+    """(1/B) sum_i log (1/(B-1)) sum_{j != i} exp(z_i.z_j / tau); z: (B, d)."""
+    logits = z @ z.T / tau  # (B, B)
+    itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
+    return logits.masked_fill(itself, -torch.inf).logsumexp(dim=1).mean() - log(len(z) - 1)
+
+
+def literal(z: Tensor, tau: float) -> Tensor:
+    """Eq. 4 as printed: j = i included, whose constant e^(1/tau) drowns the rest at small tau."""
+    return (z @ z.T / tau).logsumexp(dim=1).mean() - log(len(z))
+
+
+def wang_isola(z: Tensor, tau: float) -> Tensor:
+    """Log E exp(-t ||u - v||^2) with t = 1/(2 tau) (Wang and Isola 2020), shifted by 1/tau.
+
+    On the sphere -t ||u - v||^2 = (u.v - 1) / tau: with the shift it is `leave_one_out` with the
+    logarithm outside both means, so never smaller (Jensen).
+    """
+    squared = torch.pdist(z).square()
+    return (squared / (-2 * tau)).logsumexp(dim=0) - log(len(squared)) + 1 / tau
+
+
+VARIANTS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "loo": leave_one_out, "literal": literal, "wi": wang_isola,
+}
+
+
+class Uniformity(Regularizer):
+    """Direct L_neg with K = B, no momentum; ValueError off the sphere or for an unknown variant."""
+
+    def __init__(self, context: Context, *, tau: float, variant: str) -> None:
+        super().__init__()
+        require_sphere(context.prior, "uniformity")
+        if variant not in VARIANTS:
+            raise ValueError(f"uniformity has no variant {variant!r}; it has {', '.join(VARIANTS)}")
+        self.tau, self.term = tau, VARIANTS[variant]
+
+    def penalty(self, step: Step) -> Tensor:
+        """The chosen form of L_neg on the batch."""
+        return self.term(step.z, self.tau)

@@ -1,0 +1,158 @@
+"""What every regularizer must do, as checks that a defective one fails. Used on registry and mutants."""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from torch import nn
+import pytest
+import torch
+
+from benchmarks.harness.build import regularizer_class
+from benchmarks.harness.resolve import resolve
+from benchmarks.harness.spec import Run
+from methods import METHODS
+from methods.base import Context, Regularizer, Step
+from methods.networks import Encoder
+from methods.priors import PRIORS
+
+DIM, BATCH, INPUTS = 8, 32, 12
+SMALL = {"moca": {"K": 64}, "sinkhorn": {"scaling": 0.95}, "gan": {"hidden": 32, "layers": 2}}
+
+
+def hyper(name):
+    run = Run("synthetic-normal", 64, "mlp2", name, (), "", dim=DIM, epochs=1, batch=BATCH)
+    return dict(resolve(run, name, SMALL.get(name, {})).hyper)
+
+
+@cache
+def kind_of(name):
+    run = Run("synthetic-normal", 64, "mlp2", name, (), "1", dim=DIM, epochs=1, batch=BATCH)
+    return regularizer_class(run, Path("unused"))
+
+
+def generator(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def build(kind, name, prior="sphere"):
+    """A regularizer in float64 with a fixed encoder, and the context it was given."""
+    torch.manual_seed(0)
+    law = PRIORS[prior](DIM)
+    encoder = Encoder(nn.Linear(INPUTS, DIM), law).double()
+    context = Context(encoder, DIM, 64, law, generator(1))
+    return kind(context, **hyper(name)).double(), context
+
+
+def step_for(context, z=None, prior=None):
+    """A step on fixed data, with the encoder's own codes and sphere draws unless given."""
+    x = torch.randn(BATCH, INPUTS, generator=generator(2), dtype=torch.float64)
+    z = context.encoder(x) if z is None else z
+    draws = context.prior.sample(BATCH, generator(3)).double() if prior is None else prior
+    return Step(context.encoder, x, torch.arange(BATCH), z, draws, torch.tensor(0.25))
+
+
+def penalty_at(regularizer, context, step):
+    """The penalty with the method's own draws fixed, so that it is a function of the step."""
+    context.generator.manual_seed(5)
+    return regularizer.penalty(step)
+
+
+def check_gradient(kind: type[Regularizer], name: str) -> None:
+    """The gradient in z is that of the penalty's value: no part of it is cut."""
+    regularizer, context = build(kind, name)
+    z = step_for(context).z.detach().requires_grad_()
+    value = penalty_at(regularizer, context, step_for(context, z))
+    assert value.shape == ()
+    assert value.isfinite()
+    (gradient,) = torch.autograd.grad(value, z)
+    direction = torch.randn(z.shape, generator=generator(4), dtype=z.dtype)
+    h = 1e-5
+    with torch.no_grad():
+        ahead, behind = (penalty_at(regularizer, context, step_for(context, z + s * h * direction))
+                         for s in (1, -1))
+    slope = (ahead - behind) / (2 * h)
+    # geomloss's envelope gradient is exact at convergence only
+    torch.testing.assert_close((gradient * direction).sum(), slope, rtol=2e-2, atol=1e-6)
+
+
+def train_critic(regularizer, step, steps):
+    """Fits the adversary, if there is one, to the step's codes and draws."""
+    if rival := regularizer.adversary():
+        critic = torch.optim.Adam(rival.parameters(), lr=0.01)
+        for _ in range(steps):
+            critic.zero_grad()
+            regularizer.adversary_loss(step).backward()
+            critic.step()
+
+
+def check_spreads(kind: type[Regularizer], name: str) -> None:
+    """Training an encoder whose codes start in a narrow cap spreads them over the sphere."""
+    regularizer, context = build(kind, name)
+    x = torch.randn(BATCH, INPUTS, generator=generator(6), dtype=torch.float64)
+    x = 0.5 * x + 3 * torch.eye(INPUTS, dtype=torch.float64)[0]
+    before = context.encoder(x).mean(0).norm()  # 1 for a point mass, 1/sqrt(BATCH) for uniform
+    optimizer = torch.optim.Adam(context.encoder.parameters(), lr=0.02)
+    for seed in range(80):
+        draws = context.prior.sample(BATCH, generator(100 + seed)).double()
+        step = replace(step_for(context, context.encoder(x), draws), x=x)
+        optimizer.zero_grad()
+        penalty_at(regularizer, context, step).backward()
+        optimizer.step()
+        regularizer.after_step(step)
+        train_critic(regularizer, step, 3)
+    assert context.encoder(x).mean(0).norm() < 0.6 * before
+
+
+def check_follows_prior(kind: type[Regularizer], name: str) -> None:
+    """Codes are pulled to where the prior's draws are, or the method declines such a prior."""
+    try:
+        build(kind, name, "gaussian")
+    except ValueError:
+        return
+    for side in (1.0, -1.0):
+        regularizer, context = build(kind, name, "gaussian")
+        draws = torch.randn(BATCH, DIM, generator=generator(7), dtype=torch.float64)
+        z = torch.randn(BATCH, DIM, generator=generator(8), dtype=torch.float64).requires_grad_()
+        away = torch.zeros(DIM, dtype=torch.float64)
+        away[0] = 2 * side
+        step = step_for(context, z, draws + away)
+        train_critic(regularizer, replace(step, encoder=nn.Identity(), x=z.detach()), 50)
+        (gradient,) = torch.autograd.grad(penalty_at(regularizer, context, step), z)
+        assert -gradient.mean(0) @ away > 0
+
+
+def check_permutation(kind: type[Regularizer], name: str) -> None:
+    """The order of the batch does not matter."""
+    regularizer, context = build(kind, name)
+    step = step_for(context)
+    order = torch.randperm(BATCH, generator=generator(9))
+    turned = replace(step, x=step.x[order], index=step.index[order], z=step.z[order])
+    values = [penalty_at(regularizer, context, each) for each in (step, turned)]
+    torch.testing.assert_close(*values, rtol=1e-6, atol=1e-9)
+
+
+def check_side_effects(kind: type[Regularizer], name: str) -> None:
+    """A step leaves torch's global generator and the gradient mode as they were."""
+    regularizer, context = build(kind, name)
+    state = torch.get_rng_state()
+    with torch.no_grad():
+        step = step_for(context)
+        regularizer.penalty(step)
+        assert not torch.is_grad_enabled()
+    regularizer.after_step(step)
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def check_hyper(kind: type[Regularizer], name: str) -> None:
+    """The registry's hyper-parameters are the class's, and a misspelt one is an error."""
+    context = build(kind, name)[1]
+    with pytest.raises(TypeError):
+        kind(context, **hyper(name), no_such_thing=1)
+    for key in METHODS[name].hyper:
+        with pytest.raises(TypeError):
+            kind(context, **{k: v for k, v in hyper(name).items() if k != key})
+
+
+CHECKS = (check_gradient, check_spreads, check_follows_prior, check_permutation,
+          check_side_effects, check_hyper)

@@ -1,0 +1,75 @@
+"""Every registered method passes every check; every planted defect fails at least one."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from contract import (
+    CHECKS, build, check_follows_prior, check_gradient, check_spreads, generator, kind_of,
+)
+from methods import METHODS
+
+PAIRWISE_ONLY = {"moca", "uniformity"}  # matched to the sphere by repulsion; they see no prior draws
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", METHODS)
+def test_method_keeps_the_contract(name, check):
+    check(kind_of(name), name)
+
+
+def sign_flipped(kind):
+    class Flipped(kind):
+        def penalty(self, step):
+            return -super().penalty(step)
+    return Flipped
+
+
+def gradient_cut(kind):
+    class Cut(kind):
+        def penalty(self, step):
+            value = super().penalty(step)
+            return value.detach() + 0 * step.z.sum()
+    return Cut
+
+
+def prior_ignored(kind):
+    class Ignorant(kind):
+        def _other(self, step):
+            draws = torch.randn(step.prior.shape, generator=generator(11), dtype=torch.float64)
+            return replace(step, prior=draws)
+
+        def penalty(self, step):
+            return super().penalty(self._other(step))
+
+        def adversary_loss(self, step):
+            return super().adversary_loss(self._other(step))
+    return Ignorant
+
+
+def half_gradient(kind):
+    class Half(kind):
+        def penalty(self, step):
+            mixed = step.z.clone()
+            mixed[::2] = mixed[::2].detach()
+            return super().penalty(replace(step, z=mixed))
+    return Half
+
+
+DEFECTS = {
+    sign_flipped: check_spreads, gradient_cut: check_gradient, half_gradient: check_gradient,
+    prior_ignored: check_follows_prior,
+}
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.__name__)
+@pytest.mark.parametrize("name", METHODS)
+def test_planted_defect_is_caught(name, defect):
+    if defect is prior_ignored and name in PAIRWISE_ONLY:
+        # these decline any other prior, which is the only way to ignore it that they have left
+        with pytest.raises(ValueError, match="sphere"):
+            build(kind_of(name), name, "gaussian")
+        return
+    with pytest.raises((AssertionError, RuntimeError)):
+        DEFECTS[defect](defect(kind_of(name)), name)

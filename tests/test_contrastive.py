@@ -1,0 +1,148 @@
+"""Algorithm 1 against its equations: loss, momentum, queue, own keys."""
+
+from math import log
+
+from torch import nn
+from torch.nn.functional import cross_entropy, normalize
+import pytest
+import torch
+
+from methods.base import Context, Step
+from methods.contrastive import Contrastive, contrastive_loss, cosine_momentum
+from methods.networks import Encoder
+from methods.priors import Gaussian, Sphere
+
+DIM, BATCH = 6, 4
+
+
+def unit(n, seed):
+    draws = torch.Generator().manual_seed(seed)
+    return normalize(torch.randn(n, DIM, generator=draws, dtype=torch.float64), dim=1)
+
+
+def moca(K=10, encoder=None, **hyper):
+    torch.manual_seed(0)
+    encoder = encoder or Encoder(nn.Linear(DIM, DIM), Sphere(DIM))
+    settings = {"tau": 0.1, "m0": 0.9, "mask_self": False, "decoupled": False} | hyper
+    context = Context(encoder, DIM, 100, Sphere(DIM), torch.Generator().manual_seed(1))
+    return Contrastive(context, K=K, **settings), encoder
+
+
+def step(encoder, x, index=None, progress=0.0):
+    index = torch.arange(len(x)) if index is None else index
+    return Step(encoder, x, index, encoder(x), torch.empty(0), torch.tensor(progress))
+
+
+@pytest.mark.parametrize("tau", [0.05, 0.1, 1.0])
+def test_loss_is_algorithm_1(tau):
+    q, k, queue = unit(BATCH, 0), unit(BATCH, 1), unit(20, 2)
+    logits = torch.cat([torch.einsum("bd,bd->b", q, k)[:, None], q @ queue.T], dim=1)
+    expected = cross_entropy(logits / tau, torch.zeros(BATCH, dtype=torch.long))
+    torch.testing.assert_close(contrastive_loss(q, k, queue, tau, None, False), expected)
+
+
+@pytest.mark.parametrize("tau", [0.05, 1.0])
+def test_loss_is_equation_6_plus_log_k(tau):
+    """Eq. 6 has the current keys among its K: with one query its sum is Algorithm 1's 1 + (K-1)."""
+    q, k, queue, K = unit(1, 0), unit(1, 1), unit(19, 2), 20
+    every = torch.cat([k, queue])
+    equation_6 = torch.log(torch.exp(q @ every.T / tau).mean()) - (q @ k.T).squeeze() / tau
+    loss = contrastive_loss(q, k, queue, tau, None, False)
+    torch.testing.assert_close(loss, equation_6 + log(K))
+
+
+def test_decoupled_leaves_the_positive_out():
+    q, k, queue, tau = unit(BATCH, 0), unit(BATCH, 1), unit(20, 2), 0.2
+    expected = torch.log(torch.exp(q @ queue.T / tau).sum(1)) - (q * k).sum(1) / tau
+    torch.testing.assert_close(
+        contrastive_loss(q, k, queue, tau, None, True), expected.mean())
+
+
+def test_masked_keys_are_no_negatives():
+    q, k, queue = unit(BATCH, 0), unit(BATCH, 1), unit(20, 2)
+    own = torch.zeros(BATCH, 20, dtype=torch.bool)
+    own[:, :5] = True
+    torch.testing.assert_close(contrastive_loss(q, k, queue, 0.1, own, False),
+                               contrastive_loss(q, k, queue[5:], 0.1, None, False))
+
+
+def test_own_keys_are_found_by_index():
+    masked, encoder = moca(K=8, mask_self=True)
+    x = torch.randn(BATCH, DIM)
+    seen = step(encoder, x, torch.tensor([7, 8, 9, 10]))
+    masked.penalty(seen)
+    masked.after_step(seen)
+    again = step(encoder, x, torch.tensor([8, 1, 2, 3]))
+    stale = masked.owner == again.index[:, None]
+    assert stale.nonzero().tolist() == [[0, 1]]
+    with torch.no_grad():
+        keys = masked.key_encoder(x)
+    expected = contrastive_loss(again.z, keys, masked.queue, 0.1, stale, False)
+    torch.testing.assert_close(masked.penalty(again), expected)
+
+
+def test_queue_is_a_ring_that_drops_the_oldest():
+    """K = 10 is no multiple of B = 4: against a plain list, over three turns of the ring."""
+    method, encoder = moca(K=10)
+    expected = [row.clone() for row in method.queue]
+    owners, pointer = [-1] * 10, 0
+    torch.testing.assert_close(method.queue.norm(dim=1), torch.ones(10))
+    for turn in range(8):
+        now = step(encoder, torch.randn(BATCH, DIM), torch.arange(BATCH) + 10 * turn)
+        method.penalty(now)
+        keys = method.key_encoder(now.x).detach()  # of the key encoder before it moves
+        method.after_step(now)
+        for key, owner in zip(keys, now.index.tolist(), strict=True):
+            expected[pointer], owners[pointer] = key, owner
+            pointer = (pointer + 1) % 10
+    torch.testing.assert_close(method.queue, torch.stack(expected))
+    assert method.owner.tolist() == owners
+    assert int(method.pointer) == pointer
+
+
+def test_batch_longer_than_the_queue_is_refused():
+    method, encoder = moca(K=3)
+    with pytest.raises(ValueError, match="K >= B"):
+        method.penalty(step(encoder, torch.randn(BATCH, DIM)))
+
+
+def test_gaussian_prior_is_refused():
+    encoder = nn.Linear(DIM, DIM)
+    context = Context(encoder, DIM, 100, Gaussian(DIM), torch.Generator())
+    with pytest.raises(ValueError, match="sphere"):
+        Contrastive(context, tau=0.1, K=10, m0=0.9, mask_self=False, decoupled=False)
+
+
+@pytest.mark.parametrize("m0", [0.0, 0.9, 0.999])
+def test_momentum_runs_from_m0_to_one(m0):
+    ends = cosine_momentum(torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64), m0)
+    torch.testing.assert_close(ends, torch.tensor([m0, (1 + m0) / 2, 1], dtype=torch.float64))
+
+
+def test_key_encoder_averages_parameters_and_not_batch_norm_buffers():
+    network = nn.Sequential(nn.Linear(DIM, DIM), nn.BatchNorm1d(DIM))
+    method, encoder = moca(encoder=Encoder(network, Sphere(DIM)), m0=0.9)
+    before = [p.clone() for p in method.key_encoder.parameters()]
+    with torch.no_grad():
+        for p in encoder.parameters():
+            p.add_(1.0)
+    x = torch.randn(BATCH, DIM) + 3
+    now = step(encoder, x)
+    method.penalty(now)
+    own_statistics = method.key_encoder.network[1].running_mean.clone()
+    method.after_step(now)
+    for old, key, query in zip(before, method.key_encoder.parameters(), encoder.parameters(),
+                               strict=True):
+        torch.testing.assert_close(key, 0.9 * old + 0.1 * query)
+        assert not key.requires_grad
+    assert method.key_encoder.training
+    assert torch.equal(own_statistics, method.key_encoder.network[1].running_mean)
+    assert not torch.equal(own_statistics, encoder.network[1].running_mean)
+
+
+def test_gradient_reaches_the_query_alone():
+    method, encoder = moca()
+    method.penalty(step(encoder, torch.randn(BATCH, DIM))).backward()
+    assert all(p.grad is not None for p in encoder.parameters())
+    assert all(p.grad is None for p in method.key_encoder.parameters())
+    assert not method.queue.requires_grad

@@ -1,0 +1,301 @@
+"""Each regularizer against a library, a closed form or an independent second implementation."""
+
+from math import exp, lgamma, log, pi, sqrt
+
+from geomloss import SamplesLoss
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import hyp1f1, ive
+from torch import nn
+from torch.nn.functional import cosine_similarity, logsigmoid, normalize
+import mpmath
+import numpy as np
+import ot
+import pytest
+import torch
+
+from methods.base import Context, Step
+from methods.cramer_wold import CramerWold, cramer_wold, phi
+from methods.gan import GAN
+from methods.mmd import MMD, SCALES, imq_mmd
+from methods.priors import PRIORS, Gaussian, Sphere
+from methods.sinkhorn import SharpSinkhorn, Sinkhorn
+from methods.swd import directions, sliced_w2_squared
+from methods.uniformity import leave_one_out, literal, wang_isola
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def sphere(n, dim, seed=0):
+    return normalize(torch.randn(n, dim, generator=generator(seed), dtype=torch.float64), dim=1)
+
+
+def step_of(z, prior, encoder=None, x=None):
+    return Step(encoder or nn.Identity(), z if x is None else x, torch.arange(len(z)), z, prior,
+                torch.tensor(0.0))
+
+
+def context_of(prior, encoder=None):
+    return Context(encoder or nn.Identity(), prior.dim, 100, prior, generator(9))
+
+
+@pytest.mark.parametrize("prior", [Sphere(6), Gaussian(6)])
+def test_prior_draws_have_the_law_that_the_methods_scale_by(prior):
+    draws = prior.sample(200_000, generator())
+    scaled = prior.unit_variance_scale * draws
+    torch.testing.assert_close(scaled.T @ scaled / len(scaled), torch.eye(6), rtol=0, atol=0.02)
+    squared = (draws[::2] - draws[1::2]).square().sum(1)
+    assert float(squared.mean()) == pytest.approx(prior.mean_squared_distance, rel=0.01)
+    assert float(squared.max().sqrt()) <= prior.diameter
+    torch.testing.assert_close(prior.constrain(draws), draws)
+
+
+# --- MMD ---------------------------------------------------------------------------------------
+
+def mmd_by_loops(z, p, base):
+    total = 0.0
+    for C in (s * base for s in SCALES):
+        def k(a, b, C=C):
+            return C / (C + ((a - b) ** 2).sum())
+        for sample in (z, p):
+            n = len(sample)
+            total += sum(k(sample[i], sample[j]) for i in range(n) for j in range(n) if i != j
+                         ) / (n * (n - 1))
+        total -= 2 * sum(k(a, b) for a in z for b in p) / (len(z) * len(p))
+    return total
+
+
+def test_mmd_is_the_u_statistic_summed_over_scales():
+    z, p = sphere(7, 5), sphere(9, 5, 1)
+    expected = mmd_by_loops(z.numpy(), p.numpy(), 2.0)
+    assert float(imq_mmd(z, p, 2.0)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_mmd_and_geomloss_differ_by_the_diagonal_alone():
+    z, p, n = sphere(12, 5), sphere(12, 5, 1), 12
+
+    def kernel(x, y, blur=None, **unused):
+        squared = torch.cdist(x, y) ** 2
+        return sum(2 * s / (2 * s + squared) for s in SCALES)
+
+    v_statistic = kernel(z, z).mean() + kernel(p, p).mean() - 2 * kernel(z, p).mean()
+    library = 2 * SamplesLoss("gaussian", kernel=kernel, backend="tensorized")(z, p)
+    torch.testing.assert_close(library, v_statistic)
+    within = [(kernel(x, x).sum() - n * len(SCALES)) / (n * (n - 1)) - kernel(x, x).mean()
+              for x in (z, p)]
+    torch.testing.assert_close(imq_mmd(z, p, 2.0), library + sum(within))
+
+
+def test_mmd_is_unbiased_and_sees_a_point_mass():
+    values = [float(imq_mmd(sphere(64, 128, 2 * k), sphere(64, 128, 2 * k + 1), 2.0))
+              for k in range(500)]
+    assert abs(np.mean(values)) < 4 * np.std(values) / sqrt(500)
+    point = torch.zeros(64, 128, dtype=torch.float64)
+    point[:, 0] = 1
+    assert float(imq_mmd(point, sphere(64, 128), 2.0)) == pytest.approx(3.49, abs=0.02)
+
+
+@pytest.mark.parametrize(("name", "base"), [("sphere", 2.0), ("gaussian", 256.0)])
+def test_mmd_base_constant_is_tied_to_the_prior(name, base):
+    assert MMD(context_of(PRIORS[name](128))).base == base
+
+
+def test_cross_term_is_constant_on_the_sphere():
+    """E_y k(x, y) over the uniform law does not depend on x: MMD there is pairwise repulsion."""
+    y = sphere(200_000, 128, 5)
+    sums = [float(sum((2 * s / (2 * s + (x - y).square().sum(1))).mean() for s in SCALES))
+            for x in sphere(3, 128, 6)]
+    assert sums == pytest.approx([3.5045] * 3, abs=5e-4)
+
+
+# --- sliced Wasserstein ------------------------------------------------------------------------
+
+def test_swd_equals_pot_with_the_same_projections():
+    z, p = sphere(64, 16).requires_grad_(), sphere(64, 16, 1)
+    projections = directions(50, 16, generator()).double()
+    _, log_ = ot.sliced_wasserstein_distance(z, p, projections=projections, p=2, log=True)
+    oracle = (log_["projected_emds"]).mean()
+    value = sliced_w2_squared(z, p, projections)
+    torch.testing.assert_close(value, oracle, rtol=1e-10, atol=0)
+    torch.testing.assert_close(*(torch.autograd.grad(v, z)[0] for v in (value, oracle)))
+
+
+def test_swd_of_a_shift_and_of_unequal_samples():
+    z, shift = sphere(64, 4), torch.tensor([3.0, 0, 0, 0], dtype=torch.float64)
+    projections = directions(2000, 4, generator()).double()
+    expected = (shift @ projections).square().mean()  # W2 of a shifted slice is the shift
+    torch.testing.assert_close(sliced_w2_squared(z, z + shift, projections), expected)
+    with pytest.raises(ValueError, match="as many prior draws"):
+        sliced_w2_squared(z, z[:10], projections)
+
+
+# --- Sinkhorn ----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("prior", ["sphere", "gaussian"])
+def test_sinkhorn_equals_pot(prior):
+    law = PRIORS[prior](16)
+    z, p = law.sample(40, generator(1)).double(), law.sample(40, generator(2)).double()
+    eps = law.mean_squared_distance / 2
+    hyper = {"eps": eps, "scaling": 0.9}
+
+    def entropic(x, y):
+        return ot.solve_sample(x, y, reg=eps, max_iter=100_000, tol=1e-12).value
+
+    raw = Sinkhorn(context_of(law), debias=False, **hyper).penalty(step_of(z, p))
+    torch.testing.assert_close(raw, entropic(z, p), rtol=1e-3, atol=0)
+    debiased = Sinkhorn(context_of(law), debias=True, **hyper).penalty(step_of(z, p))
+    oracle = entropic(z, p) - (entropic(z, z) + entropic(p, p)) / 2
+    torch.testing.assert_close(debiased, oracle, rtol=2e-2, atol=1e-3)
+
+
+def test_sinkhorn_puts_the_gradient_mode_back_even_after_an_error():
+    regularizer = Sinkhorn(context_of(Sphere(4)), eps=1.0, debias=True, scaling=0.5)
+    with torch.no_grad():
+        regularizer.penalty(step_of(sphere(8, 4), sphere(8, 4, 1)))
+        assert not torch.is_grad_enabled()
+        with pytest.raises(Exception, match=r".*"):
+            regularizer.penalty(step_of(sphere(8, 4), sphere(8, 3)))
+        assert not torch.is_grad_enabled()
+
+
+def test_sharp_sinkhorn_is_the_cost_of_the_plan_after_its_iterations():
+    z, p, eps, steps = sphere(20, 5), sphere(20, 5, 1), 0.5, 30
+    cost = ((z[:, None] - p[None]) ** 2).sum(-1).numpy()
+    K, u, v = np.exp(-cost / eps), np.ones(20), np.ones(20)
+    for _ in range(steps):
+        v = (1 / 20) / (K.T @ u)
+        u = (1 / 20) / (K @ v)
+    expected = (u[:, None] * K * v * cost).sum()
+    regularizer = SharpSinkhorn(context_of(Sphere(5)), eps=eps, iterations=steps)
+    assert float(regularizer.penalty(step_of(z, p))) == pytest.approx(expected, rel=1e-6)
+
+
+# --- Cramer-Wold -------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("dim", [2, 3, 6, 7])
+def test_phi_is_exact_in_few_dimensions(dim):
+    s = torch.linspace(0, 90, 40, dtype=torch.float64)
+    expected = [float(mpmath.hyp1f1(0.5, dim / 2, -float(v))) for v in s]
+    np.testing.assert_allclose(phi(s, dim).numpy(), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("dim", "error"), [(8, 0.031), (20, 0.011), (128, 0.0015)])
+def test_phi_is_near_in_many(dim, error):
+    s = torch.linspace(0, 10 * dim, 400, dtype=torch.float64)
+    exact = hyp1f1(0.5, dim / 2, -s.numpy())
+    assert np.abs(phi(s, dim).numpy() / exact - 1).max() < error
+
+
+def test_cramer_wold_equals_geomloss():
+    x, y, n, dim = sphere(30, 12), sphere(30, 12, 1), 30, 12
+    bandwidth = (4 / (3 * n)) ** 0.4
+
+    def kernel(a, b, **unused):
+        squared = torch.cdist(a, b) ** 2
+        return (1 + squared / bandwidth / (2 * dim - 3)).rsqrt() / (2 * sqrt(pi * bandwidth))
+
+    oracle = 2 * SamplesLoss("gaussian", kernel=kernel, backend="tensorized")(x, y)
+    torch.testing.assert_close(cramer_wold(x, y), oracle, rtol=1e-7, atol=0)
+
+
+def test_cramer_wold_is_the_smoothed_slice_distance():
+    """Its definition: the L2 distance of Gaussian-smoothed slices, averaged over directions."""
+    x, y, bandwidth = sphere(8, 3), sphere(8, 3, 1), (4 / 24) ** 0.4
+    projections = directions(20_000, 3, generator()).double()
+    a, b = (x @ projections).T, (y @ projections).T  # (L, n)
+
+    def inner(p, q):
+        squared = (p[:, :, None] - q[:, None, :]) ** 2
+        return torch.exp(-squared / (4 * bandwidth)).mean((1, 2)) / sqrt(4 * pi * bandwidth)
+
+    sliced = (inner(a, a) + inner(b, b) - 2 * inner(a, b)).mean()
+    torch.testing.assert_close(cramer_wold(x, y), sliced, rtol=0.02, atol=0)
+
+
+def test_cramer_wold_on_the_sphere_pulls_as_the_closed_form_does():
+    """With sqrt(d) scaling the gradient is that of the closed form against N(0, I) (CWAE)."""
+    dim, n = 128, 64
+    z = normalize(sphere(n, dim) + 0.05, dim=1).requires_grad_()
+
+    def tangent(value):
+        (g,) = torch.autograd.grad(value, z)
+        return g - (g * z.detach()).sum(1, keepdim=True) * z.detach()
+
+    draws = sphere(64 * 64, dim, 3).reshape(-1, n, dim)
+    sampled = sum(tangent(cramer_wold(sqrt(dim) * z, sqrt(dim) * p)) for p in draws) / len(draws)
+    x, g = sqrt(dim) * z, (4 / (3 * n)) ** 0.4
+    pairs = (g + (x[:, None] - x).square().sum(-1) / (2 * dim - 3)).rsqrt().mean()
+    closed = pairs - 2 * (g + 0.5 + x.square().sum(1) / (2 * dim - 3)).rsqrt().mean()
+    assert float(cosine_similarity(sampled.flatten(), tangent(closed).flatten(), dim=0)) > 0.995
+
+
+def test_cramer_wold_takes_the_logarithm_or_not():
+    z, p = sphere(16, 8), sphere(16, 8, 1)
+    plain = CramerWold(context_of(Sphere(8)), log=False).penalty(step_of(z, p))
+    torch.testing.assert_close(
+        CramerWold(context_of(Sphere(8)), log=True).penalty(step_of(z, p)), (plain + 1e-7).log())
+    with pytest.raises(ValueError, match="as many prior draws"):
+        cramer_wold(z, p[:5])
+
+
+# --- uniformity --------------------------------------------------------------------------------
+
+def log_mean_exp_on_sphere(dim, tau):
+    """log E exp(u.v / tau) of two uniform unit vectors, in closed form."""
+    order = dim / 2 - 1
+    return lgamma(dim / 2) + order * log(2 * tau) + log(ive(order, 1 / tau)) + 1 / tau
+
+
+@pytest.mark.parametrize(("tau", "value"), [(0.05, 1.5443), (0.1, 0.3895), (1.0, 0.0039)])
+def test_uniformity_of_uniform_codes_is_the_closed_form(tau, value):
+    assert log_mean_exp_on_sphere(128, tau) == pytest.approx(value, abs=1e-4)
+    z = sphere(6000, 128)
+    assert float(leave_one_out(z, tau)) == pytest.approx(value, rel=0.02, abs=2e-4)
+    assert float(wang_isola(z[:3000], tau)) == pytest.approx(value, rel=0.02, abs=2e-4)
+
+
+def test_literal_form_of_eq_5_is_dead_at_the_papers_temperature():
+    z = sphere(64, 128).requires_grad_()
+    norms = []
+    for term in (literal, leave_one_out):
+        (g,) = torch.autograd.grad(term(z, 0.05), z)
+        norms.append(float((g - (g * z).sum(1, keepdim=True) * z).norm()))
+    assert norms[0] / norms[1] < 1e-4
+
+
+def test_literal_form_is_eq_4_to_the_letter():
+    z, tau = sphere(9, 4), 0.3
+    expected = np.mean([log(np.mean([exp(float(a @ b) / tau) for b in z])) for a in z])
+    assert float(literal(z, tau)) == pytest.approx(expected)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(3, 40), st.integers(2, 20), st.floats(0.05, 2))
+def test_wang_isola_is_never_below(n, dim, tau):
+    z = sphere(n, dim, seed=n * dim)
+    assert float(wang_isola(z, tau)) >= float(leave_one_out(z, tau)) - 1e-9
+
+
+# --- GAN ---------------------------------------------------------------------------------------
+
+def test_gan_losses_are_the_papers_and_the_critic_sees_the_updated_encoder():
+    law, encoder = Gaussian(3), nn.Linear(3, 3)
+    gan = GAN(context_of(law, encoder), hidden=8, layers=2, critic_lr=1e-3)
+    x, prior = torch.randn(5, 3, generator=generator()), law.sample(5, generator(1))
+    step = step_of(encoder(x), prior, encoder, x)
+    torch.testing.assert_close(gan.penalty(step), -logsigmoid(gan.critic(step.z)).mean())
+    with torch.no_grad():
+        encoder.weight.add_(1.0)
+    expected = -logsigmoid(gan.critic(prior)).mean() - logsigmoid(-gan.critic(encoder(x))).mean()
+    torch.testing.assert_close(gan.adversary_loss(step), expected)
+    gan.adversary_loss(step).backward()
+    assert encoder.weight.grad is None
+
+
+def test_gan_critic_is_the_papers():
+    gan = GAN(context_of(Sphere(64)), hidden=1024, layers=4, critic_lr=1e-3)
+    sizes = [m.weight.shape for m in gan.critic if isinstance(m, nn.Linear)]
+    assert sizes == [(1024, 64), (1024, 1024), (1024, 1024), (1024, 1024), (1, 1024)]
+    assert gan.scale == 8.0
