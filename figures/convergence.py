@@ -60,17 +60,20 @@ def _layout(figure: Figure, panels: list[str]) -> tuple[Axes, dict[str, Axes]]:
 
 
 def _panel(ax: Axes, data: DataFrame, panel: str, every: dict[str, Look]) -> None:
-    """One set of curves on a logarithmic distance and an epoch axis that opens up the start."""
-    for arm, rows in data[data["arm"] != "floor"].groupby("arm", sort=False):
-        _curve(ax, rows.dropna(subset=["epoch"]), every[plain(str(arm), panel)])
-    floor = data[data["arm"] == "floor"]
-    ax.plot(floor["epoch"], floor["swd2_root_mean"], color=FLOOR.colour, lw=1, label=FLOOR.label)
-    _axes(ax, float(data["epoch"].max()))
+    """One set of curves, the floor below them, and a note of the runs that are missing."""
     ax.set_title(TITLES.get(panel, panel))
     holes = int(data.drop_duplicates("arm")["missing"].sum())
     if holes:
         ax.annotate(f"{holes} runs missing", (0.98, 0.98), xycoords="axes fraction", ha="right",
                     va="top", color="#B00020", fontsize=8)
+    if data["epoch"].isna().all():
+        ax.set_xticks([])
+        return
+    for arm, rows in data[data["arm"] != "floor"].groupby("arm", sort=False):
+        _curve(ax, rows.dropna(subset=["epoch"]), every[plain(str(arm), panel)])
+    floor = data[data["arm"] == "floor"]
+    ax.plot(floor["epoch"], floor["swd2_root_mean"], color=FLOOR.colour, lw=1, label=FLOOR.label)
+    _axes(ax, float(data["epoch"].max()))
 
 
 def _axes(ax: Axes, last: float) -> None:

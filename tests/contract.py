@@ -1,12 +1,12 @@
-"""What every regularizer must do, as checks that a defective one fails. Used on registry and mutants."""
+"""What every regularizer must do, as checks that a defective one fails."""
 
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from torch import nn
 import pytest
 import torch
+from torch import nn
 
 from benchmarks.harness.build import regularizer_class
 from benchmarks.harness.resolve import resolve

@@ -2,15 +2,21 @@
 
 from dataclasses import replace
 
+from contract import (
+    CHECKS,
+    build,
+    check_follows_prior,
+    check_gradient,
+    check_spreads,
+    generator,
+    kind_of,
+)
 import pytest
 import torch
 
-from contract import (
-    CHECKS, build, check_follows_prior, check_gradient, check_spreads, generator, kind_of,
-)
 from methods import METHODS
 
-PAIRWISE_ONLY = {"moca", "uniformity"}  # matched to the sphere by repulsion; they see no prior draws
+PAIRWISE_ONLY = {"moca", "uniformity"}  # they spread codes on the sphere and see no prior draws
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

@@ -2,10 +2,10 @@
 
 from math import log
 
-from torch import nn
-from torch.nn.functional import cross_entropy, normalize
 import pytest
 import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, normalize
 
 from methods.base import Context, Step
 from methods.contrastive import Contrastive, contrastive_loss, cosine_momentum

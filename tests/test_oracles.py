@@ -5,14 +5,14 @@ from math import exp, lgamma, log, pi, sqrt
 from geomloss import SamplesLoss
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import hyp1f1, ive
-from torch import nn
-from torch.nn.functional import cosine_similarity, logsigmoid, normalize
 import mpmath
 import numpy as np
 import ot
 import pytest
+from scipy.special import hyp1f1, ive
 import torch
+from torch import nn
+from torch.nn.functional import cosine_similarity, logsigmoid, normalize
 
 from methods.base import Context, Step
 from methods.cramer_wold import CramerWold, cramer_wold, phi

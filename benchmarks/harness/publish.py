@@ -1,10 +1,12 @@
 """From stored runs to runs.csv, data.csv, claims.csv, the figure and provenance.json."""
 
+from __future__ import annotations
+
 import csv
 from dataclasses import fields
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness.files import (
     remove_leftovers,
@@ -15,6 +17,9 @@ from benchmarks.harness.files import (
 from benchmarks.harness.selection import Entry, Selection
 from benchmarks.harness.spec import Run
 from benchmarks.harness.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEADING = ("scale", "arm", "panel", "status", "diverged_step", "epoch")
 
@@ -58,14 +63,11 @@ def publish(selection: Selection, store: Store, folder: Path, redraw: bool = Fal
 
     data.csv is written last: as long as it is old, everything that hangs on it is made again.
     """
-    import pandas as pd
-
     from benchmarks.harness.claims import judge
     runs = runs_csv(collect(selection, store))
     rows = read_csv(runs)
     data = selection.artefact.table(rows).to_csv(index=False, lineterminator="\n")
     claims = judge(rows, selection.claims).to_csv(index=False, lineterminator="\n")
-    assert isinstance(rows, pd.DataFrame)
     remove_leftovers(folder)
     target = folder / "data.csv"
     if redraw or not target.exists() or target.read_bytes() != data.encode():
@@ -77,10 +79,10 @@ def publish(selection: Selection, store: Store, folder: Path, redraw: bool = Fal
     return claims
 
 
-def read_csv(text: str) -> "Any":
+def read_csv(text: str) -> pd.DataFrame:
     """A result table as a DataFrame, its numbers bit for bit."""
     import pandas as pd
-    return pd.read_csv(io.StringIO(text), float_precision="round_trip", low_memory=False)
+    return pd.read_csv(io.StringIO(text), low_memory=False)
 
 
 def draw(name: str, data: str, folder: Path) -> None:

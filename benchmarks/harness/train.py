@@ -15,7 +15,7 @@ def train(
     training: Training, checkpoint_seconds: float, stop: Callable[[], bool],
     save: Callable[[], None], tell: Callable[[], None],
 ) -> dict[str, Any]:
-    """Trains to the end or the first epoch with a non-finite loss; the outcome as plain values.
+    """Trains to the end or the first epoch with a non-finite loss; returns the outcome.
 
     `tell` is called after every row, `save` every `checkpoint_seconds`. Raises InterruptedTraining once
     `stop()` is true, after a last `save`.

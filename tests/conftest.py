@@ -1,0 +1,53 @@
+"""The command as users call it, and one smoke sweep that many tests look at."""
+
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TABLES = ("runs.csv", "data.csv", "claims.csv")
+
+
+class Place:
+    """A results folder and a cache of a test's own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.results, self.cache = folder / "results", folder / "cache"
+
+    @property
+    def options(self) -> list[str]:
+        return ["--results-dir", str(self.results), "--cache-dir", str(self.cache)]
+
+    @property
+    def smoke(self) -> Path:
+        return self.cache / "smoke" / "fig1-synthetic"
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, str(ROOT / "bench.py"), *words, *self.options]
+
+    def bench(self, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """Runs the command to its end."""
+        return subprocess.run(self.command(*words), capture_output=True, text=True,
+                              timeout=timeout, check=False, cwd=self.folder)
+
+    def tables(self, folder: Path | None = None) -> dict[str, bytes]:
+        """The bytes of the three tables."""
+        return {name: ((folder or self.smoke) / name).read_bytes() for name in TABLES}
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def swept(tmp_path_factory):
+    """A finished smoke sweep of Figure 1 by the pool; tests must not write into it."""
+    place = Place(tmp_path_factory.mktemp("swept"))
+    done = place.bench("fig1-synthetic", "--scale", "smoke")
+    assert done.returncode == 0, done.stdout + done.stderr
+    place.output = done.stdout
+    return place

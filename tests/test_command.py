@@ -1,0 +1,272 @@
+"""The command line: what a newcomer types, rightly and wrongly."""
+
+import re
+import subprocess
+import sys
+import time
+
+from conftest import ROOT, Place
+import pytest
+
+from benchmarks.harness import command
+from benchmarks.harness.files import seal
+from benchmarks.harness.store import Store
+
+METHOD = """
+from methods.base import Regularizer
+
+HYPER = {"power": 2.0}
+
+class Mine(Regularizer):
+    def __init__(self, context, *, power: float):
+        super().__init__()
+        self.power = power
+
+    def penalty(self, step):
+        return step.z.mean(0).norm() ** self.power
+"""
+
+
+def ask(capsys, place, *words):
+    """Exit status and the lines on stderr of the command run in this process."""
+    status = command.main(["--scale", "smoke", "--cluster", "debug", *place.options, *words])
+    return status, capsys.readouterr().err.strip().splitlines()
+
+
+MISTAKES = {
+    ("fig1-syntetic",): "did you mean 'fig1-synthetic'?",
+    ("plam", "fig1"): "did you mean 'plan'?",
+    ("plan", "fig9"): "unknown artefact",
+    ("fig1", "--scale", "smok"): "did you mean 'smoke'?",
+    ("fig1", "--cluster", "locale"): "did you mean 'local'?",
+    ("fig1", "--methods", "mda"): "did you mean 'mmd'?",
+    ("fig1", "--methods", ""): "unknown method ''",
+    ("fig1", "--methods", "moca:taw=0.1"): "did you mean 'tau'?",
+    ("fig1", "--methods", "moca:tau=warm"): "moca:tau takes float such as 0.05, not 'warm'",
+    ("fig1", "--methods", "moca:mask_self=yes"): "takes bool such as False, not 'yes'",
+    ("fig1", "--seeds", "0"): "--seeds must be at least 1, not 0",
+    ("fig1", "--seeds", "-3"): "--seeds must be at least 1, not -3",
+    ("fig1", "--seeds", "five"): "invalid int value: 'five'",
+    ("fig1", "--jobs", "0"): "--jobs must be at least 1",
+    ("fig1", "--sacle", "smoke"): "did you mean --scale?",
+    ("fig1", "--scale"): "expected one argument",
+    ("fig1", "--device", "gpu"): "--device gpu cannot be used here",
+    ("fig1", "--with", "nowhere.py"): "there is no file",
+    ("fig1", "--redraw"): "leave --redraw out",
+    ("fig1", "--checkpoint-seconds", "-1"): "--checkpoint-seconds cannot be -1",
+}
+
+
+@pytest.mark.parametrize("words", MISTAKES, ids=" ".join)
+def test_a_mistake_costs_one_line(words, capsys, place):
+    status, lines = ask(capsys, place, *words)
+    assert status == 2
+    assert len(lines) == 1
+    assert MISTAKES[words] in lines[0]
+    assert not list(place.folder.rglob("*.json"))
+
+
+WRONG_FILES = {
+    "this is no Python": "does not import: SyntaxError",
+    "x = 1\nimport no_such_module": "line 2 does not import: ModuleNotFoundError",
+    "x = 1": "no class derived from methods.base.Regularizer",
+    METHOD + METHOD.replace("Mine", "Other"): "2 classes derived",
+    METHOD.replace('"power": 2.0', '"powr": 2.0'): "did you mean 'power'?",
+    METHOD.replace('{"power": 2.0}', "{}"): "gives no default for 'power'",
+    METHOD.replace('{"power": 2.0}', "[2.0]"): "must be a dictionary",
+}
+
+
+@pytest.mark.parametrize("text", WRONG_FILES, ids=range(len(WRONG_FILES)))
+def test_a_wrong_method_file_costs_one_line(text, capsys, place):
+    (place.folder / "mine.py").write_text(text)
+    status, lines = ask(capsys, place, "fig1", "--with", str(place.folder / "mine.py"))
+    assert (status, len(lines)) == (2, 1)
+    assert WRONG_FILES[text] in lines[0]
+    assert not list(place.folder.rglob("*.json"))
+
+
+def test_a_method_file_may_not_take_a_built_in_name(capsys, place):
+    (place.folder / "mmd.py").write_text(METHOD)
+    status, lines = ask(capsys, place, "fig1", "--with", str(place.folder / "mmd.py"))
+    assert status == 2
+    assert "'mmd' is the name of a built-in method" in lines[0]
+
+
+@pytest.mark.parametrize("where", ["file", "/proc/nowhere"])
+@pytest.mark.parametrize("option", ["--results-dir", "--cache-dir"])
+def test_a_folder_that_cannot_be_written_is_named(where, option, capsys, place):
+    (place.folder / "file").touch()
+    target = str(place.folder / "file") if where == "file" else where
+    status, lines = ask(capsys, place, "fig1", "--scale", "paper", option, target)
+    assert (status, len(lines)) == (2, 1)
+    assert target in lines[0]
+    assert option in lines[0]
+
+
+@pytest.mark.parametrize("damage", [
+    b"", b"arm,seed\n1,2,3\n", b"\xff\xfe", b"arm,seed,epoch,status\nmmd,zero,0,done\n",
+    b"arm,seed\nmmd,0\n", b'arm,seed,epoch,status\n"mmd,0,0,done\n',
+])
+def test_a_corrupt_committed_table_is_named_and_left_alone(damage, capsys, place):
+    path = place.results / "fig1-synthetic" / "runs.csv"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(damage)
+    status, lines = ask(capsys, place, "fig1", "--scale", "paper")
+    assert (status, len(lines)) == (2, 1)
+    assert "runs.csv is corrupt" in lines[0]
+    assert path.read_bytes() == damage
+    assert [p.name for p in path.parent.iterdir()] == ["runs.csv"]
+
+
+def test_corrupt_checkpoints_without_a_good_one_stop_the_command(capsys, place):
+    from benchmarks import ARTEFACTS
+    run = ARTEFACTS["fig1-synthetic"].arms("smoke")[0].run
+    folder = Store(place.cache / "runs").folder(run.key)
+    folder.declare(run, None)
+    folder.save_checkpoint(seal(b"x") + b"rubbish")
+    before = {p: p.read_bytes() for p in folder.path.iterdir()}
+    status, lines = ask(capsys, place, "fig1")
+    assert (status, len(lines)) == (2, 1)
+    assert f"run {run.key}" in lines[0]
+    assert {p: p.read_bytes() for p in folder.path.iterdir()} == before
+
+
+FAST = (["--help"], ["list"], ["plan", "fig1"], ["status"])
+
+
+@pytest.mark.parametrize("words", FAST, ids=" ".join)
+def test_looking_is_fast_and_imports_neither_torch_nor_pandas(words, swept):
+    probe = ("import sys; from benchmarks.harness.command import main\n"
+             "try:\n    status = main(sys.argv[1:])\nexcept SystemExit as end:\n"
+             "    status = end.code\n"
+             "heavy = {'torch', 'pandas', 'numpy', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+             "sys.exit(f'imported {heavy}' if heavy else status)")
+    arguments = [sys.executable, "-c", probe, *words, *swept.options]
+    times = []
+    for _ in range(4):
+        began = time.monotonic()
+        done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
+        times.append(time.monotonic() - began)
+        assert done.returncode == 0, done.stderr
+    assert min(times) < 0.5
+
+
+def test_a_second_run_is_fast_and_imports_no_torch(swept):
+    probe = ("import sys; from benchmarks.harness.command import main\n"
+             "status = main(sys.argv[1:])\nsys.exit('torch' if 'torch' in sys.modules else status)")
+    arguments = [sys.executable, "-c", probe, "fig1", "--scale", "smoke", *swept.options]
+    before = {p: p.stat().st_mtime_ns for p in swept.smoke.iterdir()}
+    times = []
+    for _ in range(3):
+        began = time.monotonic()
+        done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
+        times.append(time.monotonic() - began)
+        assert done.returncode == 0, done.stderr
+    assert min(times) < 3
+    assert "identical to the results that were there" in done.stdout
+    assert {p: p.stat().st_mtime_ns for p in swept.smoke.iterdir()} == before
+
+
+def test_list_plan_and_status_say_what_there_is(swept, place):
+    assert "results there; runs: 46 done" in swept.bench("list", "--scale", "smoke").stdout
+    planned = swept.bench("plan", "fig1", "--scale", "smoke", "--seeds", "3").stdout
+    assert "69 runs (23 arms, 3 seeds): 46 done, 23 missing" in planned
+    assert "to train: 23" in planned
+    assert re.search(r"about \d+\.\d core-minutes", swept.bench(
+        "plan", "fig1", "--scale", "smoke", "--seeds", "3").stdout)
+    assert "46 done" in swept.bench("status", "--scale", "smoke").stdout
+    assert "not known" in place.bench("plan", "fig1").stdout
+    assert not place.cache.exists()
+
+
+def test_the_pool_and_this_process_give_the_same_bytes(swept, place):
+    done = place.bench("fig1", "--scale", "smoke", "--cluster", "debug")
+    assert done.returncode == 0
+    assert place.tables() == swept.tables()
+
+
+def test_smoke_results_never_stand_under_results(swept):
+    assert not swept.results.exists()
+
+
+def test_rerun_trains_anew_and_redraw_only_draws(place):
+    words = ("fig1", "--scale", "smoke", "--methods", "mmd", "--seeds", "1", "--cluster", "debug")
+    assert place.bench(*words).returncode == 0
+    folder = place.cache / "smoke" / "custom" / "fig1-synthetic"
+    tables, picture = place.tables(folder), (folder / "figure.png").read_bytes()
+    again = place.bench(*words, "--rerun")
+    assert "training 3 of 3 runs" in again.stdout
+    assert place.tables(folder) == tables
+    (folder / "figure.png").unlink()
+    drawn = place.bench(*words, "--redraw")
+    assert drawn.returncode == 0
+    assert "training" not in drawn.stdout
+    assert (folder / "figure.png").read_bytes() == picture
+
+
+def test_main_panel_is_shown_before_the_second(swept):
+    lines = swept.output.splitlines()
+    shown = next(k for k, line in enumerate(lines) if line.startswith("main panel:"))
+    assert next(k for k, line in enumerate(lines) if "full batch" in line) > shown - 3
+    assert sum("done" in line for line in lines[:shown]) < 20
+
+
+def test_a_partial_result_never_replaces_a_fuller_one(place):
+    """Five runs of MMD at the mini scale are there; then one of them is lost and fails."""
+    words = ("fig1", "--scale", "smoke", "--methods", "mmd", "--cluster", "debug")
+    assert place.bench(*words, "--seeds", "2").returncode == 0
+    folder = place.cache / "smoke" / "custom" / "fig1-synthetic"
+    fuller = place.tables(folder)
+    fewer = place.bench(*words, "--seeds", "1")
+    assert fewer.returncode == 1
+    assert "keeps its fuller results" in fewer.stdout
+    assert place.tables(folder) == fuller
+
+
+def test_interrupted_sweeps_and_failed_runs_leave_visible_holes(place):
+    bad = METHOD.replace("step.z.mean(0)", "step.no_such_field")
+    (place.folder / "bad.py").write_text(bad)
+    words = ("fig1", "--scale", "smoke", "--methods", "mmd", "--seeds", "1", "--with", "bad.py")
+    done = place.bench(*words)
+    assert done.returncode == 1
+    assert "bad, seed 0: failed (AttributeError" in done.stdout
+    folder = place.cache / "smoke" / "custom" / "fig1-synthetic"
+    assert ",bad,main," in (folder / "runs.csv").read_text()
+    hole = next(line for line in (folder / "data.csv").read_text().splitlines() if ",bad," in line)
+    assert hole.endswith(",1")  # one run missing
+    assert "not run" in (folder / "claims.csv").read_text()
+    assert "1 failed" in place.bench("status", *words[1:]).stdout
+    again = place.bench(*words)
+    assert again.returncode == 1
+    assert "training" not in again.stdout
+    assert "training 1 of 4" in place.bench(*words, "--retry-failed").stdout
+
+
+def test_a_settings_word_adds_an_arm(place):
+    done = place.bench("fig1", "--scale", "smoke", "--seeds", "1", "--cluster", "debug",
+                       "--methods", "moca:tau=0.3:mask_self=True,mmd")
+    assert done.returncode == 0
+    runs = (place.cache / "smoke/custom/fig1-synthetic/runs.csv").read_text()
+    assert '"moca[tau=0.3,mask_self=True]"' in runs
+    assert "C1[moca[tau=0.3,mask_self=True]]" in done.stdout
+
+
+def test_results_go_where_they_belong():
+    from benchmarks import ARTEFACTS
+    from benchmarks.harness.selection import select
+    place = Place(ROOT)
+    artefact = ARTEFACTS["fig1-synthetic"]
+
+    def folder(scale, **chosen):
+        asked = {"seeds": None, "methods": None, "own": ()} | chosen
+        path = select(artefact, scale, **asked).results(place.results, place.cache)
+        return str(path.relative_to(ROOT))
+
+    assert folder("paper") == "results/fig1-synthetic"
+    assert folder("paper", seeds=7) == "results/fig1-synthetic"
+    assert folder("paper", seeds=4) == "results/custom/fig1-synthetic"
+    assert folder("paper", methods="mmd") == "results/custom/fig1-synthetic"
+    assert folder("mini") == "results/mini/fig1-synthetic"
+    assert folder("mini", methods="mmd") == "results/custom/mini/fig1-synthetic"
+    assert folder("smoke") == "cache/smoke/fig1-synthetic"

@@ -1,0 +1,68 @@
+"""Data sets and batches: laws, seeds, shapes."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from benchmarks.harness.data import (
+    DATASETS,
+    Batches,
+    generator,
+    load,
+    procedural_images,
+    stream,
+    to_float,
+)
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.spec import Run
+
+RUN = Run("synthetic-normal", 4000, "mlp2", "mmd", (), "1", dim=8, epochs=1, batch=8)
+
+
+def test_synthetic_laws():
+    normal, uniform = load(RUN), load(replace(RUN, dataset="synthetic-uniform"))
+    assert normal.shape == uniform.shape == (4000, 100)
+    assert abs(float(normal.mean())) < 0.01
+    assert float(normal.var()) == pytest.approx(1, abs=0.01)
+    assert 0 <= float(uniform.min()) < 1e-3 < 0.999 < float(uniform.max()) < 1
+    assert float(uniform.var()) == pytest.approx(1 / 12, abs=1e-3)
+
+
+def test_synthetic_sets_are_drawn_per_seed_and_images_are_not():
+    for name, dataset in DATASETS.items():
+        runs = [replace(RUN, dataset=name, n_train=16, seed=seed) for seed in (0, 0, 1)]
+        first, again, other = map(load, runs)
+        assert torch.equal(first, again)
+        assert torch.equal(first, other) != dataset.own_per_seed
+
+
+def test_an_unknown_data_set_is_named():
+    with pytest.raises(UsageError, match="did you mean 'procedural'"):
+        load(replace(RUN, dataset="procedual"))
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 28, 28), (3, 64, 64)])
+def test_procedural_images_have_the_right_shape_and_differ(shape):
+    images = procedural_images(20, generator(0, "data"), shape)
+    assert images.shape == (20, *shape)
+    assert images.dtype == torch.uint8
+    flat = images.flatten(1).float()
+    assert (torch.cdist(flat, flat) + 1e6 * torch.eye(20)).min() > 100
+    assert flat.std(1).min() > 2  # no flat picture
+    scaled = to_float(images)
+    assert 0 <= scaled.min() < scaled.max() <= 1
+    assert torch.equal((scaled * 255).round().to(torch.uint8), images)
+
+
+def test_streams_are_independent_and_named():
+    names = ("data", "weights", "order", "prior", "method", "evaluation")
+    seeds = {stream(seed, name) for seed in range(50) for name in names}
+    assert len(seeds) == 50 * len(names)
+
+
+def test_batches_drop_the_incomplete_last_one():
+    batches = Batches(10, 4, generator(0, "order"))
+    epochs = [torch.cat([batches.next(), batches.next()]) for _ in range(3)]
+    assert all(len(set(epoch.tolist())) == 8 for epoch in epochs)
+    assert not torch.equal(epochs[0], epochs[1])

@@ -1,0 +1,144 @@
+"""SIGKILL at random moments, two commands at once, workers that die: the tables never differ."""
+
+import os
+from pathlib import Path
+import random
+import signal
+import subprocess
+import sys
+import time
+
+from conftest import ROOT, Place
+import pytest
+
+from benchmarks.harness.store import Store
+
+FEW = ("fig1-synthetic", "--scale", "smoke", "--methods", "moca,gan", "--seeds", "1")
+CHAINS, KILLS = 4, 3  # of timed kills; 12 in all, and 9 aimed ones below
+
+
+def start(place: Place, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(place.command(*words), stdout=subprocess.PIPE, text=True,
+                            stderr=subprocess.STDOUT, start_new_session=True, cwd=place.folder)
+
+
+def orphans(place: Place) -> list[int]:
+    """Processes that still work for the place's cache."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().decode(errors="replace")
+            parent = int((path.parent / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, IndexError):
+            continue
+        if str(place.cache) in words or ("multiprocessing" in words and parent == 1):
+            found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.parametrize("chain", range(CHAINS))
+def test_killed_at_random_moments(chain, swept, place):
+    """The command alone is killed, so its workers must notice; then the same command goes on."""
+    moment = random.Random(chain)
+    for _ in range(KILLS):
+        process = start(place, "fig1-synthetic", "--scale", "smoke", "--checkpoint-seconds", "0")
+        for _ in range(moment.randrange(1, 14)):
+            process.stdout.readline()
+        time.sleep(moment.random() * 0.5)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+    done = place.bench("fig1-synthetic", "--scale", "smoke")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert place.tables() == swept.tables()
+    for picture in ("figure.png", "figure.pdf"):
+        assert (place.smoke / picture).read_bytes() == (swept.smoke / picture).read_bytes()
+    deadline = time.monotonic() + 20
+    while orphans(place) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert orphans(place) == []
+    assert not list(place.cache.rglob("*.tmp"))
+    assert not list(place.cache.rglob("claim.*"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    place = Place(tmp_path_factory.mktemp("undisturbed"))
+    assert place.bench(*FEW, "--cluster", "debug").returncode == 0
+    return place.tables(place.cache / "smoke" / "custom" / "fig1-synthetic")
+
+
+@pytest.mark.parametrize("chain", range(3))
+def test_killed_while_writing_renaming_and_checkpointing(chain, undisturbed, place):
+    moment = random.Random(100 + chain)
+    killed = 0
+    for _ in range(3):
+        words = [sys.executable, str(ROOT / "tests" / "killer.py"), str(moment.randrange(1, 120)),
+                 moment.choice(["before", "after"]), *FEW, "--cluster", "debug",
+                 "--checkpoint-seconds", "0", *place.options]
+        done = subprocess.run(words, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False,
+                              capture_output=True, timeout=120)
+        assert done.returncode in (-signal.SIGKILL, 0), done.stderr.decode()
+        killed += done.returncode != 0
+    assert killed
+    assert place.bench(*FEW, "--cluster", "debug").returncode == 0
+    assert place.tables(place.cache / "smoke" / "custom" / "fig1-synthetic") == undisturbed
+
+
+def test_two_commands_at_once_train_each_run_once(swept, place):
+    rivals = [start(place, "fig1-synthetic", "--scale", "smoke") for _ in range(2)]
+    outputs = [rival.communicate(timeout=300)[0] for rival in rivals]
+    assert [rival.returncode for rival in rivals] == [0, 0], outputs
+    assert place.tables() == swept.tables()
+    folders = list(Store(place.cache / "runs").all())
+    assert len(folders) == 46
+    for folder in folders:
+        assert (folder.path / "log.txt").read_text().count("from step 0") == 1
+
+
+def test_ctrl_c_checkpoints_and_the_same_command_goes_on(place, undisturbed):
+    slow = ("fig1-synthetic", "--methods", "gan:hidden=512", "--seeds", "1")
+    process = start(place, *slow)
+    process.stdout.readline()
+    store = Store(place.cache / "runs")
+    deadline = time.monotonic() + 60
+    log = None
+    while not (log and "epoch 2" in log.read_text()) and time.monotonic() < deadline:
+        log = next((f.path / "log.txt" for f in store.all() if (f.path / "log.txt").exists()), None)
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 1
+    assert "goes on from here" in output
+    assert "Traceback" not in output
+    folder = next(store.all())
+    assert folder.state() == "missing"
+    assert folder.checkpoint()[0] is not None
+    assert not list(folder.path.glob("claim.*"))
+
+
+SUICIDAL = """
+import os, signal
+from methods.base import Regularizer
+
+HYPER = {}
+
+class Suicidal(Regularizer):
+    def __init__(self, context):
+        super().__init__()
+
+    def penalty(self, step):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_worker_that_dies_costs_its_own_run_only(place, undisturbed):
+    (place.folder / "suicidal.py").write_text(SUICIDAL)
+    done = place.bench(*FEW, "--with", "suicidal.py")
+    assert done.returncode == 1
+    reason = "its worker died 2 times, last with exit code -9"
+    assert f"suicidal, seed 0: failed ({reason}" in done.stdout
+    rows = (place.cache / "smoke/custom/fig1-synthetic/runs.csv").read_text().splitlines()
+    assert sum(",failed," in row for row in rows) == 1
+    whole = undisturbed["runs.csv"].decode().splitlines()
+    assert [row for row in rows if ",failed," not in row] == whole

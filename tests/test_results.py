@@ -1,0 +1,84 @@
+"""What is committed under results/ follows from its own runs.csv and says where it came from."""
+
+import csv
+import io
+import json
+
+from conftest import ROOT
+import pytest
+
+from benchmarks import ARTEFACTS
+from benchmarks.harness.claims import judge
+from benchmarks.harness.publish import read_csv
+from benchmarks.harness.selection import select
+
+COMMITTED = sorted(p.parent for p in (ROOT / "results").rglob("runs.csv")
+                   if "custom" not in p.parts)
+FILES = {"runs.csv", "data.csv", "claims.csv", "figure.png", "figure.pdf", "provenance.json"}
+
+
+@pytest.fixture(params=COMMITTED, ids=lambda p: str(p.relative_to(ROOT)))
+def folder(request):
+    return request.param
+
+
+def text_of(frame):
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
+def artefact_of(folder):
+    return ARTEFACTS[folder.name]
+
+
+def test_something_is_committed():
+    assert ROOT / "results" / "fig1-synthetic" in COMMITTED
+
+
+def test_the_table_follows_from_the_runs(folder):
+    rows = read_csv((folder / "runs.csv").read_text())
+    assert text_of(artefact_of(folder).table(rows)) == (folder / "data.csv").read_text()
+
+
+def test_the_verdicts_follow_from_the_runs(folder):
+    rows = read_csv((folder / "runs.csv").read_text())
+    assert text_of(judge(rows, artefact_of(folder).claims)) == (folder / "claims.csv").read_text()
+
+
+def test_the_runs_are_those_declared_and_all_are_there(folder):
+    provenance = json.loads((folder / "provenance.json").read_text())
+    selection = select(artefact_of(folder), provenance["scale"], None, None, ())
+    keys = {entry.run.key for entry in selection.entries()}
+    assert keys <= set(provenance["runs"])
+    pairs = {(entry.arm.name, str(entry.run.seed)) for entry in selection.entries()}
+    rows = list(csv.DictReader(io.StringIO((folder / "runs.csv").read_text())))
+    assert pairs <= {(row["arm"], row["seed"]) for row in rows if row["status"] == "done"}
+
+
+def test_provenance_is_complete(folder):
+    provenance = json.loads((folder / "provenance.json").read_text())
+    needed = {"commit", "local_edits", "python", "packages", "platform", "processor", "device",
+              "path", "attempts", "train_seconds", "peak_memory_mib", "arm", "seed"}
+    for run in provenance["runs"].values():
+        whole = provenance["shared"] | run
+        assert needed <= set(whole)
+        assert whole["commit"]
+        assert whole["local_edits"] is None
+    assert set(provenance["ambiguities"]) == set(artefact_of(folder).ambiguities)
+
+
+def test_versions_are_those_of_the_lock(folder):
+    lock = dict(line.split("==") for line in (ROOT / ".ci/requirements.lock").read_text().split())
+    packages = json.loads((folder / "provenance.json").read_text())["shared"]["packages"]
+    assert packages == {name: lock[name] for name in packages}
+
+
+def test_the_folder_holds_its_files_and_no_others(folder):
+    assert {p.name for p in folder.iterdir()} == FILES
+    assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "figure.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_tables_hold_no_time_and_no_place(folder):
+    header = (folder / "runs.csv").read_text().splitlines()[0].split(",")
+    for word in ("seconds", "time", "host", "path", "commit", "date", "device"):
+        assert not [name for name in header if word in name]

@@ -1,0 +1,117 @@
+"""Runs and their keys: what changes a key, what must not, and what a run may hold."""
+
+from dataclasses import fields, replace
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+import pytest
+
+from benchmarks import ARTEFACTS
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.resolve import UserMethod, resolve
+from benchmarks.harness.selection import select
+from benchmarks.harness.spec import SCALES, Run
+
+RUN = Run("synthetic-normal", 1000, "mlp2", "mmd", (), "1", dim=128, epochs=80, batch=64)
+OTHER = {
+    "dataset": "synthetic-uniform", "n_train": 999, "architecture": "a1", "method": "swd",
+    "hyper": (("projections", 50),), "revision": "2", "dim": 64, "epochs": 81, "batch": 63,
+    "objective": "latent", "prior": "gaussian", "n_prior": 65, "lam": 2.0, "optimizer": "sgd",
+    "lr": 1e-4, "halve_every": 60, "halve_until": 400, "precision": "tf32", "seed": 1,
+}
+
+
+def test_every_field_is_in_the_key():
+    assert set(OTHER) == {field.name for field in fields(Run)}
+    keys = {replace(RUN, **{name: value}).key for name, value in OTHER.items()}
+    assert len(keys | {RUN.key}) == len(OTHER) + 1
+
+
+def test_the_key_of_a_run_is_for_ever():
+    """A golden value: if it changes, every stored and committed run has lost its address."""
+    assert RUN.key == "ceeb84a504dc5a2b"
+    assert Run.from_fields(RUN.fields()).key == RUN.key
+
+
+@given(st.integers(0, 10**6), st.floats(1e-6, 1e6), st.sampled_from(["sphere", "gaussian"]))
+def test_a_run_survives_its_json(seed, lam, prior):
+    run = replace(RUN, seed=seed, lam=lam, prior=prior, hyper=(("a", 1), ("b", 0.5)))
+    assert Run.from_fields(json.loads(json.dumps(run.fields()))) == run
+
+
+def test_an_unknown_field_is_named():
+    with pytest.raises(UsageError, match="did you mean 'epochs'"):
+        Run.from_fields(RUN.fields() | {"epoch": 3})
+
+
+@pytest.mark.parametrize("change", [{"epochs": 0}, {"batch": 1001}, {"dim": -1}, {"n_prior": 0},
+                                    {"precision": "fp8"}])
+def test_an_impossible_run_is_refused(change):
+    with pytest.raises(ValueError, match=str(next(iter(change)))):
+        replace(RUN, **change)
+
+
+def test_hyper_parameters_are_resolved_typed_and_checked():
+    run = resolve(RUN, "moca", {"tau": 1, "K": 100})
+    assert dict(run.hyper) == {"tau": 1.0, "K": 100, "m0": 0.99, "mask_self": False,
+                               "decoupled": False}
+    assert run.key == resolve(RUN, "moca", {"K": 100, "tau": 1.0}).key
+    for wrong, message in (({"taw": 1.0}, "did you mean 'tau'"), ({"K": 10.5}, "takes int"),
+                           ({"tau": True}, "takes float"), ({"mask_self": 1}, "takes bool")):
+        with pytest.raises(UsageError, match=message):
+            resolve(RUN, "moca", wrong)
+    with pytest.raises(UsageError, match="did you mean 'mmd'"):
+        resolve(RUN, "mmmd", {})
+
+
+def test_a_users_method_is_told_apart_by_its_text():
+    runs = [resolve(RUN, UserMethod("mine", text, {"a": 1.0}), {}) for text in ("x", "y", "x")]
+    assert runs[0].key == runs[2].key != runs[1].key
+    assert dict(runs[0].hyper) == {"a": 1.0}
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", ARTEFACTS)
+def test_declarations_are_sound(name, scale):
+    artefact = ARTEFACTS[name]
+    arms = artefact.arms(scale)
+    assert len({arm.name for arm in arms}) == len({arm.run for arm in arms}) == len(arms)
+    assert all(arm.run.seed == 0 for arm in arms)
+    assert len({claim.id for claim in artefact.claims}) == len(artefact.claims)
+
+
+def test_more_seeds_change_no_key():
+    artefact = ARTEFACTS["fig1-synthetic"]
+    few, many = (select(artefact, "paper", n, None, ()) for n in (5, 6))
+    keys = [{entry.run.key for entry in chosen.entries()} for chosen in (few, many)]
+    assert keys[0] < keys[1]
+    assert len(keys[0]) == 115
+
+
+def test_stages_come_in_order_and_seeds_together():
+    entries = select(ARTEFACTS["fig1-synthetic"], "paper", None, None, ()).entries()
+    order = [(entry.arm.stage, entry.run.seed) for entry in entries]
+    assert order == sorted(order)
+
+
+def test_figure_1_is_the_papers():
+    """Section 4.1 and Appendices A and D; no expected value is read from a declaration."""
+    arms = {arm.name: arm.run for arm in ARTEFACTS["fig1-synthetic"].arms("paper")}
+    main = [name for name, run in arms.items() if run.batch == 64
+            and run.dataset == "synthetic-normal" and name not in
+            ("moca[tau=0.1]", "moca[tau=0.2]", "moca[tau=0.05,mask_self]")]
+    assert main == ["moca[tau=0.05]", "moca[tau=1]", "mmd", "swd", "sinkhorn", "uniformity", "gan",
+                    "cramer-wold"]
+    for name in main:
+        run = arms[name]
+        assert (run.n_train, run.dim, run.epochs, run.lr) == (1000, 128, 80, 1e-3)
+        assert (run.architecture, run.prior, run.objective) == ("mlp2", "sphere", "latent")
+    assert dict(arms["moca[tau=0.05]"].hyper) == {
+        "tau": 0.05, "K": 1000, "m0": 0.99, "mask_self": False, "decoupled": False}
+    assert dict(arms["moca[tau=1]"].hyper)["tau"] == 1.0
+    assert dict(arms["swd"].hyper) == {"projections": 50}
+    assert dict(arms["sinkhorn"].hyper)["eps"] == 1.0
+    assert dict(arms["gan"].hyper)["hidden"] == 512
+    assert arms["mmd full batch"].batch == arms["mmd full batch"].n_prior == 1000
+    assert arms["mmd uniform data"].dataset == "synthetic-uniform"

@@ -1,0 +1,199 @@
+"""Claims, checkpoints and atomic files, at every point where a process can die."""
+
+import json
+from multiprocessing import get_context
+import os
+from pathlib import Path
+import time
+
+import pytest
+
+from benchmarks.harness import files, lease
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.files import seal, write_atomically
+from benchmarks.harness.store import RunFolder, Store
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "0123456789abcdef"
+    path.mkdir()
+    return RunFolder(path)
+
+
+def forge(folder, number, **changes):
+    """A claim of somebody else's."""
+    owner = lease.this_process()._replace(**changes)
+    path = folder.path / f"claim.{number}"
+    path.write_text(json.dumps(owner._asdict()))
+    return path
+
+
+def test_a_run_is_claimed_once(folder):
+    held = lease.acquire(folder.path)
+    assert held is not None
+    assert lease.acquire(folder.path) is None
+    assert folder.state() == "running"
+    held.release()
+    assert folder.state() == "missing"
+    assert list(folder.path.iterdir()) == []
+
+
+@pytest.mark.parametrize("changes", [{"pid": 2**22 + 1}, {"started": "1"}],
+                         ids=["no such process", "number taken over by a later process"])
+def test_a_dead_claim_of_this_host_is_taken_over_at_once(folder, changes):
+    forge(folder, 4, **changes)
+    assert folder.state() == "lost"
+    held = lease.acquire(folder.path)
+    assert held is not None
+    assert held.number == 5
+    held.release()
+
+
+def test_another_hosts_claim_lives_by_its_heartbeats(folder):
+    path = forge(folder, 0, host="elsewhere")
+    assert lease.acquire(folder.path) is None
+    old = time.time() - lease.HEARTBEAT_SECONDS * (lease.MISSED_HEARTBEATS + 1) - 5
+    os.utime(path, (old, old))
+    assert lease.acquire(folder.path) is not None
+
+
+def test_heartbeats_flow_and_end_with_the_lease(folder, monkeypatch):
+    monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.02)
+    held = lease.acquire(folder.path)
+    os.utime(held.path, (1, 1))
+    time.sleep(0.3)
+    assert held.path.stat().st_mtime > 1
+    held.release()
+    assert not held._thread.is_alive()
+
+
+def test_a_lease_knows_when_it_was_outnumbered(folder):
+    held = lease.acquire(folder.path)
+    assert held.is_current
+    forge(folder, held.number + 1)
+    assert not held.is_current
+    held.release()
+    assert (folder.path / "claim.1").exists()
+
+
+def _rush(path, start, wins):
+    start.wait()
+    held = lease.acquire(Path(path))
+    wins.put(held is not None)
+    start.wait()  # nobody leaves, and thus dies, before all have tried
+
+
+def test_of_many_rivals_for_a_dead_claim_one_wins(folder):
+    context = get_context("fork")
+    for turn in range(5):
+        forge(folder, turn, pid=2**22 + 1)
+        start, wins = context.Barrier(6), context.Queue()
+        rivals = [context.Process(target=_rush, args=(str(folder.path), start, wins))
+                  for _ in range(6)]
+        for rival in rivals:
+            rival.start()
+        assert sorted(wins.get(timeout=20) for _ in rivals) == [False] * 5 + [True]
+        for rival in rivals:
+            rival.join()
+        for claim in folder.path.glob("claim.*"):
+            claim.unlink()
+
+
+def test_a_corrupt_checkpoint_falls_back_and_names_itself(folder):
+    folder.save_checkpoint(seal(b"first"))
+    folder.save_checkpoint(seal(b"second"))
+    assert folder.checkpoint() == (b"second", None)
+    path = folder.path / "checkpoint.pt"
+    whole = path.read_bytes()
+    for damage in (whole[:-1], b"", whole[:36], whole[:20] + b"x" + whole[21:], whole + b"x"):
+        path.write_bytes(damage)
+        data, warning = folder.checkpoint()
+        assert data == b"first"
+        assert str(path) in warning
+
+
+def test_no_intact_checkpoint_is_an_error_that_touches_nothing(folder):
+    for data in (b"first", b"second"):
+        folder.save_checkpoint(seal(data))
+    for path in folder.path.iterdir():
+        path.write_bytes(b"rubbish")
+    with pytest.raises(UsageError, match="--rerun"):
+        folder.checkpoint()
+    assert [path.read_bytes() for path in folder.path.iterdir()] == [b"rubbish"] * 2
+
+
+class Killed(BaseException):
+    """Stands for the death of the process."""
+
+
+@pytest.mark.parametrize("moment", range(6))
+def test_a_good_checkpoint_survives_a_death_at_any_system_call(folder, moment, monkeypatch):
+    folder.save_checkpoint(seal(b"first"))
+    folder.save_checkpoint(seal(b"second"))
+    calls = []
+
+    def mortal(real):
+        def call(*arguments, **named):
+            if len(calls) == moment:
+                raise Killed
+            calls.append(real)
+            return real(*arguments, **named)
+        return call
+
+    for name in ("fsync", "replace"):
+        monkeypatch.setattr(os, name, mortal(getattr(os, name)))
+    try:
+        folder.save_checkpoint(seal(b"third"))
+    except Killed:
+        assert moment < 4
+    else:
+        assert moment >= 4
+    monkeypatch.undo()
+    data, warning = folder.checkpoint()
+    assert warning is None
+    assert data == (b"third" if moment >= 4 else b"second")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    monkeypatch.undo()
+    files.remove_leftovers(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_nan_never_enters_a_json_file(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        files.write_json(tmp_path / "x.json", {"a": float("nan")})
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_the_result_comes_last_and_clears_up(folder):
+    folder.save_checkpoint(seal(b"first"))
+    folder.fail("earlier")
+    assert folder.state() == "failed"
+    assert folder.error() == "earlier"
+    folder.finish({"status": "done", "rows": []}, {"commit": None})
+    assert folder.state() == "done"
+    assert {p.name for p in folder.path.iterdir()} == {"result.json", "provenance.json"}
+
+
+def test_a_corrupt_result_is_named(folder):
+    (folder.path / "result.json").write_text("{")
+    with pytest.raises(UsageError, match=r"result\.json is corrupt"):
+        folder.state()
+
+
+def test_the_store_lists_declared_runs(tmp_path):
+    store = Store(tmp_path)
+    assert list(store.all()) == []
+    assert store.folder("ab").state() == "missing"
