@@ -1,6 +1,9 @@
 """One run in one process: claim it, resume it, train it, write its outcome."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 import io
 import os
@@ -8,12 +11,15 @@ import signal
 from threading import Event
 import time
 import traceback
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from benchmarks.harness import lease, provenance
-from benchmarks.harness.errors import UsageError
+from benchmarks.harness.device import prepare_torch
 from benchmarks.harness.files import remove_leftovers, seal
 from benchmarks.harness.store import RunFolder
+
+if TYPE_CHECKING:
+    from benchmarks.harness.training import Training
 
 Report = Callable[[float], None]
 
@@ -52,8 +58,9 @@ def execute(folder: RunFolder, curve: str, options: Options, stop: Event, report
             try:
                 return _train(folder, held, curve, options, stop, report, log)
             except Exception as error:  # noqa: BLE001 the job boundary
-                log.write(traceback.format_exc())
-                folder.fail(f"{type(error).__name__}: {error}".splitlines()[0])
+                with suppress(OSError):  # a full disk must not hide the failure behind another
+                    log.write(traceback.format_exc())
+                    folder.fail(f"{type(error).__name__}: {error}".splitlines()[0])
                 return "failed"
     finally:
         held.release()
@@ -92,32 +99,8 @@ def _train(
     except InterruptedTraining:
         return "interrupted"
     if held.is_current:
-        folder.finish(result, _provenance(training, device, began))
+        folder.finish(result, _provenance(training, device, began, folder.size()))
     return folder.state()
-
-
-def check_device(device: str) -> None:
-    """Raises UsageError for a device that torch cannot use here."""
-    if device in ("auto", "cpu"):
-        return
-    import torch
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"--device {device} cannot be used here: {reason}") from None
-
-
-def prepare_torch(device: str, precision: str) -> str:
-    """Sets what decides bits, and resolves the device "auto"."""
-    import torch
-    # the number of threads changes the order of sums, so every launcher uses one
-    torch.set_num_threads(1)
-    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return device
 
 
 def _pack(state: dict[str, Any]) -> bytes:
@@ -133,14 +116,14 @@ def _unpack(data: bytes) -> dict[str, Any]:
     return state
 
 
-def _provenance(training: Any, device: str, began: float) -> dict[str, Any]:
+def _provenance(training: Training, device: str, began: float, size: int) -> dict[str, Any]:
     """What the numbers do not say: code, machine, cost."""
     return {
         **provenance.code(), **provenance.environment(), "device": device, "path": "eager",
         "attempts": training.attempts, "started": round(began),
         "train_seconds": round(training.seconds, 3), "steps": training.step,
         "peak_memory_mib": provenance.peak_memory_mib(),
-        "job": os.environ.get("SLURM_JOB_ID"),
+        "disk_bytes": size, "job": os.environ.get("SLURM_JOB_ID"),
     }
 
 

@@ -46,34 +46,40 @@ def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
               f"({len(selection.arms)} arms, {selection.seeds} seeds): {_counted(states.values())}")
         print(f"  to train: {len(todo)}, of which shared with an artefact above: {len(shared)}")
         folder = selection.results(options.results_dir.resolve(), options.cache_dir.resolve())
-        print(f"  {_cost(todo, store, folder, options.jobs)}")
+        print(f"  {_cost(todo, folder, options.jobs)}")
     return 0
 
 
-def _cost(todo: list[Entry], store: Store, results: Path, jobs: int) -> str:
-    """Time from measured seconds per step of the same method and batch, and who measured them."""
+def _cost(todo: list[Entry], results: Path, jobs: int) -> str:
+    """Time and disk from what runs of the same arms took, and where that was measured."""
     if not todo:
         return "nothing to do"
-    seconds, origin = _seconds_per_step(store, results)
-    if not seconds:
-        return "time: not known, no run of this artefact has been measured yet"
-    typical = median(seconds.values())
-    total = sum(entry.run.steps * seconds.get(entry.arm.name, typical) for entry in todo)
-    return (f"time: about {total / 60:.1f} core-minutes, {total / 60 / jobs:.1f} minutes on {jobs} "
-            f"processes, from step times measured in {origin}")
-
-
-def _seconds_per_step(store: Store, results: Path) -> tuple[dict[str, float], str]:
-    """Median seconds per step by arm, from the provenance of the results that are there."""
     path = results / "provenance.json"
     if not path.exists():
-        return {}, ""
-    content = json.loads(path.read_text())
-    times: dict[str, list[float]] = {}
+        return "time and disk: not known, no run of this artefact has been measured yet"
+    measured = _measured(path)
+    total = sum(entry.run.steps * _typical(measured, entry, "seconds") for entry in todo) / 60
+    disk = sum(_typical(measured, entry, "bytes") for entry in todo) / 2**20
+    return (f"about {total:.1f} core-minutes, {total / jobs:.1f} minutes on {jobs} processes, and "
+            f"{disk:.1f} MiB of disk, as measured in {path}")
+
+
+def _measured(provenance: Path) -> dict[str, dict[str, float]]:
+    """Median seconds per step and bytes per run, by arm, over the runs behind some results."""
+    content = json.loads(provenance.read_text())
+    runs: dict[str, list[dict[str, float]]] = {}
     for run in content["runs"].values():
         run = content["shared"] | run
-        times.setdefault(run["arm"], []).append(run["train_seconds"] / run["steps"])
-    return {arm: median(values) for arm, values in times.items()}, str(path)
+        runs.setdefault(run["arm"], []).append(
+            {"seconds": run["train_seconds"] / run["steps"], "bytes": run["disk_bytes"]})
+    return {arm: {name: median(run[name] for run in measured) for name in measured[0]}
+            for arm, measured in runs.items()}
+
+
+def _typical(measured: dict[str, dict[str, float]], entry: Entry, name: str) -> float:
+    """The arm's own measurement, or the median over all arms for an arm that has none."""
+    return measured.get(entry.arm.name, {}).get(name) or median(
+        values[name] for values in measured.values())
 
 
 def status(selections: list[Selection], store: Store, options: Namespace) -> int:

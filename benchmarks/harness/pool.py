@@ -6,6 +6,7 @@ from contextlib import suppress
 from multiprocessing import connection, get_context, parent_process
 import os
 import signal
+import sys
 from threading import Thread
 
 from benchmarks.harness.job import Options, execute, stop_on_signals
@@ -39,7 +40,11 @@ def _work(orders: connection.Connection, curve: str, options: Options) -> None:
         folder: RunFolder | None = orders.recv()
         if folder is None:
             return
-        state = execute(folder, curve, options, stop, orders.send)
+        try:
+            state = execute(folder, curve, options, stop, orders.send)
+        except OSError as error:  # not even a claim could be written
+            print(f"{folder.path}: {error}", file=sys.stderr)
+            state = "failed"
         orders.send(state)
 
 

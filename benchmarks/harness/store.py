@@ -10,7 +10,7 @@ result.json            the outcome, written last
 provenance.json        where, when, from which code, how long
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 import json
 from pathlib import Path
 import shutil
@@ -61,7 +61,13 @@ class RunFolder:
 
     def error(self) -> str:
         """The line that says why the run failed."""
+        if not (self.path / "error.json").exists():
+            return "the reason could not be written down"
         return str(self._read("error.json")["error"])
+
+    def size(self) -> int:
+        """Bytes of the folder's files."""
+        return sum(path.stat().st_size for path in self.path.iterdir())
 
     def _read(self, name: str) -> dict[str, Any]:
         path = self.path / name
@@ -139,8 +145,3 @@ class Store:
     def folder(self, key: str) -> RunFolder:
         """The folder of the run with that key, there or not."""
         return RunFolder(self.root / key)
-
-    def all(self) -> Iterator[RunFolder]:
-        """Every declared run."""
-        for path in sorted(self.root.glob("[0-9a-f]*/spec.json")):
-            yield RunFolder(path.parent)

@@ -8,8 +8,9 @@ from pathlib import Path
 import shutil
 
 from benchmarks.harness import committed
+from benchmarks.harness.device import check_device
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.job import Options, check_device
+from benchmarks.harness.job import Options
 from benchmarks.harness.launch import LAUNCHERS
 from benchmarks.harness.progress import Progress
 from benchmarks.harness.publish import collect, draw, publish, runs_csv

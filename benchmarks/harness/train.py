@@ -17,8 +17,8 @@ def train(
 ) -> dict[str, Any]:
     """Trains to the end or the first epoch with a non-finite loss; returns the outcome.
 
-    `tell` is called after every row, `save` every `checkpoint_seconds`. Raises InterruptedTraining once
-    `stop()` is true, after a last `save`.
+    `tell` is called after every row, `save` every `checkpoint_seconds`. Raises
+    InterruptedTraining once `stop()` is true, after a last `save`.
     """
     training.attempts += 1
     began = saved = time.monotonic()

@@ -1,0 +1,27 @@
+"""Which device a run is trained on, and the global settings of torch that decide bits."""
+
+from benchmarks.harness.errors import UsageError
+
+
+def check_device(device: str) -> None:
+    """Raises UsageError for a device that torch cannot use here."""
+    if device in ("auto", "cpu"):
+        return
+    import torch
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"--device {device} cannot be used here: {reason}") from None
+
+
+def prepare_torch(device: str, precision: str) -> str:
+    """Sets what decides bits, and resolves the device "auto"."""
+    import torch
+    # the number of threads changes the order of sums, so every launcher uses one
+    torch.set_num_threads(1)
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
