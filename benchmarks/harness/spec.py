@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 SCALES = ("paper", "mini", "smoke")
-PRECISIONS = ("fp32", "tf32")  # fp32: TF32 off everywhere
+CHOICES = {
+    "objective": ("wae", "latent"), "prior": ("sphere", "gaussian"), "optimizer": ("adam",),
+    "precision": ("fp32", "tf32"),  # fp32: TF32 off everywhere
+}
 
 
 def canonical(value: object) -> str:
@@ -57,8 +60,9 @@ class Run:
         for name in ("n_train", "dim", "epochs", "batch", "n_prior"):
             if getattr(self, name) < 1:
                 raise ValueError(f"a run needs {name} >= 1, not {getattr(self, name)}")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision is one of {', '.join(PRECISIONS)}, not {self.precision!r}")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is {' or '.join(choices)}, not {getattr(self, name)!r}")
         if self.batch > self.n_train:
             raise ValueError(f"batch {self.batch} is larger than n_train {self.n_train}")
 
