@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 from conftest import ROOT
 import pytest
@@ -82,3 +83,11 @@ def test_tables_hold_no_time_and_no_place(folder):
     header = (folder / "runs.csv").read_text().splitlines()[0].split(",")
     for word in ("seconds", "time", "host", "path", "commit", "date", "device"):
         assert not [name for name in header if word in name]
+
+
+def test_the_readme_shows_the_committed_verdicts():
+    text = (ROOT / "results/fig1-synthetic/claims.csv").read_text()
+    verdicts = {row["claim"]: row["verdict"] for row in csv.DictReader(io.StringIO(text))
+                if row["role"] == "verdict"}
+    shown = re.findall(r"^\| (C\S+) \|.*\*\*(.+)\*\* \|$", (ROOT / "README.md").read_text(), re.M)
+    assert dict(shown) == verdicts

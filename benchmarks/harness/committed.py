@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.selection import Selection
 
 TABLES = {"runs.csv": ("arm", "seed", "epoch", "status"), "data.csv": ("scale", "dataset"),
           "claims.csv": ("claim", "verdict")}
@@ -33,8 +32,11 @@ def _corrupt(path: Path, reason: str) -> UsageError:
     return UsageError(f"{path} is corrupt ({reason}); restore it with git checkout, or remove it")
 
 
-def check(folder: Path) -> None:
-    """Raises UsageError if any table in the folder is corrupt or its folder cannot be written."""
+def check(folder: Path) -> set[tuple[str, int]]:
+    """The (arm, seed) that have an outcome in the folder's runs.csv.
+
+    Raises UsageError if any table there is corrupt, or if the folder cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable.tmp"
@@ -43,24 +45,9 @@ def check(folder: Path) -> None:
     except OSError as error:
         raise UsageError(f"results cannot be written to {folder}: {error.strerror}; "
                          "choose another folder with --results-dir") from None
-    for name in TABLES:
-        if (folder / name).exists():
-            read(folder / name)
-
-
-def outcomes(rows: list[dict[str, str]]) -> set[tuple[str, str]]:
-    """(arm, seed) of every run in a runs.csv that has an outcome."""
-    return {(row["arm"], row["seed"]) for row in rows if row["status"] in ("done", "diverged")}
-
-
-def is_fuller(folder: Path, rows: list[dict[str, str]], selection: Selection) -> bool:
-    """Whether the folder's runs.csv has outcomes, of arms still declared, that `rows` lack."""
-    path = folder / "runs.csv"
-    if not path.exists():
-        return False
-    declared = {arm.name for arm in selection.arms}
-    there = {outcome for outcome in outcomes(read(path)) if outcome[0] in declared}
-    return bool(there - outcomes(rows))
+    tables = {name: read(folder / name) for name in TABLES if (folder / name).exists()}
+    return {(row["arm"], int(row["seed"])) for row in tables.get("runs.csv", ())
+            if row["status"] in ("done", "diverged")}
 
 
 def largest_difference(old: str, new: str) -> str:

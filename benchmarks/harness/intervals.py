@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
+from scipy.special import stdtrit  # scipy.stats takes most of a second to import
 
 LEVEL = 0.95
 
@@ -14,7 +14,7 @@ def t_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, fl
     mean = float(np.mean(values)) if len(values) else np.nan
     if len(values) < 2:
         return mean, np.nan, np.nan
-    half = float(t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1))
+    half = float(stdtrit(len(values) - 1, (1 + level) / 2) * np.std(values, ddof=1))
     half /= len(values) ** 0.5
     return mean, mean - half, mean + half
 
@@ -23,7 +23,7 @@ def summary(rows: pd.DataFrame, by: list[str], columns: list[str]) -> pd.DataFra
     """One row per group: n (rows with a value); mean, std (ddof 1), low, high of each column."""
     grouped = rows.groupby(by, sort=False, dropna=False)
     out = grouped[columns[0]].count().rename("n").to_frame()
-    quantile = pd.Series(t.ppf((1 + LEVEL) / 2, (out["n"] - 1).clip(lower=1)), out.index)
+    quantile = pd.Series(stdtrit((out["n"] - 1).clip(lower=1), (1 + LEVEL) / 2), out.index)
     for column in columns:
         mean, std = grouped[column].mean(), grouped[column].std(ddof=1)
         half = quantile * std / out["n"] ** 0.5

@@ -13,7 +13,7 @@ from benchmarks.harness.errors import UsageError
 from benchmarks.harness.job import Options
 from benchmarks.harness.launch import LAUNCHERS
 from benchmarks.harness.progress import Progress
-from benchmarks.harness.publish import collect, draw, publish, runs_csv
+from benchmarks.harness.publish import draw, publish
 from benchmarks.harness.selection import Entry, Selection
 from benchmarks.harness.store import RunFolder, Store
 
@@ -36,10 +36,11 @@ class Sweep:
         self.partial = self.cache / "partial" / self.folder.relative_to(self.folder.anchor)
         self.entries = selection.entries()
         self.before: str | None = None  # the data.csv that is there when the sweep begins
+        self.there: set[tuple[str, int]] = set()  # and the (arm, seed) of its outcomes
 
     def check(self) -> None:
         """Raises UsageError for anything that would stop the sweep half-way."""
-        committed.check(self.folder)
+        self.there = committed.check(self.folder)
         data = self.folder / "data.csv"
         self.before = data.read_text() if data.exists() else None
         try:
@@ -112,11 +113,12 @@ class Sweep:
         print(f"{panels} panel: {_shown(target / 'figure.png')}", flush=True)
 
     def _target(self) -> Path:
-        """The results folder, or the one for partial results if that one holds more."""
-        rows = collect(self.selection, self.store)
-        as_read = list(csv.DictReader(io.StringIO(runs_csv(rows))))
-        fuller = committed.is_fuller(self.folder, as_read, self.selection)
-        return self.partial if fuller else self.folder
+        """The results folder, or one for partial results if that one has more of these arms."""
+        outcomes = {(entry.arm.name, entry.run.seed) for entry in self.entries
+                    if self.store.folder(entry.run.key).is_finished()}
+        declared = {arm.name for arm in self.selection.arms}
+        lacking = {outcome for outcome in self.there - outcomes if outcome[0] in declared}
+        return self.partial if lacking else self.folder
 
     def _conclude(self) -> int:
         """Publishes, prints verdicts, files and what is missing; 0 if nothing is."""
