@@ -10,10 +10,11 @@ Scalar = bool | int | float | str
 
 
 class Hyper(NamedTuple):
-    """A hyper-parameter's default and where the default comes from."""
+    """A hyper-parameter's default, where it comes from, and the run's field it may not be below."""
 
     default: Scalar
     source: str
+    at_least: str | None = None
 
 
 class Method(NamedTuple):
@@ -26,11 +27,15 @@ class Method(NamedTuple):
     hyper: dict[str, Hyper]
 
 
+OBJECTIVES: dict[str, Method] = {  # not a penalty beside a reconstruction, but the whole loss
+    "svae": Method("svae:SVAE", "S-VAE", "Davidson et al. 2018", 1, {}),
+}
+
 METHODS: dict[str, Method] = {
     "moca": Method(
         "contrastive:Contrastive", "MoCA", "MoCA paper, Algorithm 1", 1, {
             "tau": Hyper(0.05, "MoCA Appendix A (CIFAR-10, CelebA)"),
-            "K": Hyper(30000, "MoCA Appendix A (CIFAR-10)"),
+            "K": Hyper(30000, "MoCA Appendix A (CIFAR-10); K >= B, Section 3", at_least="batch"),
             "m0": Hyper(0.99, "MoCA Appendix A"),
             "mask_self": Hyper(False, "ours: drop an image's own stale keys from its negatives"),
             "decoupled": Hyper(False, "ours: the positive stays out of the denominator"),
@@ -61,7 +66,8 @@ METHODS: dict[str, Method] = {
         "gan:GAN", "GAN", "Tolstikhin et al. 2018, wae.py gan_penalty", 1, {
             "hidden": Hyper(1024, "WAE configs.py, CelebA; 512 on MNIST"),
             "layers": Hyper(4, "WAE models.py z_adversary"),
-            "critic_lr": Hyper(1e-3, "WAE configs.py, CelebA"),
+            "critic_lr": Hyper(1e-3, "WAE configs.py, CelebA; 5e-4 on MNIST"),
+            "critic_beta1": Hyper(0.5, "WAE configs.py, Adam"),
         }),
     "cramer-wold": Method(
         "cramer_wold:CramerWold", "Cramer-Wold", "Knop et al. 2018", 1, {

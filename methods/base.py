@@ -48,7 +48,8 @@ class Regularizer(nn.Module):
     checkpointed. `penalty` must not branch on tensor values or read them back to the host.
     """
 
-    adversary_lr: float | None = None  # learning rate of the adversary; None: the run's own
+    adversary_lr: float | None = None  # learning rate of the adversary's Adam; None: the run's
+    adversary_beta1: float = 0.9  # and its first moment's decay
 
     def penalty(self, step: Step) -> Tensor:
         """Differentiable scalar that the encoder minimises."""
@@ -71,6 +72,7 @@ class Objective(nn.Module):
 
     encoder: nn.Module
     adversary_lr: float | None = None
+    adversary_beta1: float = 0.9
 
     def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Step]:
         """Scalars by name, of which `loss` is minimised and all are recorded; and the step seen."""
@@ -100,6 +102,7 @@ class WAE(Objective):
         super().__init__()
         self.encoder, self.decoder, self.regularizer, self.lam = encoder, decoder, regularizer, lam
         self.adversary_lr = regularizer.adversary_lr
+        self.adversary_beta1 = regularizer.adversary_beta1
 
     def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Step]:
         """Reconstruction, summed over pixels and averaged over the batch, plus lam x penalty."""

@@ -20,11 +20,14 @@ class GAN(Regularizer):
     enter the critic with variance 1/d. WAE's log p(z) trick is a constant on the sphere: left out.
     """
 
-    def __init__(self, context: Context, *, hidden: int, layers: int, critic_lr: float) -> None:
+    def __init__(
+        self, context: Context, *, hidden: int, layers: int, critic_lr: float, critic_beta1: float
+    ) -> None:
         super().__init__()
         self.critic = nn.Sequential(*perceptron([context.dim, *[hidden] * layers, 1]))
         self.critic.to(context.generator.device)
-        self.scale, self.adversary_lr = context.prior.unit_variance_scale, critic_lr
+        self.scale = context.prior.unit_variance_scale
+        self.adversary_lr, self.adversary_beta1 = critic_lr, critic_beta1
 
     def penalty(self, step: Step) -> Tensor:
         """BCE(D(z), prior): the encoder wants its codes taken for draws of the prior."""

@@ -23,10 +23,14 @@ class Encoder(nn.Module):
 
 
 class Networks(NamedTuple):
-    """An unconstrained encoder network (B, *shape) -> (B, dim) and a decoder back to [0, 1]."""
+    """An unconstrained encoder (B, *shape) -> (B, outputs), a decoder (B, dim) -> [0, 1]."""
 
     encoder: nn.Module
     decoder: nn.Module
+
+
+# (shape of x, dimension of z, outputs of the encoder) -> networks
+Architecture = Callable[[tuple[int, ...], int, int], Networks]
 
 
 def perceptron(sizes: list[int]) -> list[nn.Module]:
@@ -38,13 +42,18 @@ def perceptron(sizes: list[int]) -> list[nn.Module]:
     return layers
 
 
-def mlp2(shape: tuple[int, ...], dim: int) -> Networks:
-    """Two linear layers with 128 hidden units (MoCA paper, Section 4.1; width and ReLU are A17)."""
-    size = prod(shape)
-    decoder = [*perceptron([dim, 128, size]), nn.Sigmoid(), nn.Unflatten(1, shape)]
-    return Networks(
-        nn.Sequential(nn.Flatten(), *perceptron([size, 128, dim])), nn.Sequential(*decoder)
-    )
+def mlp(hidden: int, hidden_decoder: int) -> Architecture:
+    """ReLU perceptrons with so many hidden layers of 128 units."""
+    def networks(shape: tuple[int, ...], dim: int, outputs: int) -> Networks:
+        size = prod(shape)
+        encoder = perceptron([size, *[128] * hidden, outputs])
+        decoder = perceptron([dim, *[128] * hidden_decoder, size])
+        return Networks(nn.Sequential(nn.Flatten(), *encoder),
+                        nn.Sequential(*decoder, nn.Sigmoid(), nn.Unflatten(1, shape)))
+    return networks
 
 
-ARCHITECTURES: dict[str, Callable[[tuple[int, ...], int], Networks]] = {"mlp2": mlp2}
+ARCHITECTURES: dict[str, Architecture] = {
+    "mlp2": mlp(1, 1),  # "a 2 layer MLP", Section 4.1; width and ReLU are ours (A17)
+    "mlp3": mlp(3, 2),  # 3 hidden layers and 2, of 128 units: Appendix B
+}

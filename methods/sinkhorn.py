@@ -1,11 +1,13 @@
 """Entropic optimal transport: the debiased divergence, and the unrolled cost of the SAE paper."""
 
+from math import log
+
 from geomloss import SamplesLoss
-import ot
 import torch
 from torch import Tensor
 
 from methods.base import Context, Regularizer, Step
+from methods.mmd import squared_distances
 
 
 class Sinkhorn(Regularizer):
@@ -24,12 +26,28 @@ class Sinkhorn(Regularizer):
 
     def penalty(self, step: Step) -> Tensor:
         """2 geomloss(z, prior), with the caller's gradient mode put back."""
+        # weights are given, since geomloss would make them on the host
+        w, v = (x.new_full((len(x),), 1 / len(x)) for x in (step.z, step.prior))
         gradient = torch.is_grad_enabled()  # geomloss leaves it switched on
         try:
-            loss: Tensor = 2 * self.half_divergence(step.z, step.prior)
+            loss: Tensor = 2 * self.half_divergence(w, step.z, v, step.prior)
         finally:
             torch.set_grad_enabled(gradient)
         return loss
+
+
+def sharp_cost(z: Tensor, prior: Tensor, eps: float, iterations: int) -> Tensor:
+    """<C, P> for the plan P after so many alternations in the log domain, C = ||x - y||^2.
+
+    z: (n, d), prior: (m, d), uniform weights. POT's sinkhorn2 computes the same but reads its
+    marginal error back to the host as it goes.
+    """
+    cost = squared_distances(z, prior)  # (n, m)
+    u, v = z.new_zeros(len(z)), z.new_zeros(len(prior))
+    for _ in range(iterations):
+        v = -log(len(prior)) - (u[:, None] - cost / eps).logsumexp(dim=0)
+        u = -log(len(z)) - (v - cost / eps).logsumexp(dim=1)
+    return (torch.exp(u[:, None] + v - cost / eps) * cost).sum()
 
 
 class SharpSinkhorn(Regularizer):
@@ -40,11 +58,5 @@ class SharpSinkhorn(Regularizer):
         self.eps, self.iterations = eps, iterations
 
     def penalty(self, step: Step) -> Tensor:
-        """Transport cost of the entropic plan (Patrini et al. 2020, Algorithm 1) at ||x - y||^2."""
-        z, prior = step.z, step.prior
-        loss: Tensor = ot.sinkhorn2(
-            z.new_full((len(z),), 1 / len(z)), z.new_full((len(prior),), 1 / len(prior)),
-            ot.dist(z, prior), self.eps,
-            method="sinkhorn_log", numItermax=self.iterations, stopThr=0, warn=False,
-        )
-        return loss
+        """Transport cost of the entropic plan (Patrini et al. 2020, Algorithm 1)."""
+        return sharp_cost(step.z, step.prior, self.eps, self.iterations)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.harness.build import regularizer_class
 from benchmarks.harness.resolve import resolve
@@ -144,6 +145,25 @@ def check_side_effects(kind: type[Regularizer], name: str) -> None:
     assert torch.equal(state, torch.get_rng_state())
 
 
+class NoHostReads(TorchDispatchMode):
+    """Raises where a tensor's value is read back: on a GPU that waits, and breaks a graph."""
+
+    def __torch_dispatch__(self, function, types, arguments=(), named=None):
+        assert function is not torch.ops.aten._local_scalar_dense.default, "read back to the host"
+        return function(*arguments, **(named or {}))
+
+
+def check_stays_on_the_device(kind: type[Regularizer], name: str) -> None:
+    """Nothing in a step depends on values of tensors: no branch, no `.item()`."""
+    regularizer, context = build(kind, name)
+    step = step_for(context)
+    with NoHostReads():
+        regularizer.penalty(step)
+        regularizer.after_step(step)
+        if regularizer.adversary():
+            regularizer.adversary_loss(step)
+
+
 def check_hyper(kind: type[Regularizer], name: str) -> None:
     """The registry's hyper-parameters are the class's, and a misspelt one is an error."""
     context = build(kind, name)[1]
@@ -155,4 +175,4 @@ def check_hyper(kind: type[Regularizer], name: str) -> None:
 
 
 CHECKS = (check_gradient, check_spreads, check_follows_prior, check_permutation,
-          check_side_effects, check_hyper)
+          check_side_effects, check_stays_on_the_device, check_hyper)

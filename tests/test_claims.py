@@ -61,6 +61,8 @@ def test_comparison_is_the_paired_t_test():
     expected = ttest_rel(CLEAR["low"], CLEAR["same"]).confidence_interval(0.95)
     assert (part.low, part.high) == pytest.approx((expected.low, expected.high))
     assert part.noise == pytest.approx(np.std(CLEAR["low"], ddof=1))
+    turned = compare(rows, "same", "low", "final_swd", 0.95)
+    assert turned.noise == part.noise > np.std(CLEAR["same"], ddof=1)
     assert part.n == 5
 
 
@@ -76,6 +78,7 @@ def test_comparison_is_the_paired_t_test():
     (("low",), ("absent",), "all", "not run"),
     (("low",), ("high", "absent"), "all", "not run"),
     (("low", "absent"), ("high",), "any", "reproduced"),
+    (("high", "absent"), ("low",), "any", "not run"),
 ])
 def test_verdicts(lower, higher, quantifier, expected):
     line = verdict(rows_of(CLEAR), lower, higher, quantifier)
@@ -112,8 +115,9 @@ def test_failed_runs_are_no_pairs():
 def test_looking_at_several_widens_the_intervals():
     rows = rows_of(CLEAR)
     lines = judge(rows, [claim(("low", "same"), ("high",), "any"), claim(("low",), ("high",))])
-    width = (lines["high"] - lines["low"])[lines["role"] == "part"].to_list()
-    assert width[0] > 1.2 * width[2]
+    part = lines[lines["role"] == "part"].iloc[0]
+    expected = ttest_rel(CLEAR["low"], CLEAR["high"]).confidence_interval(1 - 0.05 / 2)
+    assert (part["low"], part["high"]) == pytest.approx((expected.low, expected.high))
 
 
 def test_reported_beside_is_not_judged():
@@ -153,3 +157,11 @@ def test_registry_of_statistics_is_what_the_claims_ask_for():
         for item in artefact.claims:
             assert {item.test.statistic, *item.test.beside} <= set(STATISTICS)
             assert {*item.test.lower, *item.test.higher} <= arms
+
+
+def test_the_verdict_row_is_the_comparison_that_decides():
+    rows = rows_of(CLEAR | {"higher": [v + 1 for v in CLEAR["high"]]})
+    least_favourable = verdict(rows, ("low",), ("higher", "high"), "all")
+    assert least_favourable["comparison"] == "low - high"
+    most_favourable = verdict(rows, ("low",), ("high", "higher"), "any")
+    assert most_favourable["comparison"] == "low - higher"

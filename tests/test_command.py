@@ -45,6 +45,7 @@ MISTAKES = {
     ("fig1", "--methods", ""): "unknown method ''",
     ("fig1", "--methods", "moca:taw=0.1"): "did you mean 'tau'?",
     ("fig1", "--methods", "moca:tau=warm"): "moca:tau takes float such as 0.05, not 'warm'",
+    ("fig1", "--methods", "moca:K=10"): "moca:K=10 is below batch = 64",
     ("fig1", "--methods", "moca:mask_self=yes"): "takes bool such as False, not 'yes'",
     ("fig1", "--seeds", "0"): "--seeds must be at least 1, not 0",
     ("fig1", "--seeds", "-3"): "--seeds must be at least 1, not -3",

@@ -8,6 +8,7 @@ from contract import (
     check_follows_prior,
     check_gradient,
     check_spreads,
+    check_stays_on_the_device,
     generator,
     kind_of,
 )
@@ -63,7 +64,15 @@ def half_gradient(kind):
     return Half
 
 
+def read_back(kind):
+    class Reader(kind):
+        def penalty(self, step):
+            return super().penalty(step) * (2 if float(step.progress) > 2 else 1)
+    return Reader
+
+
 DEFECTS = {
+    read_back: check_stays_on_the_device,
     sign_flipped: check_spreads, gradient_cut: check_gradient, half_gradient: check_gradient,
     prior_ignored: check_follows_prior,
 }

@@ -58,6 +58,19 @@ def test_decoupled_leaves_the_positive_out():
         contrastive_loss(q, k, queue, tau, None, True), expected.mean())
 
 
+def test_decoupling_is_switched_on_by_its_name():
+    x, losses = torch.randn(BATCH, DIM), []
+    for decoupled in (False, True):
+        method, encoder = moca(decoupled=decoupled)
+        now = step(encoder, x)
+        with torch.no_grad():
+            keys = method.key_encoder(x)
+        losses.append(method.penalty(now))
+        torch.testing.assert_close(
+            losses[-1], contrastive_loss(now.z, keys, method.queue, 0.1, None, decoupled))
+    assert float((losses[0] - losses[1]).detach()) > 0.1
+
+
 def test_masked_keys_are_no_negatives():
     q, k, queue = unit(BATCH, 0), unit(BATCH, 1), unit(20, 2)
     own = torch.zeros(BATCH, 20, dtype=torch.bool)

@@ -19,9 +19,9 @@ from methods.cramer_wold import CramerWold, cramer_wold, phi
 from methods.gan import GAN
 from methods.mmd import MMD, SCALES, imq_mmd
 from methods.priors import PRIORS, Gaussian, Sphere
-from methods.sinkhorn import SharpSinkhorn, Sinkhorn
-from methods.swd import directions, sliced_w2_squared
-from methods.uniformity import leave_one_out, literal, wang_isola
+from methods.sinkhorn import SharpSinkhorn, Sinkhorn, sharp_cost
+from methods.swd import SlicedWasserstein, directions, sliced_w2_squared
+from methods.uniformity import Uniformity, leave_one_out, literal, wang_isola
 
 
 def generator(seed=0):
@@ -122,6 +122,13 @@ def test_swd_equals_pot_with_the_same_projections():
     torch.testing.assert_close(*(torch.autograd.grad(v, z)[0] for v in (value, oracle)))
 
 
+def test_swd_draws_fresh_directions_at_every_step():
+    method = SlicedWasserstein(context_of(Sphere(8)), projections=5)
+    step = step_of(sphere(16, 8), sphere(16, 8, 1))
+    values = {float(method.penalty(step)) for _ in range(5)}
+    assert len(values) == 5
+
+
 def test_swd_of_a_shift_and_of_unequal_samples():
     z, shift = sphere(64, 4), torch.tensor([3.0, 0, 0, 0], dtype=torch.float64)
     projections = directions(2000, 4, generator()).double()
@@ -150,35 +157,57 @@ def test_sinkhorn_equals_pot(prior):
     torch.testing.assert_close(debiased, oracle, rtol=2e-2, atol=1e-3)
 
 
-def test_sinkhorn_puts_the_gradient_mode_back_even_after_an_error():
+def test_sinkhorn_puts_the_gradient_mode_back_even_after_an_error(monkeypatch):
     regularizer = Sinkhorn(context_of(Sphere(4)), eps=1.0, debias=True, scaling=0.5)
+    step = step_of(sphere(8, 4), sphere(8, 4, 1))
+
+    def broken(*arguments):
+        torch.set_grad_enabled(True)
+        raise ArithmeticError
+
     with torch.no_grad():
-        regularizer.penalty(step_of(sphere(8, 4), sphere(8, 4, 1)))
+        regularizer.penalty(step)
         assert not torch.is_grad_enabled()
-        with pytest.raises(Exception, match=r".*"):
-            regularizer.penalty(step_of(sphere(8, 4), sphere(8, 3)))
+        monkeypatch.setattr(regularizer.half_divergence, "forward", broken)
+        with pytest.raises(ArithmeticError):
+            regularizer.penalty(step)
         assert not torch.is_grad_enabled()
 
 
-def test_sharp_sinkhorn_is_the_cost_of_the_plan_after_its_iterations():
-    z, p, eps, steps = sphere(20, 5), sphere(20, 5, 1), 0.5, 30
+@pytest.mark.parametrize("iterations", [1, 3, 30])
+def test_sharp_sinkhorn_is_pots_after_as_many_iterations(iterations):
+    z, p, eps = sphere(20, 5).requires_grad_(), sphere(24, 5, 1), 0.1
+    oracle = ot.sinkhorn2(
+        z.new_full((20,), 1 / 20), z.new_full((24,), 1 / 24), ot.dist(z, p), eps,
+        method="sinkhorn_log", numItermax=iterations, stopThr=0, warn=False)
+    value = SharpSinkhorn(context_of(Sphere(5)), eps=eps, iterations=iterations).penalty(
+        step_of(z, p))
+    torch.testing.assert_close(value, oracle, rtol=1e-9, atol=0)
+    torch.testing.assert_close(*(torch.autograd.grad(v, z)[0] for v in (value, oracle)))
+
+
+def test_sharp_sinkhorn_by_hand():
+    z, p, eps = sphere(20, 5), sphere(20, 5, 1), 0.5
     cost = ((z[:, None] - p[None]) ** 2).sum(-1).numpy()
-    K, u, v = np.exp(-cost / eps), np.ones(20), np.ones(20)
-    for _ in range(steps):
+    K, u = np.exp(-cost / eps), np.ones(20)
+    for _ in range(3):
         v = (1 / 20) / (K.T @ u)
         u = (1 / 20) / (K @ v)
     expected = (u[:, None] * K * v * cost).sum()
-    regularizer = SharpSinkhorn(context_of(Sphere(5)), eps=eps, iterations=steps)
-    assert float(regularizer.penalty(step_of(z, p))) == pytest.approx(expected, rel=1e-6)
+    assert float(sharp_cost(z, p, eps, 3)) == pytest.approx(expected, rel=1e-9)
 
 
 # --- Cramer-Wold -------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("dim", [2, 3, 6, 7])
 def test_phi_is_exact_in_few_dimensions(dim):
-    s = torch.linspace(0, 90, 40, dtype=torch.float64)
+    s = torch.cat([torch.linspace(0, 400, 81), torch.logspace(2, 6, 20)]).double()
     expected = [float(mpmath.hyp1f1(0.5, dim / 2, -float(v))) for v in s]
-    np.testing.assert_allclose(phi(s, dim).numpy(), expected, rtol=1e-9)
+    np.testing.assert_allclose(phi(s, dim).numpy(), expected, rtol=1e-6)
+    at = s.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(phi(at, dim).sum(), at)
+    expected = [-float(mpmath.hyp1f1(1.5, dim / 2 + 1, -float(v))) / dim for v in s]
+    np.testing.assert_allclose(slope.numpy(), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize(("dim", "error"), [(8, 0.031), (20, 0.011), (128, 0.0015)])
@@ -231,9 +260,12 @@ def test_cramer_wold_on_the_sphere_pulls_as_the_closed_form_does():
     assert float(cosine_similarity(sampled.flatten(), tangent(closed).flatten(), dim=0)) > 0.995
 
 
-def test_cramer_wold_takes_the_logarithm_or_not():
+def test_cramer_wold_scales_the_sphere_and_takes_the_logarithm_or_not():
     z, p = sphere(16, 8), sphere(16, 8, 1)
     plain = CramerWold(context_of(Sphere(8)), log=False).penalty(step_of(z, p))
+    torch.testing.assert_close(plain, cramer_wold(sqrt(8) * z, sqrt(8) * p))
+    gaussian = CramerWold(context_of(Gaussian(8)), log=False).penalty(step_of(z, p))
+    torch.testing.assert_close(gaussian, cramer_wold(z, p))
     torch.testing.assert_close(
         CramerWold(context_of(Sphere(8)), log=True).penalty(step_of(z, p)), (plain + 1e-7).log())
     with pytest.raises(ValueError, match="as many prior draws"):
@@ -271,6 +303,16 @@ def test_literal_form_is_eq_4_to_the_letter():
     assert float(literal(z, tau)) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("variant", "term"), [
+    ("loo", leave_one_out), ("literal", literal), ("wi", wang_isola)])
+def test_uniformity_variants_are_called_what_they_are(variant, term):
+    z = sphere(12, 5)
+    method = Uniformity(context_of(Sphere(5)), tau=0.3, variant=variant)
+    torch.testing.assert_close(method.penalty(step_of(z, z)), term(z, 0.3), rtol=0, atol=0)
+    with pytest.raises(ValueError, match="no variant"):
+        Uniformity(context_of(Sphere(5)), tau=0.3, variant="leave")
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(3, 40), st.integers(2, 20), st.floats(0.05, 2))
 def test_wang_isola_is_never_below(n, dim, tau):
@@ -280,22 +322,25 @@ def test_wang_isola_is_never_below(n, dim, tau):
 
 # --- GAN ---------------------------------------------------------------------------------------
 
-def test_gan_losses_are_the_papers_and_the_critic_sees_the_updated_encoder():
-    law, encoder = Gaussian(3), nn.Linear(3, 3)
-    gan = GAN(context_of(law, encoder), hidden=8, layers=2, critic_lr=1e-3)
+@pytest.mark.parametrize(("law", "scale"), [(Gaussian(3), 1), (Sphere(3), sqrt(3))])
+def test_gan_losses_are_the_papers_and_the_critic_sees_the_updated_encoder(law, scale):
+    encoder = nn.Linear(3, 3)
+    gan = GAN(context_of(law, encoder), hidden=8, layers=2, critic_lr=1e-3, critic_beta1=0.5)
     x, prior = torch.randn(5, 3, generator=generator()), law.sample(5, generator(1))
     step = step_of(encoder(x), prior, encoder, x)
-    torch.testing.assert_close(gan.penalty(step), -logsigmoid(gan.critic(step.z)).mean())
+    torch.testing.assert_close(gan.penalty(step), -logsigmoid(gan.critic(scale * step.z)).mean())
     with torch.no_grad():
         encoder.weight.add_(1.0)
-    expected = -logsigmoid(gan.critic(prior)).mean() - logsigmoid(-gan.critic(encoder(x))).mean()
+    expected = (-logsigmoid(gan.critic(scale * prior)).mean()
+                - logsigmoid(-gan.critic(scale * encoder(x))).mean())
     torch.testing.assert_close(gan.adversary_loss(step), expected)
     gan.adversary_loss(step).backward()
     assert encoder.weight.grad is None
 
 
 def test_gan_critic_is_the_papers():
-    gan = GAN(context_of(Sphere(64)), hidden=1024, layers=4, critic_lr=1e-3)
+    gan = GAN(context_of(Sphere(64)), hidden=1024, layers=4, critic_lr=1e-3,
+              critic_beta1=0.5)
     sizes = [m.weight.shape for m in gan.critic if isinstance(m, nn.Linear)]
     assert sizes == [(1024, 64), (1024, 1024), (1024, 1024), (1024, 1024), (1, 1024)]
     assert gan.scale == 8.0

@@ -21,6 +21,8 @@ BASE = Run("synthetic-normal", 43, "mlp2", "mmd", (), "1", dim=8, epochs=4, batc
 
 
 def run_of(name, **changes):
+    if name == "svae":
+        changes = {"objective": "svae", "dataset": "procedural", **changes}
     return resolve(replace(BASE, **changes), name, SMALL.get(name, {}))
 
 
@@ -60,7 +62,7 @@ def same(a, b, path=""):
 
 
 @pytest.mark.parametrize("cut", [2, 10, 13])  # within the first epoch, at an epoch's end, later
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [*METHODS, "svae"])
 def test_resume_is_bit_for_bit(name, cut, tmp_path):
     run = run_of(name)
     whole = training_of(run, tmp_path)
@@ -210,3 +212,74 @@ def test_floor_at_the_papers_size(tmp_path):
     floors = [training_of(run_of("mmd", n_train=1000, dim=128, seed=seed), tmp_path)
               .curve.floor["floor_root"] for seed in range(3)]
     assert all(0.0064 < floor < 0.0072 for floor in floors)
+
+
+def test_the_loop_moves_momentum_encoder_and_queue(tmp_path):
+    training = training_of(run_of("moca"), tmp_path)
+    method = training.objective.regularizer
+    before = {name: value.clone() for name, value in method.state_dict().items()}
+    indices = [training.batches.next() for _ in range(1)]
+    training = training_of(run_of("moca"), tmp_path)
+    method = training.objective.regularizer
+    training.advance()
+    assert method.owner[:8].tolist() == indices[0].tolist()
+    assert torch.equal(method.queue[8:], before["queue"][8:])
+    assert not torch.equal(method.queue[:8], before["queue"][:8])
+    name = "key_encoder.network.1.weight"
+    assert not torch.equal(method.state_dict()[name], before[name])
+
+
+def test_the_loop_trains_the_critic_with_its_own_settings(tmp_path):
+    training = training_of(run_of("gan"), tmp_path)
+    before = [p.clone() for p in training.adversary.parameters()]
+    training.advance()
+    assert all(not torch.equal(a, b) for a, b in zip(before, training.adversary.parameters(),
+                                                     strict=True))
+    assert training.adversary_optimizer.param_groups[0]["betas"] == (0.5, 0.999)
+    assert training.optimizer.param_groups[0]["betas"] == (0.9, 0.999)
+    assert float(training.sums["adversary"]) > 0
+
+
+def test_the_loop_hands_every_method_the_same_prior_draws_and_batches(tmp_path, monkeypatch):
+    seen = {}
+    for name in METHODS:
+        training = training_of(run_of(name), tmp_path)
+        batches, loss = [], training.objective.loss
+
+        def spy(batch, batches=batches, loss=loss):
+            batches.append([batch.prior, batch.index, batch.x, batch.progress])
+            return loss(batch)
+
+        monkeypatch.setattr(training.objective, "loss", spy)
+        for _ in range(6):
+            training.advance()
+        seen[name] = batches
+    for name in METHODS:
+        same(seen["mmd"], seen[name], name)
+    priors = [batch[0] for batch in seen["mmd"]]
+    assert not torch.equal(priors[0], priors[1])  # fresh at every step
+    assert [round(float(batch[3]) * 20) for batch in seen["mmd"]] == [0, 1, 2, 3, 4, 5]
+
+
+def test_weights_that_break_in_the_last_step_are_a_divergence(tmp_path):
+    training = training_of(run_of("mmd"), tmp_path)
+    advance = training.advance
+
+    def sabotage():
+        advance()
+        if training.step == 20:
+            next(training.objective.encoder.parameters()).data.fill_(torch.nan)
+
+    training.advance = sabotage
+    outcome = finish(training)
+    assert (outcome["status"], outcome["diverged_step"]) == ("diverged", 19)
+    assert [row["epoch"] for row in outcome["rows"]] == [0, 1, 2, 3]
+
+
+def test_measures_see_the_encoder_in_evaluation_mode():
+    from benchmarks.harness.measures import measured
+    encoder = torch.nn.BatchNorm1d(3)
+    seen = []
+    measured(lambda module: seen.append((module.training, torch.is_grad_enabled())) or {}, encoder)
+    assert seen == [(False, False)]
+    assert encoder.training

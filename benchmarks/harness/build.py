@@ -15,13 +15,14 @@ from methods import METHODS
 from methods.base import WAE, Context, Objective, Regularizer
 from methods.networks import ARCHITECTURES, Encoder
 from methods.priors import Prior
+from methods.svae import SVAE, VonMisesEncoder
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Fixes torch's global generator inside, for weight initialisation, and restores it after."""
+    """Fixes the CPU's global generator inside, for initial weights, and restores it after."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         yield
 
 
@@ -35,15 +36,19 @@ def regularizer_class(run: Run, method_file: Path) -> type[Regularizer]:
 
 
 def build(
-    run: Run, shape: tuple[int, ...], prior: Prior, draws: torch.Generator, kind: type[Regularizer]
+    run: Run, shape: tuple[int, ...], prior: Prior, draws: torch.Generator, method_file: Path
 ) -> Objective:
     """The objective with its networks, on the device of `draws`."""
+    outputs = run.dim + (1 if run.objective == "svae" else 0)  # one more for the concentration
     with seeded(stream(run.seed, "weights")):
-        networks = ARCHITECTURES[run.architecture](shape, run.dim)
+        networks = ARCHITECTURES[run.architecture](shape, run.dim, outputs)
+    if run.objective == "svae":
+        return SVAE(VonMisesEncoder(networks.encoder), networks.decoder, draws).to(draws.device)
     encoder = Encoder(networks.encoder, prior).to(draws.device)
     decoder = networks.decoder.to(draws.device) if run.objective == "wae" else None
     context = Context(encoder, run.dim, run.n_train, prior, draws)
-    with seeded(stream(run.seed, "method")):
+    with seeded(stream(run.seed, "method weights")):
+        kind = regularizer_class(run, method_file)
         regularizer = kind(context, **dict(run.hyper)).to(draws.device)
     return WAE(encoder, decoder, regularizer, run.lam)
 
@@ -53,3 +58,11 @@ def trained_parameters(objective: Objective) -> list[nn.Parameter]:
     adversary = objective.adversary()
     kept = set(adversary.parameters()) if adversary else set()
     return [p for p in objective.parameters() if p.requires_grad and p not in kept]
+
+
+def adversary_optimizer(objective: Objective, lr: float) -> torch.optim.Adam | None:
+    """The Adam of the objective's adversary, if it has one."""
+    adversary = objective.adversary()
+    if adversary is None:
+        return None
+    return torch.optim.Adam(adversary.parameters(), lr=lr, betas=(objective.adversary_beta1, 0.999))

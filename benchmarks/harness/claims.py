@@ -87,18 +87,12 @@ def compare(
 
 def combined(parts: list[Comparison], quantifier: str) -> Comparison:
     """The one that decides: the least favourable for "all", the most favourable for "any"."""
-    order = ("reproduced", "inconclusive", "contradicted")
-    if quantifier == "all":
-        order = order[::-1]
-        unrun = [part for part in parts if part.verdict == "not run"]
-        if unrun:
-            return unrun[0]
-    run = [part for part in parts if part.verdict != "not run"]
-    if not run:
-        return parts[0]
-    first = min(order.index(part.verdict) for part in run)
-    sign = -1 if quantifier == "all" else 1
-    return min((part for part in run if part.verdict == order[first]),
+    # an arm that was not run leaves "all" open, and "any" too unless another arm has shown it
+    order, sign = (("not run", "contradicted", "inconclusive", "reproduced"), -1)
+    if quantifier == "any":
+        order, sign = (("reproduced", "not run", "inconclusive", "contradicted"), 1)
+    first = min(order.index(part.verdict) for part in parts)
+    return min((part for part in parts if part.verdict == order[first]),
                key=lambda part: sign * part.estimate)
 
 

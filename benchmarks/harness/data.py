@@ -86,14 +86,17 @@ class Batches:
     The permutation is drawn on the CPU, so that every device sees the same order.
     """
 
-    def __init__(self, n: int, batch: int, draws: torch.Generator) -> None:
-        self.n, self.batch, self.draws = n, batch, draws
-        self.order, self.position = torch.empty(0, dtype=torch.long), 0
+    def __init__(
+        self, n: int, batch: int, draws: torch.Generator, device: str = "cpu"
+    ) -> None:
+        self.n, self.batch, self.draws, self.device = n, batch, draws, device
+        self.order, self.position = torch.empty(0, dtype=torch.long, device=device), 0
 
     def next(self) -> Tensor:
-        """(batch,) indices on the CPU."""
+        """(batch,) indices on the device; copied there once an epoch."""
         if self.position + self.batch > len(self.order):
-            self.order, self.position = torch.randperm(self.n, generator=self.draws), 0
+            order = torch.randperm(self.n, generator=self.draws)
+            self.order, self.position = order.to(self.device), 0
         start, self.position = self.position, self.position + self.batch
         return self.order[start:self.position]
 
@@ -103,5 +106,6 @@ class Batches:
 
     def restore(self, state: dict[str, Tensor | int]) -> None:
         """The inverse of `state`."""
-        self.order, self.position = state["order"], state["position"]  # type: ignore[assignment]
+        self.order = state["order"].to(self.device)  # type: ignore[union-attr]
+        self.position = state["position"]  # type: ignore[assignment]
         self.draws.set_state(state["draws"])  # type: ignore[arg-type]

@@ -41,7 +41,7 @@ def _run_rows(selection: Selection, store: Store, entry: Entry) -> list[dict[str
         return [row | {"status": "failed" if state == "failed" else "missing"}]
     result = folder.result()
     row |= {"status": result["status"], "diverged_step": result["diverged_step"]}
-    return [row | measured for measured in result["rows"]]
+    return [row | measured for measured in result["rows"] or [{}]]
 
 
 def runs_csv(rows: list[dict[str, Any]]) -> str:

@@ -6,7 +6,7 @@ import hashlib
 
 from benchmarks.harness.errors import UsageError, unknown
 from benchmarks.harness.spec import Run
-from methods import METHODS, Scalar
+from methods import METHODS, OBJECTIVES, Method, Scalar
 
 
 @dataclass(frozen=True)
@@ -27,23 +27,36 @@ def defaults(method: str | UserMethod) -> dict[str, Scalar]:
     """A method's hyper-parameters at their defaults; raises UsageError for an unknown method."""
     if isinstance(method, UserMethod):
         return dict(method.hyper)
-    if method not in METHODS:
-        raise unknown("method", method, METHODS)
-    return {name: hyper.default for name, hyper in METHODS[method].hyper.items()}
+    return {name: hyper.default for name, hyper in _registered(method).hyper.items()}
+
+
+def _registered(method: str) -> Method:
+    known = METHODS | OBJECTIVES
+    if method not in known:
+        raise unknown("method", method, known)
+    return known[method]
 
 
 def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> Run:
     """The run with `method`, its defaults overridden by `hyper`.
 
-    Raises UsageError for a name that the method does not have, or a value of another type.
+    Raises UsageError for a name that the method does not have, a value of another type, or one
+    below the field of the run that bounds it.
     """
-    values = defaults(method)
-    name = method.name if isinstance(method, UserMethod) else method
-    revision = method.revision if isinstance(method, UserMethod) else str(METHODS[method].revision)
+    values, bounds = defaults(method), dict[str, str]()
+    if isinstance(method, UserMethod):
+        name, revision = method.name, method.revision
+    else:
+        registered = _registered(method)
+        name, revision = method, str(registered.revision)
+        bounds = {key: item.at_least for key, item in registered.hyper.items() if item.at_least}
     for key, value in hyper.items():
         if key not in values:
             raise unknown(f"hyper-parameter of {name}", key, values)
         values[key] = _typed(f"{name}:{key}", value, values[key])
+    for key, field in bounds.items():
+        if values[key] < getattr(run, field):
+            raise UsageError(f"{name}:{key}={values[key]} is below {field} = {getattr(run, field)}")
     return replace(run, method=name, revision=revision, hyper=tuple(sorted(values.items())))
 
 

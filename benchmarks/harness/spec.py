@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SCALES = ("paper", "mini", "smoke")
 CHOICES = {
-    "objective": ("wae", "latent"), "prior": ("sphere", "gaussian"), "optimizer": ("adam",),
+    "objective": ("wae", "latent", "svae"), "prior": ("sphere", "gaussian"), "optimizer": ("adam",),
     "precision": ("fp32", "tf32"),  # fp32: TF32 off everywhere
 }
 
@@ -44,7 +44,7 @@ class Run:
     dim: int  # latent
     epochs: int
     batch: int
-    objective: str = "wae"  # "wae", or "latent": the penalty alone
+    objective: str = "wae"  # "wae"; "latent": the penalty alone; "svae"
     prior: str = "sphere"
     n_prior: int = 64  # prior draws in a step
     lam: float = 1.0

@@ -26,6 +26,8 @@ def train(
     while not training.diverged:
         if training.at_epoch_end:
             training.record()
+            if training.diverged:
+                break
             tell()
         if training.step == training.run.steps:
             break

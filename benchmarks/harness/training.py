@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.harness.build import build, regularizer_class, trained_parameters
+from benchmarks.harness.build import adversary_optimizer, build, trained_parameters
 from benchmarks.harness.data import Batches, generator, load, to_float
 from benchmarks.harness.measures import CURVES, measured
 from benchmarks.harness.spec import Run
@@ -23,20 +23,16 @@ class Training:
         self.data = load(run).to(device)
         self.prior = PRIORS[run.prior](run.dim)
         self.draws = {name: generator(run.seed, name, device) for name in ("prior", "method")}
-        kind = regularizer_class(run, method_file)
         shape = tuple(self.data.shape[1:])
-        self.objective = build(run, shape, self.prior, self.draws["method"], kind)
+        self.objective = build(run, shape, self.prior, self.draws["method"], method_file)
         self.optimizer = torch.optim.Adam(trained_parameters(self.objective), lr=run.lr)
         self.adversary = self.objective.adversary()
         self.adversary_lr = self.objective.adversary_lr or run.lr
-        self.adversary_optimizer = (
-            torch.optim.Adam(self.adversary.parameters(), lr=self.adversary_lr)
-            if self.adversary else None
-        )
-        self.batches = Batches(run.n_train, run.batch, generator(run.seed, "order"))
+        self.adversary_optimizer = adversary_optimizer(self.objective, self.adversary_lr)
+        self.batches = Batches(run.n_train, run.batch, generator(run.seed, "order"), device)
         self.curve = CURVES[curve](run, self.data)
         self.step, self.seconds, self.attempts = 0, 0.0, 0
-        self.rows: list[dict[str, float | None]] = []
+        self.rows: list[dict[str, float]] = []
         self.sums: dict[str, Tensor] = {}
         self.diverged_at = torch.full((), -1, device=device)  # first step with a non-finite loss
 
@@ -61,7 +57,7 @@ class Training:
     def advance(self) -> None:
         """One step: the objective's update, what follows it, then the adversary's own update."""
         self._set_learning_rate()
-        index = self.batches.next().to(self.device)
+        index = self.batches.next()
         progress = torch.full((), self.step / self.run.steps, device=self.device)
         prior = self.prior.sample(self.run.n_prior, self.draws["prior"])
         self._freeze_adversary(True)
@@ -103,12 +99,17 @@ class Training:
         self.diverged_at.copy_(torch.where(first, self.step, self.diverged_at))
 
     def record(self) -> None:
-        """The row of the epoch just completed: mean training losses and the curve's numbers."""
+        """The row of the epoch just completed: mean training losses and the curve's numbers.
+
+        A number that is not finite means that the weights are not: no row, and diverged.
+        """
         losses = {f"train_{name}": float(total) / self.run.steps_per_epoch
                   for name, total in self.sums.items()}
         values = {**losses, **measured(self.curve, self.objective.encoder)}
-        finite = {name: value if isfinite(value) else None for name, value in values.items()}
-        self.rows.append({"epoch": self.epoch, **finite})
+        if all(map(isfinite, values.values())):
+            self.rows.append({"epoch": self.epoch, **values})
+        elif not self.diverged:
+            self.diverged_at.fill_(max(self.step - 1, 0))
         self.sums = {}
 
     def state(self) -> dict[str, Any]:
@@ -126,8 +127,8 @@ class Training:
     def restore(self, state: dict[str, Any]) -> None:
         """The inverse of `state`; raises ValueError for a checkpoint of another kind of device."""
         if state["device"] != torch.device(self.device).type:
-            raise ValueError(f"the checkpoint is from {state['device']}: go on there with --device "
-                             f"{state['device']}, or train anew with --rerun")
+            raise ValueError(f"the checkpoint is from {state['device']}: go on there with "
+                             f"--device {state['device']} --retry-failed, or --rerun")
         self.objective.load_state_dict(state["objective"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.adversary_optimizer:

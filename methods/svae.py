@@ -1,0 +1,57 @@
+"""S-VAE: a variational autoencoder on the sphere, beside which the paper sets MoCA (Figure 7)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy, normalize, softplus
+
+from methods.base import Batch, Objective, Step
+from methods.von_mises_fisher import divergence_from_uniform, sample
+
+
+class VonMisesEncoder(nn.Module):
+    """x -> the mean direction mu (B, d) and the concentration kappa (B, 1) of a vMF posterior.
+
+    `network` has d + 1 outputs; kappa = softplus + 1, as in the S-VAE code (examples/mnist.py).
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean direction and concentration."""
+        raw = self.network(x)
+        return normalize(raw[:, :-1], dim=1), softplus(raw[:, -1:]) + 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The code of x: its posterior's mean direction (B, d)."""
+        return self.posterior(x)[0]
+
+
+class SVAE(Objective):
+    """Bernoulli log-likelihood of a binarised image plus KL(vMF || U) (Davidson et al. 2018).
+
+    Images in [0, 1] are binarised anew at every step. The sampler rejects, so the number of its
+    draws depends on values and the step is not capturable as a graph.
+    """
+
+    capturable = False
+
+    def __init__(
+        self, encoder: VonMisesEncoder, decoder: nn.Module, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.encoder: VonMisesEncoder = encoder
+        self.decoder, self.generator = decoder, generator
+
+    def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Step]:
+        """Cross entropy summed over pixels plus the divergence, averaged over the batch."""
+        x = torch.bernoulli(batch.x, generator=self.generator)
+        mu, kappa = self.encoder.posterior(x)
+        z = sample(mu, kappa, self.generator)
+        likelihood = binary_cross_entropy(self.decoder(z), x, reduction="sum") / len(x)
+        divergence = divergence_from_uniform(kappa, mu.shape[1]).mean()
+        step = Step(self.encoder, x, batch.index, z, batch.prior, batch.progress)
+        terms = {"loss": likelihood + divergence, "divergence": divergence,
+                 "cross_entropy": likelihood}
+        return terms, step

@@ -1,0 +1,87 @@
+"""The von Mises-Fisher law on the sphere: sampling, and its divergence from the uniform law."""
+
+from __future__ import annotations
+
+from math import lgamma, log, pi
+from typing import Any
+
+from scipy.special import ive
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from methods.priors import Sphere
+
+MAX_DIM = 32  # beyond it the Bessel functions underflow where kappa is small
+
+
+def mean_resultant(kappa: Tensor, dim: int) -> Tensor:
+    """A(kappa) = I_{m/2}(kappa) / I_{m/2-1}(kappa), the mean of mu.z, m = dim; in float64."""
+    k = kappa.detach().double().cpu().numpy()
+    return torch.from_numpy(ive(dim / 2, k) / ive(dim / 2 - 1, k)).to(kappa.device)
+
+
+class _Divergence(torch.autograd.Function):
+    """KL(vMF(mu, kappa) || U) with its exact derivative kappa A'(kappa); scipy has no autograd."""
+
+    @staticmethod
+    def forward(ctx: Any, kappa: Tensor, dim: int) -> Tensor:
+        k, order = kappa.detach().double(), dim / 2 - 1
+        a = mean_resultant(kappa, dim)
+        log_bessel = torch.from_numpy(ive(order, k.cpu().numpy())).log().to(k.device) + k
+        log_c = order * k.log() - dim / 2 * log(2 * pi) - log_bessel
+        log_area = log(2) + dim / 2 * log(pi) - lgamma(dim / 2)
+        # A' = 1 - A^2 - (m-1) A / kappa, from the recurrence of the Bessel functions
+        ctx.save_for_backward((k * (1 - a * a) - (dim - 1) * a).to(kappa.dtype))
+        return (k * a + log_c + log_area).to(kappa.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (slope,) = ctx.saved_tensors
+        return gradient * slope, None
+
+
+def divergence_from_uniform(kappa: Tensor, dim: int) -> Tensor:
+    """KL(vMF(., kappa) || U(S^(dim-1))) = kappa A + log C_m(kappa) + log |S^(m-1)|.
+
+    Elementwise in kappa > 0 (Davidson et al. 2018, Eq. 14). Raises ValueError for dim > 32.
+    """
+    if dim > MAX_DIM:
+        raise ValueError(f"the von Mises-Fisher law is implemented for dim <= {MAX_DIM}, not {dim}")
+    value: Tensor = _Divergence.apply(kappa, dim)
+    return value
+
+
+def sample(mu: Tensor, kappa: Tensor, generator: torch.Generator) -> Tensor:
+    """(n, m) draws around the unit vectors mu (n, m) with concentrations kappa (n, 1).
+
+    Wood's rejection sampler of mu.z, reparametrised: gradients flow to mu and kappa through the
+    accepted proposals, without the correction for acceptance (as in Davidson et al. 2018).
+    """
+    n, dim = mu.shape
+    b = (-2 * kappa + (4 * kappa**2 + (dim - 1) ** 2).sqrt()) / (dim - 1)
+    epsilon = _accepted(b.detach(), kappa.detach(), dim, generator)
+    w = (1 - (1 + b) * epsilon) / (1 - (1 - b) * epsilon)  # (n, 1), the cosine to mu
+    # a uniform direction orthogonal to mu
+    free = Sphere(dim).sample(n, generator).to(mu)
+    across = free - (free * mu).sum(1, keepdim=True) * mu
+    across = normalize(across, dim=1)
+    return normalize(w * mu + (1 - w**2).clamp(min=1e-10).sqrt() * across, dim=1)
+
+
+def _accepted(b: Tensor, kappa: Tensor, dim: int, generator: torch.Generator) -> Tensor:
+    """(n, 1) proposals Beta((m-1)/2, (m-1)/2) that pass Wood's test."""
+    x = (1 - b) / (1 + b)
+    c = kappa * x + (dim - 1) * torch.log(1 - x**2)
+    epsilon = torch.empty_like(b)
+    open_ = torch.ones(len(b), dtype=torch.bool, device=b.device)
+    while open_.any():
+        # (1 + u_1) / 2 of a uniform unit vector in R^m has just this Beta law
+        proposal = (1 + Sphere(dim).sample(len(b), generator)[:, :1].to(b)) / 2
+        w = (1 - (1 + b) * proposal) / (1 - (1 - b) * proposal)
+        level = torch.rand(b.shape, generator=generator, device=b.device, dtype=b.dtype).log()
+        passed = kappa * w + (dim - 1) * torch.log(1 - x * w) - c >= level
+        taken = open_ & passed[:, 0]
+        epsilon[taken] = proposal[taken]
+        open_ &= ~taken
+    return epsilon

@@ -1,0 +1,112 @@
+"""S-VAE against mpmath, the mean resultant length, and its own equations."""
+
+import mpmath
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import normalize
+
+from methods.base import Batch
+from methods.svae import SVAE, VonMisesEncoder
+from methods.von_mises_fisher import divergence_from_uniform, mean_resultant, sample
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def exact_divergence(kappa, m):
+    """KL(vMF || U) in 40 digits, from its definition."""
+    with mpmath.workdps(40):
+        half = mpmath.mpf(m) / 2
+        bessel = mpmath.besseli(half - 1, kappa)
+        log_c = ((half - 1) * mpmath.log(kappa) - half * mpmath.log(2 * mpmath.pi)
+                 - mpmath.log(bessel))
+        log_area = mpmath.log(2) + half * mpmath.log(mpmath.pi) - mpmath.loggamma(half)
+        return kappa * mpmath.besseli(half, kappa) / bessel + log_c + log_area
+
+
+@pytest.mark.parametrize("dim", [3, 6, 16, 32])
+@pytest.mark.parametrize("kappa", [1.0, 5.0, 30.0, 300.0, 1e4])
+def test_divergence_and_its_slope_are_exact(dim, kappa):
+    k = torch.tensor([kappa], dtype=torch.float64, requires_grad=True)
+    value = divergence_from_uniform(k, dim)
+    (slope,) = torch.autograd.grad(value.sum(), k)
+    assert float(value.detach()) == pytest.approx(float(exact_divergence(kappa, dim)), rel=1e-9)
+    expected = mpmath.diff(lambda x: exact_divergence(x, dim), kappa)
+    assert float(slope) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_divergence_in_float32_is_that_of_float64():
+    k = torch.logspace(0, 4, 50)
+    torch.testing.assert_close(
+        divergence_from_uniform(k, 6), divergence_from_uniform(k.double(), 6).float())
+
+
+def test_many_dimensions_are_refused():
+    with pytest.raises(ValueError, match="dim <= 32"):
+        divergence_from_uniform(torch.ones(1), 33)
+
+
+@pytest.mark.parametrize("dim", [3, 6, 32])
+@pytest.mark.parametrize("kappa", [0.5, 5.0, 30.0, 300.0])
+def test_draws_have_the_mean_resultant_length_and_no_preferred_side(dim, kappa):
+    n = 40_000
+    mu = normalize(torch.randn(1, dim, generator=generator(), dtype=torch.float64), dim=1)
+    z = sample(mu.expand(n, -1), torch.full((n, 1), kappa, dtype=torch.float64), generator(1))
+    torch.testing.assert_close(z.norm(dim=1), torch.ones(n, dtype=torch.float64))
+    cosine = (z @ mu.T).squeeze()
+    expected = float(mean_resultant(torch.tensor([kappa]), dim))
+    assert float(cosine.mean()) == pytest.approx(expected, abs=4.5 * float(cosine.std()) / n**0.5)
+    side = (z - cosine[:, None] * mu).mean(0)
+    assert float(side.norm()) < 6 / n**0.5
+
+
+def test_draws_follow_the_density_of_the_cosine():
+    """The cosine's density is proportional to exp(kappa w) (1 - w^2)^((m - 3) / 2)."""
+    from scipy.integrate import cumulative_trapezoid
+    from scipy.stats import kstest
+    n, dim, kappa = 20_000, 6, 7.0
+    mu = torch.eye(dim, dtype=torch.float64)[:1].expand(n, -1)
+    z = sample(mu, torch.full((n, 1), kappa, dtype=torch.float64), generator(2))
+    w = torch.linspace(-1, 1, 20_001, dtype=torch.float64).numpy()
+    density = torch.exp(torch.as_tensor(kappa * w)).numpy() * (1 - w**2) ** ((dim - 3) / 2)
+    cumulative = cumulative_trapezoid(density, w, initial=0)
+    cumulative /= cumulative[-1]
+    from numpy import interp
+    assert kstest(z[:, 0].numpy(), lambda x: interp(x, w, cumulative)).pvalue > 1e-3
+
+
+def test_gradients_reach_mean_and_concentration():
+    mu = normalize(torch.randn(50, 6, generator=generator()), dim=1).requires_grad_()
+    kappa = torch.full((50, 1), 5.0, requires_grad=True)
+    z = sample(mu, kappa, generator(1))
+    (z * mu.detach()).sum().backward()
+    assert mu.grad.isfinite().all()
+    assert float(kappa.grad.mean()) > 0  # more concentration, nearer to the mean
+    assert not z.isnan().any()
+
+
+def test_loss_is_cross_entropy_plus_divergence_and_trains():
+    torch.manual_seed(0)
+    decoder = nn.Sequential(nn.Linear(6, 20), nn.Sigmoid())
+    objective = SVAE(VonMisesEncoder(nn.Linear(20, 7)), decoder, generator())
+    kinds = (torch.rand(4, 20, generator=generator(3)) > 0.5).float()  # already binary
+    x = kinds[torch.arange(64) % 4]
+    batch = Batch(x, torch.arange(64), torch.empty(0), torch.tensor(0.0))
+    terms, step = objective.loss(batch)
+    assert torch.equal(step.x, x)
+    p = decoder(step.z)
+    expected = -(x * p.log() + (1 - x) * (1 - p).log()).sum() / 64
+    torch.testing.assert_close(terms["cross_entropy"], expected)
+    kappa = objective.encoder.posterior(x)[1]
+    assert (kappa > 1).all()
+    torch.testing.assert_close(terms["divergence"], divergence_from_uniform(kappa, 6).mean())
+    torch.testing.assert_close(terms["loss"], terms["cross_entropy"] + terms["divergence"])
+    optimizer = torch.optim.Adam(objective.parameters(), lr=0.02)
+    first = float(terms["loss"].detach())
+    for _ in range(150):
+        optimizer.zero_grad()
+        objective.loss(batch)[0]["loss"].backward()
+        optimizer.step()
+    assert float(objective.loss(batch)[0]["loss"].detach()) < 0.8 * first
