@@ -33,7 +33,7 @@ class Sweep:
         self.selection, self.store, self.options = selection, store, options
         self.cache = options.cache_dir.resolve()
         self.folder = selection.results(options.results_dir.resolve(), self.cache)
-        self.partial = self.cache / "partial" / self.folder.relative_to(self.folder.anchor)
+        self.partial = self.cache / "partial" / selection.scale / selection.artefact.name
         self.entries = selection.entries()
         self.before: str | None = None  # the data.csv that is there when the sweep begins
         self.there: set[tuple[str, int]] = set()  # and the (arm, seed) of its outcomes
