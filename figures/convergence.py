@@ -35,7 +35,7 @@ def draw(data: DataFrame) -> Figure:
         for ax in (axes[panels[0]], *list(axes.values())[1:2]):
             ax.set_ylabel("latent SWD (root)")
         _legend(top, axes, every)
-        scale, seeds = data["scale"].iloc[0], int(data["n"].max())
+        scale, seeds = data["scale"].iloc[0], int(data["n"].max(skipna=True))
         figure.suptitle(f"Latent distance to the uniform law on the sphere, {scale} scale, "
                         f"mean of {seeds} seeds, 95 % band", fontsize=9.5)
     return figure

@@ -39,6 +39,6 @@ SPARE = ("#AA3377", "#228833", "#4477AA", "#BB5566", "#000000")
 def looks(arms: list[str]) -> dict[str, Look]:
     """A look per arm; arms of the user's own take the spare colours in their order."""
     own = [arm for arm in arms if arm not in LOOKS]
-    spare = {arm: Look(arm, SPARE[k % len(SPARE)], (0, (4, 1, 1, 1, 1, 1)))
+    spare = {arm: Look(arm, SPARE[k % len(SPARE)], (0, (4, 1, *[1, 1] * (1 + k // len(SPARE)))))
              for k, arm in enumerate(own)}
     return {arm: LOOKS.get(arm) or spare[arm] for arm in arms}

@@ -109,6 +109,11 @@ class WAE(Objective):
         z = self.encoder(batch.x)
         step = Step(self.encoder, batch.x, batch.index, z, batch.prior, batch.progress)
         penalty = self.regularizer.penalty(step)
+        if not isinstance(penalty, Tensor) or penalty.dim():
+            found = isinstance(penalty, Tensor)
+            shape = f"shape {tuple(penalty.shape)}" if found else repr(penalty)
+            raise TypeError(f"{type(self.regularizer).__name__}.penalty must return a scalar "
+                            f"tensor, not {shape}")
         if self.decoder is None:
             return {"loss": self.lam * penalty, "penalty": penalty}, step
         reconstruction = (self.decoder(z) - batch.x).square().sum() / len(z)

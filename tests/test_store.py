@@ -118,7 +118,7 @@ def test_no_intact_checkpoint_is_an_error_that_touches_nothing(folder):
         folder.save_checkpoint(seal(data))
     for path in folder.path.iterdir():
         path.write_bytes(b"rubbish")
-    with pytest.raises(UsageError, match="--rerun"):
+    with pytest.raises(UsageError, match="remove that folder"):
         folder.checkpoint()
     assert [path.read_bytes() for path in folder.path.iterdir()] == [b"rubbish"] * 2
 
@@ -166,9 +166,25 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
-    monkeypatch.undo()
-    files.remove_leftovers(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_only_the_leftovers_of_dead_writers_are_removed(tmp_path):
+    host = lease.this_process().host
+    names = [f".x.json.{host}.{os.getpid()}.tmp", f".x.json.{host}.{2**22 + 1}.tmp",
+             ".x.json.elsewhere.1.tmp"]
+    for name in names:
+        (tmp_path / name).touch()
+    files.remove_leftovers(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([names[0], names[2]])
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"host": 1}'])
+def test_a_claim_that_says_nothing_is_dead(folder, content):
+    (folder.path / "claim.0").write_text(content)
+    (folder.path / "claim.bak").touch()
+    assert folder.state() == "lost"
+    assert lease.acquire(folder.path).number == 1
 
 
 def test_nan_never_enters_a_json_file(tmp_path):

@@ -283,3 +283,39 @@ def test_measures_see_the_encoder_in_evaluation_mode():
     measured(lambda module: seen.append((module.training, torch.is_grad_enabled())) or {}, encoder)
     assert seen == [(False, False)]
     assert encoder.training
+
+
+CARELESS = """
+import torch
+from methods.base import Regularizer
+
+class Careless(Regularizer):
+    def __init__(self, context):
+        super().__init__()
+
+    def penalty(self, step):
+        return (step.z - torch.rand(8)).square().mean()
+"""
+
+
+def test_a_method_that_draws_globally_is_still_reproducible(tmp_path):
+    (tmp_path / "method.py").write_text(CARELESS)
+    run = resolve(BASE, UserMethod("careless", CARELESS, {}), {})
+    expected = finish(training_of(run, tmp_path))
+    torch.rand(17)
+    assert finish(training_of(run, tmp_path)) == expected
+    resumed = training_of(run, tmp_path)
+    saved = finish(training_of(run, tmp_path), stop_at=7)
+    torch.rand(17)
+    resumed.restore(saved)
+    assert finish(resumed) == expected
+
+
+@pytest.mark.parametrize(("returned", "shown"), [
+    ("1.0", "not 1.0"), ("step.z.square().sum(1)", r"not shape \(8,\)"), ("None", "not None")])
+def test_a_penalty_that_is_no_scalar_tensor_is_named(returned, shown, tmp_path):
+    text = CARELESS.replace("(step.z - torch.rand(8)).square().mean()", returned)
+    (tmp_path / "method.py").write_text(text)
+    run = resolve(BASE, UserMethod("careless", text, {}), {})
+    with pytest.raises(TypeError, match=f"Careless.penalty must return a scalar tensor, {shown}"):
+        finish(training_of(run, tmp_path))

@@ -11,8 +11,6 @@ from benchmarks.harness.errors import unknown
 from benchmarks.harness.intervals import LEVEL, t_interval
 from benchmarks.harness.spec import Claim
 
-VERDICTS = ("reproduced", "contradicted", "inconclusive", "not run", "not testable here")
-
 
 def auc_log_swd(curve: pd.DataFrame) -> float:
     """Mean over the epochs (trapezoid) of log(swd2_root / floor): 0 is the floor (claim C1)."""

@@ -22,6 +22,7 @@ from benchmarks.harness.store import Store
 COMMANDS: dict[str, Callable[[list[Selection], Store, argparse.Namespace], int]] = {
     "list": overview.list_artefacts, "plan": overview.plan, "status": overview.status,
 }
+DESCRIPTION = "Regenerates the MoCA paper's figures and tables, with a verdict per claim."
 EPILOG = """commands:
   NAME... | all    do what is missing, then write CSVs, figure and verdicts
   plan NAME...     what that would train, and how long it takes; trains nothing
@@ -45,7 +46,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="bench.py", description=__doc__, epilog=EPILOG, allow_abbrev=False,
+    parser = Parser(prog="bench.py", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", metavar="COMMAND|NAME", help="see below")
     parser.add_argument("--scale", default="paper", help=f"{', '.join(SCALES)} (default: paper)")
@@ -74,6 +75,8 @@ def artefact(name: str) -> Artefact:
     for candidate in ARTEFACTS.values():
         if name in (candidate.name, candidate.name.split("-")[0]):
             return candidate
+    if name in COMMANDS:
+        raise UsageError(f"the command comes first: bench.py {name} NAME...")
     raise unknown("artefact or command", name, [*ARTEFACTS, *COMMANDS, "all"])
 
 
@@ -87,7 +90,7 @@ def _check(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise UsageError(f"--{name} must be at least 1, not {value}")
-    if options.checkpoint_seconds < 0:
+    if not options.checkpoint_seconds >= 0:
         raise UsageError(f"--checkpoint-seconds cannot be {options.checkpoint_seconds:g}")
 
 
@@ -100,7 +103,7 @@ def _own_methods(paths: Sequence[str]) -> list[UserMethod]:
 
 def _dispatch(arguments: Sequence[str]) -> int:
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     if not options.words:
         parser.print_help()
         return 2

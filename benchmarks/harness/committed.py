@@ -2,14 +2,17 @@
 
 import csv
 import io
+from itertools import compress
 import math
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from benchmarks.harness.errors import UsageError
 
-TABLES = {"runs.csv": ("arm", "seed", "epoch", "status"), "data.csv": ("scale", "dataset"),
+LABELS = ("scale", "dataset", "panel", "arm", "epoch", "n")
+TABLES = {"runs.csv": ("arm", "seed", "epoch", "status"), "data.csv": LABELS,
           "claims.csv": ("claim", "verdict")}
-NUMBERS = ("seed", "epoch", "estimate")
+NUMBERS = ("epoch", "estimate")
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -19,10 +22,13 @@ def read(path: Path) -> list[dict[str, str]]:
         header = lines[0]
         rows = [dict(zip(header, line, strict=True)) for line in lines[1:]]
         for row in rows:
+            int(row.get("seed", 0))
             for name in NUMBERS:
                 float(row.get(name) or 0)
     except (ValueError, IndexError, csv.Error) as error:
         raise _corrupt(path, str(error).splitlines()[0]) from None
+    if not rows:
+        raise _corrupt(path, "it has no rows")
     if missing := [name for name in TABLES[path.name] if name not in header]:
         raise _corrupt(path, f"it has no column {missing[0]!r}")
     return rows
@@ -39,9 +45,8 @@ def check(folder: Path) -> set[tuple[str, int]]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable.tmp"
-        probe.touch()
-        probe.unlink()
+        with NamedTemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise UsageError(f"results cannot be written to {folder}: {error.strerror}; "
                          "choose another folder with --results-dir") from None
@@ -55,7 +60,8 @@ def largest_difference(old: str, new: str) -> str:
     if old == new:
         return "identical to the results that were there"
     before, after = (list(csv.reader(io.StringIO(text))) for text in (old, new))
-    if len(before) != len(after) or before[0] != after[0]:
+    labels = [name in LABELS for name in before[0]]
+    if before[0] != after[0] or _labels(before, labels) != _labels(after, labels):
         return "not comparable with the results that were there: they have other rows or columns"
     worst, place = 0.0, ""
     for line, (a, b) in enumerate(zip(before[1:], after[1:], strict=True), start=2):
@@ -66,10 +72,14 @@ def largest_difference(old: str, new: str) -> str:
     return f"largest difference from the results that were there: {worst:.2%} ({place})"
 
 
+def _labels(table: list[list[str]], chosen: list[bool]) -> list[list[str]]:
+    return [list(compress(row, chosen)) for row in table]
+
+
 def _relative(x: str, y: str) -> float:
     """|x - y| over the larger magnitude; infinite where one is no number."""
     try:
         a, b = float(x), float(y)
     except ValueError:
         return math.inf
-    return abs(a - b) / max(abs(a), abs(b))
+    return abs(a - b) / max(abs(a), abs(b), 1e-300)

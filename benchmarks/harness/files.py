@@ -4,6 +4,9 @@ import hashlib
 import json
 import os
 from pathlib import Path
+import socket
+
+from benchmarks.harness import lease
 
 DIGEST_BYTES = 32
 
@@ -15,12 +18,15 @@ class CorruptError(Exception):
 def write_atomically(path: Path, data: bytes) -> None:
     """The file holds its old content or `data` in full, whenever the process or machine dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: object) -> None:
@@ -38,9 +44,10 @@ def write_if_changed(path: Path, data: bytes) -> bool:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Drops the temporary files of writers that were killed."""
-    for temporary in folder.glob(".*.tmp"):
-        temporary.unlink(missing_ok=True)
+    """Drops the temporary files of writers of this host that were killed."""
+    for temporary in folder.glob(f".*.{socket.gethostname()}.*.tmp"):
+        if lease.start_time(int(temporary.suffixes[-2][1:])) is None:
+            temporary.unlink(missing_ok=True)
 
 
 def seal(data: bytes) -> bytes:

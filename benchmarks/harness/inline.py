@@ -10,8 +10,8 @@ from benchmarks.harness.watch import POLL_SECONDS, Watch, settled
 
 
 def train_inline(folders: list[RunFolder], curve: str, options: Options, watch: Watch) -> None:
-    """Trains the folders' runs in order; KeyboardInterrupt once a signal has stopped one."""
-    queue, waiting, stop = deque(folders), list[RunFolder](), stop_on_signals()
+    """Trains the folders' runs in order; KeyboardInterrupt once a signal has come."""
+    queue, waiting = deque(folders), list[RunFolder]()
     while queue or waiting:
         if not queue:
             time.sleep(POLL_SECONDS)
@@ -19,8 +19,9 @@ def train_inline(folders: list[RunFolder], curve: str, options: Options, watch: 
             continue
         folder = queue.popleft()
         watch.started(folder)
-        state = execute(folder, curve, options, stop, partial(watch.moved, folder))
-        if state == "interrupted":
+        with stop_on_signals() as stop:
+            state = execute(folder, curve, options, stop, partial(watch.moved, folder))
+        if stop.is_set():
             raise KeyboardInterrupt
         if state == "elsewhere":
             waiting.append(folder)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 import io
 import os
@@ -33,12 +33,21 @@ class Options:
     checkpoint_seconds: float = 120.0
 
 
-def stop_on_signals() -> Event:
+class LeaseLostError(Exception):
+    """Another process has taken the run over."""
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Event]:
     """An event that SIGTERM and SIGINT set, so that a run can checkpoint before it ends."""
     stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, frame: stop.set())
-    return stop
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda number, frame: stop.set()) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def execute(folder: RunFolder, curve: str, options: Options, stop: Event, report: Report) -> str:
@@ -56,8 +65,13 @@ def execute(folder: RunFolder, curve: str, options: Options, stop: Event, report
         remove_leftovers(folder.path)
         with open(folder.path / "log.txt", "a", buffering=1) as log:
             try:
-                return _train(folder, held, curve, options, stop, report, log)
-            except Exception as error:  # noqa: BLE001 the job boundary
+                with redirect_stdout(log):
+                    return _train(folder, held, curve, options, stop, report, log)
+            except LeaseLostError:
+                return "elsewhere"
+            except (Exception, SystemExit) as error:  # noqa: BLE001 the job boundary
+                if not held.is_current:
+                    return "elsewhere"
                 with suppress(OSError):  # a full disk must not hide the failure behind another
                     log.write(traceback.format_exc())
                     folder.fail(f"{type(error).__name__}: {error}".splitlines()[0])
@@ -70,6 +84,7 @@ def _train(
     folder: RunFolder, held: lease.Lease, curve: str, options: Options, stop: Event,
     report: Report, log: TextIO,
 ) -> str:
+    origin = provenance.code()  # before the code that it speaks of is imported
     from benchmarks.harness.train import (  # torch, only where a run is trained
         InterruptedTraining,
         train,
@@ -81,12 +96,13 @@ def _train(
     sealed, warning = folder.checkpoint()
     if sealed:
         training.restore(_unpack(sealed))
+    training.attempts.append({**origin, **provenance.environment(), "device": device})
     log.write(f"{time.ctime()}: {device}, from step {training.step} of {run.steps}"
               f"{'; ' + warning if warning else ''}\n")
 
     def save() -> None:
         if not held.is_current:
-            raise RuntimeError("another process has taken this run over")
+            raise LeaseLostError
         folder.save_checkpoint(seal(_pack(training.state())))
 
     def tell() -> None:
@@ -98,8 +114,9 @@ def _train(
         result = train(training, options.checkpoint_seconds, stop.is_set, save, tell)
     except InterruptedTraining:
         return "interrupted"
-    if held.is_current:
-        folder.finish(result, _provenance(training, device, began, folder.size()))
+    if not held.is_current:
+        raise LeaseLostError
+    folder.finish(result, _provenance(training, began, folder.size()))
     return folder.state()
 
 
@@ -116,14 +133,13 @@ def _unpack(data: bytes) -> dict[str, Any]:
     return state
 
 
-def _provenance(training: Training, device: str, began: float, size: int) -> dict[str, Any]:
-    """What the numbers do not say: code, machine, cost."""
+def _provenance(training: Training, began: float, size: int) -> dict[str, Any]:
+    """What the numbers do not say: code, machine, cost; and every attempt, if they differ."""
+    first, *later = training.attempts
+    attempts = {"each_attempt": training.attempts} if any(x != first for x in later) else {}
     return {
-        **provenance.code(), **provenance.environment(), "device": device, "path": "eager",
-        "attempts": training.attempts, "started": round(began),
-        "train_seconds": round(training.seconds, 3), "steps": training.step,
-        "peak_memory_mib": provenance.peak_memory_mib(),
+        **training.attempts[-1], **attempts, "path": "eager", "attempts": len(training.attempts),
+        "started": round(began), "train_seconds": round(training.seconds, 3),
+        "steps": training.step, "peak_memory_mib": provenance.peak_memory_mib(),
         "disk_bytes": size, "job": os.environ.get("SLURM_JOB_ID"),
     }
-
-

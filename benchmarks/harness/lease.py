@@ -48,7 +48,8 @@ def this_process() -> Owner:
 
 def latest(folder: Path) -> tuple[int, Path | None]:
     """Number and path of the claim in force; (-1, None) where there never was one."""
-    claims = [(int(path.suffix[1:]), path) for path in folder.glob("claim.*")]
+    claims = [(int(path.suffix[1:]), path) for path in folder.glob("claim.*")
+              if path.suffix[1:].isdecimal()]
     return max(claims) if claims else (-1, None)
 
 
@@ -65,7 +66,7 @@ def is_alive(claim: Path) -> bool:
         if owner.host == socket.gethostname():
             return start_time(owner.pid) == owner.started
         return _age(claim) < HEARTBEAT_SECONDS * (MISSED_HEARTBEATS + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError, TypeError):  # gone, or no claim of ours
         return False
 
 
@@ -111,7 +112,10 @@ def acquire(folder: Path) -> Lease | None:
         return None
     path = folder / f"claim.{number + 1}"
     temporary = folder / f".claim.{uuid.uuid4().hex}"
-    temporary.write_text(json.dumps(this_process()._asdict()))
+    with open(temporary, "w") as file:
+        json.dump(this_process()._asdict(), file)
+        file.flush()
+        os.fsync(file.fileno())
     try:
         os.link(temporary, path)  # fails if it exists: one winner, and its content is complete
     except FileExistsError:

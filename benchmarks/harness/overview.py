@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterable
 import json
 from pathlib import Path
-from statistics import median
+from statistics import StatisticsError, median
 
+from benchmarks.harness.errors import UsageError
 from benchmarks.harness.selection import Entry, Selection
 from benchmarks.harness.store import STATES, Store
 
@@ -57,7 +58,10 @@ def _cost(todo: list[Entry], results: Path, jobs: int) -> str:
     path = results / "provenance.json"
     if not path.exists():
         return "time and disk: not known, no run of this artefact has been measured yet"
-    measured = _measured(path)
+    try:
+        measured = _measured(path)
+    except (ValueError, KeyError, TypeError, StatisticsError):
+        raise UsageError(f"{path} is corrupt; restore it with git checkout, or remove it") from None
     total = sum(entry.run.steps * _typical(measured, entry, "seconds") for entry in todo) / 60
     disk = sum(_typical(measured, entry, "bytes") for entry in todo) / 2**20
     return (f"about {total:.1f} core-minutes, {total / jobs:.1f} minutes on {jobs} processes, and "

@@ -31,21 +31,21 @@ def _die_with_parent() -> None:
 
 def _work(orders: connection.Connection, curve: str, options: Options) -> None:
     """A warm worker: trains one folder after the other until told to stop."""
-    stop = stop_on_signals()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's to handle
-    Thread(target=_die_with_parent, daemon=True).start()
-    while not stop.is_set():
-        if not orders.poll(POLL_SECONDS):
-            continue
-        folder: RunFolder | None = orders.recv()
-        if folder is None:
-            return
-        try:
-            state = execute(folder, curve, options, stop, orders.send)
-        except OSError as error:  # not even a claim could be written
-            print(f"{folder.path}: {error}", file=sys.stderr)
-            state = "failed"
-        orders.send(state)
+    with stop_on_signals() as stop, suppress(EOFError):  # the command is gone
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's to handle
+        Thread(target=_die_with_parent, daemon=True).start()
+        while not stop.is_set():
+            if not orders.poll(POLL_SECONDS):
+                continue
+            folder: RunFolder | None = orders.recv()
+            if folder is None:
+                return
+            try:
+                state = execute(folder, curve, options, stop, orders.send)
+            except OSError as error:  # not even a claim could be written
+                print(f"{folder.path}: {error}", file=sys.stderr)
+                state = "failed"
+            orders.send(state)
 
 
 class _Worker:
@@ -59,18 +59,11 @@ class _Worker:
         theirs.close()
         self.folder: RunFolder | None = None
 
-    def give(self, folder: RunFolder) -> None:
-        """Hands the worker its next run."""
-        self.folder = folder
-        self.line.send(folder)
-
     def messages(self) -> Iterator[float | str]:
         """What the worker has said; a dead worker says nothing more."""
-        try:
+        with suppress(EOFError, ConnectionResetError):
             while self.line.poll():
                 yield self.line.recv()
-        except (EOFError, ConnectionResetError):
-            return
 
 
 class Pool:
@@ -109,8 +102,9 @@ class Pool:
     def _give(self, worker: _Worker) -> None:
         folder = self.queue.popleft()
         self.watch.started(folder)
+        worker.folder = folder
         with suppress(BrokenPipeError):  # it died idle: `_listen` finds it dead with this run
-            worker.give(folder)
+            worker.line.send(folder)
 
     def _listen(self, worker: _Worker) -> None:
         for message in worker.messages():
@@ -121,6 +115,8 @@ class Pool:
             folder, worker.folder = worker.folder, None
             if message == "elsewhere":
                 self.waiting.append(folder)
+            elif message == "interrupted":  # somebody stopped this worker, not the sweep
+                self.queue.append(folder)
             else:
                 self.watch.finished(folder, message)
         if not worker.process.is_alive():
@@ -135,15 +131,17 @@ class Pool:
         if self.deaths[folder.key] < LIVES:
             self.queue.append(folder)
             return
-        code = worker.process.exitcode
-        folder.fail(f"its worker died {LIVES} times, last with exit code {code}")
+        folder.fail(f"its worker died {LIVES} times, last with exit code {worker.process.exitcode}")
         self.watch.finished(folder, "failed")
 
     def _shut_down(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers' last checkpoints come first
         for worker in self.workers:
             if worker.folder is None:
-                worker.line.send(None)
+                with suppress(BrokenPipeError):
+                    worker.line.send(None)
             else:
                 worker.process.terminate()
         for worker in self.workers:
             worker.process.join()
+        signal.signal(signal.SIGINT, signal.default_int_handler)

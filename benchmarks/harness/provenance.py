@@ -26,13 +26,20 @@ def _git(*arguments: str) -> str | None:
 
 @cache
 def code() -> dict[str, str | None]:
-    """The commit, and the hash of local edits to the code if there are any, at first call."""
-    edits = (_git("diff", "HEAD", "--", *CODE) or "") + (
-        _git("ls-files", "--others", "--exclude-standard", "--", *CODE) or "")
-    return {
-        "commit": _git("rev-parse", "HEAD"),
-        "local_edits": hashlib.sha256(edits.encode()).hexdigest()[:16] if edits else None,
-    }
+    """The commit, and the hash of local edits to the code if there are any, at first call.
+
+    Both are None where the project is no git checkout of its own.
+    """
+    top = _git("rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() != ROOT:
+        return {"commit": None, "local_edits": None}
+    edits = hashlib.sha256((_git("diff", "HEAD", "--", *CODE) or "").encode())
+    for name in (_git("ls-files", "--others", "--exclude-standard", "--", *CODE) or "").split("\n"):
+        if name:
+            edits.update(name.encode() + (ROOT / name).read_bytes())
+    edited = edits.hexdigest() != hashlib.sha256().hexdigest()
+    return {"commit": _git("rev-parse", "HEAD"),
+            "local_edits": edits.hexdigest()[:16] if edited else None}
 
 
 def _version(package: str) -> str | None:

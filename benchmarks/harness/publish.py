@@ -58,7 +58,7 @@ def runs_csv(rows: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def publish(selection: Selection, store: Store, folder: Path, redraw: bool = False) -> str:
+def publish(selection: Selection, store: Store, folder: Path) -> str:
     """Brings the folder's files up to date with the store; returns the text of claims.csv.
 
     data.csv is written last: as long as it is old, everything that hangs on it is made again.
@@ -70,7 +70,8 @@ def publish(selection: Selection, store: Store, folder: Path, redraw: bool = Fal
     claims = judge(rows, selection.claims).to_csv(index=False, lineterminator="\n")
     remove_leftovers(folder)
     target = folder / "data.csv"
-    if redraw or not target.exists() or target.read_bytes() != data.encode():
+    drawn = all((folder / name).exists() for name in ("figure.png", "figure.pdf"))
+    if not drawn or not target.exists() or target.read_bytes() != data.encode():
         draw(selection.artefact.name, data, folder)
     write_if_changed(folder / "runs.csv", runs.encode())
     write_if_changed(folder / "claims.csv", claims.encode())

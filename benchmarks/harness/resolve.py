@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 import hashlib
+from math import isfinite
 
 from benchmarks.harness.errors import UsageError, unknown
 from benchmarks.harness.spec import Run
@@ -62,6 +63,8 @@ def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> 
 
 def _typed(name: str, value: Scalar, default: Scalar) -> Scalar:
     """The value in its default's type, so that 1 and 1.0 are one run; UsageError if it is none."""
+    if isinstance(value, float) and not isfinite(value):
+        raise UsageError(f"{name} must be finite, not {value}")
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not type(default):

@@ -56,18 +56,37 @@ def select(
     own: Iterable[UserMethod],
 ) -> Selection:
     """Resolves what the command line names; raises UsageError for what does not exist."""
-    default, mine = artefact.seeds[scale], {method.name: method for method in own}
+    default, mine = artefact.seeds[scale], dict[str, UserMethod]()
+    for method in own:
+        if method.name in mine:
+            raise UsageError(f"--with: two files define a method called {method.name!r}")
+        mine[method.name] = method
     arms, added = list(artefact.arms(scale)), list[Arm]()
     if methods is not None:
         arms, added = _named(artefact, scale, methods.split(","), mine)
     named = {arm.run.method for arm in added}
     added += [_adopted(artefact, scale, mine[name], {}) for name in mine if name not in named]
+    added = _distinct(arms, added)
     claims = [*artefact.claims, *(artefact.claim_for(arm.name) for arm in added)]
     return Selection(
-        artefact, scale, tuple(dict.fromkeys([*arms, *added])), seeds or default,
+        artefact, scale, (*arms, *added), seeds or default,
         custom=bool(methods is not None or mine or (seeds or default) < default),
         claims=tuple(claims), sources={name: method.source for name, method in mine.items()},
     )
+
+
+def _distinct(arms: list[Arm], added: list[Arm]) -> list[Arm]:
+    """The added arms less those whose run is there; UsageError for one name with two runs."""
+    names, runs, kept = {arm.name for arm in arms}, {arm.run for arm in arms}, list[Arm]()
+    for arm in added:
+        if arm.run in runs:
+            continue
+        if arm.name in names:
+            raise UsageError(f"two arms are called {arm.name!r}; rename one")
+        names.add(arm.name)
+        runs.add(arm.run)
+        kept.append(arm)
+    return kept
 
 
 def _named(
@@ -99,6 +118,8 @@ def _parsed(
         name, _, text = setting.partition("=")
         if name not in known:
             raise unknown(f"hyper-parameter of {method}", name, known)
+        if name in hyper:
+            raise UsageError(f"{method}:{name} is set twice")
         kind = type(known[name])
         try:
             hyper[name] = {"True": True, "False": False}[text] if kind is bool else kind(text)
@@ -113,8 +134,7 @@ def _adopted(
 ) -> Arm:
     """An arm of the main panel with the method put into the artefact's template."""
     name = method if isinstance(method, str) else method.name
-    shown = ",".join(f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
-                     for key, value in hyper.items())
+    shown = ",".join(f"{key}={value}" for key, value in hyper.items())
     settings = {**artefact.settings(scale).get(name, {}), **hyper}
     run = resolve(artefact.template(scale), method, settings)
     return Arm(f"{name}[{shown}]" if shown else name, run)

@@ -16,13 +16,12 @@ from pathlib import Path
 import shutil
 from typing import Any
 
-from benchmarks.harness import lease
+from benchmarks.harness import checkpoints, lease
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.files import CorruptError, unseal, write_atomically, write_json
+from benchmarks.harness.files import write_atomically, write_json
 from benchmarks.harness.spec import Run
 
 STATES = ("done", "diverged", "failed", "running", "lost", "missing")
-CHECKPOINTS = ("checkpoint.pt", "checkpoint.previous.pt")
 
 
 class RunFolder:
@@ -34,18 +33,22 @@ class RunFolder:
 
     def state(self) -> str:
         """One of STATES, read off the files; "lost" is a run whose trainer died."""
-        if (self.path / "result.json").exists():
+        if self.is_finished():
             return str(self.result()["status"])
         if (self.path / "error.json").exists():
             return "failed"
-        claim = lease.latest(self.path)[1]
-        if claim is None:
-            return "missing"
-        return "running" if lease.is_alive(claim) else "lost"
+        if self.is_being_trained():
+            return "running"
+        return "missing" if lease.latest(self.path)[1] is None else "lost"
 
     def is_finished(self) -> bool:
         """Whether there is an outcome, be it done or diverged."""
         return (self.path / "result.json").exists()
+
+    def is_being_trained(self) -> bool:
+        """Whether a living process has claimed the run."""
+        claim = lease.latest(self.path)[1]
+        return claim is not None and lease.is_alive(claim)
 
     def run(self) -> Run:
         """The run that the folder belongs to."""
@@ -67,13 +70,15 @@ class RunFolder:
 
     def size(self) -> int:
         """Bytes of the folder's files."""
-        return sum(path.stat().st_size for path in self.path.iterdir())
+        return sum(path.stat().st_size for path in self.path.glob("[!.]*"))
 
     def _read(self, name: str) -> dict[str, Any]:
         path = self.path / name
         try:
             content: dict[str, Any] = json.loads(path.read_text())
-        except ValueError:
+            if not content or (name == "result.json" and content["status"] not in STATES):
+                raise ValueError
+        except (ValueError, KeyError, TypeError, FileNotFoundError):
             raise UsageError(f"{path} is corrupt; remove its folder to train it anew") from None
         return content
 
@@ -85,37 +90,19 @@ class RunFolder:
 
     def save_checkpoint(self, sealed: bytes) -> None:
         """The new checkpoint in full, and the one before it kept; never neither."""
-        current, previous = (self.path / name for name in CHECKPOINTS)
-        fresh = self.path / "checkpoint.fresh.pt"
-        write_atomically(fresh, sealed)
-        if current.exists():
-            current.replace(previous)
-        fresh.replace(current)
+        checkpoints.save(self.path, sealed)
 
     def checkpoint(self) -> tuple[bytes | None, str | None]:
-        """The newest good checkpoint, or None; and a warning where a newer one is corrupt.
-
-        Raises UsageError where there are checkpoints and all are corrupt.
-        """
-        warning = None
-        for path in (self.path / name for name in CHECKPOINTS):
-            try:
-                return unseal(path), warning
-            except FileNotFoundError:
-                continue
-            except CorruptError as corrupt:
-                warning = f"{corrupt}; falling back to the one before"
-        if warning:
-            raise UsageError(f"run {self.key}: no checkpoint of {self.path} is intact; "
-                             "train it anew with --rerun")
-        return None, None
+        """See `checkpoints.newest`."""
+        return checkpoints.newest(self.path)
 
     def finish(self, result: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
         """Writes the outcome, last of all; what only served to get there is removed."""
         (self.path / "error.json").unlink(missing_ok=True)
         write_json(self.path / "provenance.json", provenance)
         write_json(self.path / "result.json", result)
-        for path in (*(self.path / name for name in CHECKPOINTS), *lease.outnumbered(self.path)):
+        spent = [self.path / name for name in checkpoints.NAMES]
+        for path in (*spent, *lease.outnumbered(self.path)):
             path.unlink(missing_ok=True)
 
     def fail(self, error: str) -> None:
@@ -123,12 +110,11 @@ class RunFolder:
         write_json(self.path / "error.json", {"error": error})
 
     def forgive(self) -> None:
-        """Forgets a failure, so that the run is trained again."""
+        """Forgets a failure."""
         (self.path / "error.json").unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Removes the run and all that it has."""
-        # renamed first: a kill in the middle must not leave half a run under its key
+        """Removes the run; renamed first, so that a kill leaves no half of it under its key."""
         doomed = self.path.with_name(f".{self.key}.discarded")
         shutil.rmtree(doomed, ignore_errors=True)
         if self.path.exists():

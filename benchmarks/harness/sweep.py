@@ -54,7 +54,7 @@ class Sweep:
             if not self.options.rerun:
                 if warning := folder.checkpoint()[1]:
                     print(f"warning: {warning}")
-            elif folder.state() == "running":
+            elif folder.is_being_trained():
                 raise UsageError(f"--rerun: {entry.label} is being trained right now")
 
     def redraw(self) -> int:
@@ -127,14 +127,16 @@ class Sweep:
         states = Counter(self.store.folder(entry.run.key).state() for entry in self.entries)
         print(f"{self.selection.artefact.name}, {self.selection.scale} scale: "
               + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
+        for entry in self.entries:
+            if (folder := self.store.folder(entry.run.key)).state() == "failed":
+                print(f"  failed: {entry.label}: {folder.error()} (again: --retry-failed)")
         for row in csv.DictReader(io.StringIO(claims)):
             if row["role"] == "verdict":
                 print(f"  {row['claim']:<16} {row['verdict']:<13} {row['basis']:<12} {row['text']}")
         complete = not set(states) - {"done", "diverged"}
         if target == self.partial:
-            print(f"incomplete: {_shown(self.folder)} keeps its fuller results; "
-                  f"what there is now is in {_shown(target)}")
-            return 1
+            print(f"{_shown(self.folder)} keeps its fuller results; these are in {_shown(target)}")
+            return 0 if complete else 1
         shutil.rmtree(self.partial, ignore_errors=True)
         if self.before is not None:
             after = (target / "data.csv").read_text()

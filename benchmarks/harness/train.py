@@ -20,7 +20,6 @@ def train(
     `tell` is called after every row, `save` every `checkpoint_seconds`. Raises
     InterruptedTraining once `stop()` is true, after a last `save`.
     """
-    training.attempts += 1
     began = saved = time.monotonic()
     before = training.seconds
     while not training.diverged:

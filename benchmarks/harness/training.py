@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.harness.build import adversary_optimizer, build, trained_parameters
-from benchmarks.harness.data import Batches, generator, load, to_float
+from benchmarks.harness.data import Batches, generator, load, stream, to_float
 from benchmarks.harness.measures import CURVES, measured
 from benchmarks.harness.spec import Run
 from methods.base import Batch
@@ -23,6 +23,8 @@ class Training:
         self.data = load(run).to(device)
         self.prior = PRIORS[run.prior](run.dim)
         self.draws = {name: generator(run.seed, name, device) for name in ("prior", "method")}
+        # none of our methods draws from it, a user's may
+        self.draws["global"] = torch.default_generator.manual_seed(stream(run.seed, "global"))
         shape = tuple(self.data.shape[1:])
         self.objective = build(run, shape, self.prior, self.draws["method"], method_file)
         self.optimizer = torch.optim.Adam(trained_parameters(self.objective), lr=run.lr)
@@ -31,7 +33,7 @@ class Training:
         self.adversary_optimizer = adversary_optimizer(self.objective, self.adversary_lr)
         self.batches = Batches(run.n_train, run.batch, generator(run.seed, "order"), device)
         self.curve = CURVES[curve](run, self.data)
-        self.step, self.seconds, self.attempts = 0, 0.0, 0
+        self.step, self.seconds, self.attempts = 0, 0.0, list[dict[str, Any]]()
         self.rows: list[dict[str, float]] = []
         self.sums: dict[str, Tensor] = {}
         self.diverged_at = torch.full((), -1, device=device)  # first step with a non-finite loss
@@ -99,10 +101,7 @@ class Training:
         self.diverged_at.copy_(torch.where(first, self.step, self.diverged_at))
 
     def record(self) -> None:
-        """The row of the epoch just completed: mean training losses and the curve's numbers.
-
-        A number that is not finite means that the weights are not: no row, and diverged.
-        """
+        """The row of the epoch just completed; none, and diverged, if a number is not finite."""
         losses = {f"train_{name}": float(total) / self.run.steps_per_epoch
                   for name, total in self.sums.items()}
         values = {**losses, **measured(self.curve, self.objective.encoder)}
@@ -116,8 +115,8 @@ class Training:
         """Plain values and tensors from which `restore` goes on bit for bit."""
         adversary = self.adversary_optimizer.state_dict() if self.adversary_optimizer else None
         return {
-            "key": self.run.key, "device": torch.device(self.device).type,
-            "objective": self.objective.state_dict(), "optimizer": self.optimizer.state_dict(),
+            "device": torch.device(self.device).type, "objective": self.objective.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "adversary_optimizer": adversary, "batches": self.batches.state(),
             "draws": {name: draws.get_state() for name, draws in self.draws.items()},
             "step": self.step, "rows": self.rows, "sums": self.sums, "seconds": self.seconds,
