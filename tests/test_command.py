@@ -1,5 +1,6 @@
 """The command line: what a newcomer types, rightly and wrongly."""
 
+import csv
 import re
 import subprocess
 import sys
@@ -330,3 +331,24 @@ def test_results_go_where_they_belong():
     assert folder("mini") == "results/mini/fig1-synthetic"
     assert folder("mini", methods="mmd") == "results/custom/mini/fig1-synthetic"
     assert folder("smoke") == "cache/smoke/fig1-synthetic"
+
+
+def test_divergence_is_shown_in_table_claims_status_and_picture(place):
+    text = METHOD.replace("step.z.mean(0).norm()", "(step.z.norm() / (step.progress < 0.5))")
+    (place.folder / "wild.py").write_text(text)
+    words = ("fig1", "--scale", "smoke", "--seeds", "2", "--methods", "mmd,swd,sinkhorn",
+             "--with", "wild.py")
+    done = place.bench(*words)
+    assert done.returncode == 0, done.stdout
+    assert "wild, seed 0: diverged" in done.stdout
+    folder = place.cache / "smoke" / "custom" / "fig1-synthetic"
+    rows = list(csv.DictReader((folder / "runs.csv").read_text().splitlines()))
+    wild = [row for row in rows if row["arm"] == "wild"]
+    assert {(row["status"], row["diverged_step"]) for row in wild} == {("diverged", "3")}
+    assert [row["epoch"] for row in wild] == ["0", "1", "0", "1"]
+    table = list(csv.DictReader((folder / "data.csv").read_text().splitlines()))
+    assert {row["diverged"] for row in table if row["arm"] == "wild"} == {"2"}
+    claims = list(csv.DictReader((folder / "claims.csv").read_text().splitlines()))
+    assert {row["verdict"] for row in claims if row["claim"] == "C1[wild]"
+            and row["role"] != "beside"} == {"inconclusive"}
+    assert "diverged" in place.bench("status", *words[1:]).stdout

@@ -142,3 +142,18 @@ def test_a_worker_that_dies_costs_its_own_run_only(place, undisturbed):
     assert sum(",failed," in row for row in rows) == 1
     whole = undisturbed["runs.csv"].decode().splitlines()
     assert [row for row in rows if ",failed," not in row] == whole
+
+
+def test_a_corrupt_checkpoint_costs_a_warning_and_nothing_else(undisturbed, place):
+    words = [sys.executable, str(ROOT / "tests" / "killer.py"), "75", "after", *FEW, "--cluster",
+             "debug", "--checkpoint-seconds", "0", *place.options]
+    subprocess.run(words, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False, timeout=120)
+    found = list((place.cache / "runs").glob("*/checkpoint.previous.pt"))
+    assert found
+    newest = found[0].with_name("checkpoint.pt")
+    newest.write_bytes(newest.read_bytes()[:-7])
+    done = place.bench(*FEW, "--cluster", "debug")
+    assert done.returncode == 0
+    assert f"{newest} is corrupt; falling back to the one before" in done.stdout
+    assert "from step 0" not in (newest.parent / "log.txt").read_text().splitlines()[-1]
+    assert place.tables(place.cache / "smoke" / "custom" / "fig1-synthetic") == undisturbed
