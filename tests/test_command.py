@@ -164,6 +164,13 @@ def test_a_folder_that_cannot_be_written_is_named(where, option, capsys, place):
     assert option in lines[0]
 
 
+def test_an_unusable_cache_is_told_as_such_at_every_scale(capsys, place):
+    (place.folder / "file").touch()
+    status, lines = ask(capsys, place, "fig1", "--cache-dir", str(place.folder / "file"))
+    assert (status, len(lines)) == (2, 1)
+    assert "--cache-dir" in lines[0]
+
+
 @pytest.mark.parametrize("damage", [
     b"", b"arm,seed\n1,2,3\n", b"\xff\xfe", b"arm,seed,epoch,status\nmmd,zero,0,done\n",
     b"arm,seed\nmmd,0\n", b'arm,seed,epoch,status\n"mmd,0,0,done\n',
@@ -234,6 +241,8 @@ def test_list_plan_and_status_say_what_there_is(swept, place):
     assert "to train: 23" in planned
     assert re.search(r"about \d+\.\d core-minutes", swept.bench(
         "plan", "fig1", "--scale", "smoke", "--seeds", "3").stdout)
+    again = swept.bench("plan", "fig1", "--scale", "smoke", "--rerun").stdout
+    assert "to train: 46" in again
     assert "46 done" in swept.bench("status", "--scale", "smoke").stdout
     assert "not known" in place.bench("plan", "fig1").stdout
     assert not place.cache.exists()

@@ -40,7 +40,8 @@ def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
     for selection in selections:
         entries = {entry.run.key: entry for entry in selection.entries()}
         states = _states(selection, store)
-        todo = [entry for key, entry in entries.items() if states[key] in ("missing", "lost")]
+        wanted = {"missing", "lost"} | ({"failed"} if options.retry_failed else set())
+        todo = [entry for key, entry in entries.items() if options.rerun or states[key] in wanted]
         shared = [entry for entry in todo if entry.run.key in planned]
         planned |= {entry.run.key for entry in todo}
         print(f"{selection.artefact.name}, {selection.scale} scale: {len(entries)} runs "

@@ -40,14 +40,14 @@ class Sweep:
 
     def check(self) -> None:
         """Raises UsageError for anything that would stop the sweep half-way."""
-        self.there = committed.check(self.folder)
-        data = self.folder / "data.csv"
-        self.before = data.read_text() if data.exists() else None
         try:
             self.store.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"runs cannot be stored in {self.store.root}: {error.strerror}; "
                              "choose another folder with --cache-dir") from None
+        self.there = committed.check(self.folder)
+        data = self.folder / "data.csv"
+        self.before = data.read_text() if data.exists() else None
         check_device(self.options.device)
         for entry in self.entries:
             folder = self.store.folder(entry.run.key)
