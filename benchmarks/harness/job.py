@@ -107,7 +107,7 @@ def _train(
 
     def tell() -> None:
         row = training.rows[-1]
-        log.write(" ".join(f"{k} {v:.6g}" for k, v in row.items() if v is not None) + "\n")
+        log.write(" ".join(f"{k} {v:.6g}" for k, v in row.items()) + "\n")
         report(training.step / run.steps)
 
     try:
