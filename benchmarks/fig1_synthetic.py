@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks.harness.resolve import resolve
-from benchmarks.harness.spec import Arm, Artefact, Claim, Ordering, Run
+from benchmarks.harness.run import Run
+from benchmarks.harness.spec import Arm, Artefact, Claim, Ordering
 from methods import Scalar
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def table(rows: DataFrame) -> DataFrame:
     """Per panel, arm and epoch: mean, deviation and 95 % interval over seeds; and the floor."""
     import pandas as pd
 
-    from benchmarks.harness.intervals import summary
+    from benchmarks.harness.intervals import outcomes, summary
     by = ["scale", "dataset", "panel", "arm", "epoch"]
     measured = ["swd2_root", "swd2_sq", "floor_root", "floor_sq"]
     rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *measured])))
@@ -72,10 +73,8 @@ def table(rows: DataFrame) -> DataFrame:
     floor = floor.drop(columns=["swd2_root", "swd2_sq"])
     floor = floor.rename(columns={"floor_root": "swd2_root", "floor_sq": "swd2_sq"})
     floor = summary(floor[floor["epoch"].notna()], by, ["swd2_root", "swd2_sq"])
-    per_run = rows.drop_duplicates(["panel", "arm", "seed"]).groupby(by[:-1], sort=False)["status"]
-    states = per_run.agg(diverged=lambda s: (s == "diverged").sum(),
-                         missing=lambda s: (~s.isin(["done", "diverged"])).sum()).reset_index()
-    out = pd.concat([curves, floor], ignore_index=True).merge(states, "outer", by[:-1])
+    out = pd.concat([curves, floor], ignore_index=True)
+    out = out.merge(outcomes(rows, by[:-1]), "outer", by[:-1])
     counts = ["n", "diverged", "missing"]
     out[counts] = out[counts].fillna(0).astype(int)
     out["epoch"] = out["epoch"].astype("Int64")  # an arm that is missing has none

@@ -1,5 +1,7 @@
 """Curves of a distance over epochs: mean over seeds with a 95 % band, and the floor (Figure 1)."""
 
+from pathlib import Path
+
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,8 +24,11 @@ def plain(arm: str, panel: str) -> str:
     return arm.removesuffix(f" {panel}")
 
 
-def draw(data: DataFrame) -> Figure:
-    """The main panel with the legend beside it, the other panels in a row below."""
+def draw(data: DataFrame, folder: Path) -> Figure:
+    """The main panel with the legend beside it, the other panels in a row below.
+
+    All of it stands in `data`; there are no exhibits in `folder`.
+    """
     panels = list(data["panel"].drop_duplicates())
     arms = [plain(arm, panel) for arm, panel in zip(data["arm"], data["panel"], strict=True)]
     every = looks([arm for arm in dict.fromkeys(arms) if arm != "floor"])

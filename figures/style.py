@@ -25,6 +25,8 @@ LOOKS = {
     "moca[tau=0.1]": Look("MoCA, τ = 0.1", "#E69F00", "-"),
     "moca[tau=0.2]": Look("MoCA, τ = 0.2", "#E69F00", "--"),
     "moca[tau=0.05,mask_self]": Look("MoCA, τ = 0.05, own keys masked", "#7A0177", "-."),
+    "moca[tau=0.99]": Look("MoCA, τ = 0.99", "#D55E00", (0, (1, 1))),
+    "svae": Look("S-VAE", "#0072B2", (0, (1, 1))),
     "mmd": Look("MMD", "#0072B2", "-"),
     "swd": Look("SWD", "#56B4E9", "-"),
     "sinkhorn": Look("Sinkhorn", "#009E73", (0, (5, 2))),

@@ -1,13 +1,36 @@
 """MoCA: momentum contrast as a latent-matching regularizer (MoCA paper, Algorithm 1)."""
 
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from methods.base import Context, Regularizer, Step
 from methods.priors import require_sphere
+
+
+class _LogSumExp(torch.autograd.Function):
+    """Over fixed keys k_j: q (B, d) -> log sum_j exp(q.k_j) (B,), less those marked `own`.
+
+    It holds one (B, K) array and works in place, where autograd would hold and pass over several:
+    with thousands of keys that is most of the time of a step.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, keys: Tensor, own: Tensor | None) -> Tensor:
+        weight = q @ keys.T  # (B, d) @ (d, K) = (B, K)
+        if own is not None:
+            weight.masked_fill_(own, -torch.inf)
+        largest = weight.amax(dim=1, keepdim=True)
+        total = weight.sub_(largest).exp_().sum(dim=1, keepdim=True)
+        ctx.save_for_backward(weight, total, keys)
+        return (total.log() + largest)[:, 0]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        weight, total, keys = ctx.saved_tensors
+        return gradient[:, None] / total * (weight @ keys), None, None
 
 
 def contrastive_loss(
@@ -19,14 +42,11 @@ def contrastive_loss(
     are stale keys of the query's own image, which are then no negatives. `decoupled` leaves the
     positive out of the denominator.
     """
-    positive = (q * k).sum(dim=1, keepdim=True) / tau  # (B, 1)
-    negative = q @ queue.T / tau  # (B, d) @ (d, K) = (B, K)
-    if own is not None:
-        negative = negative.masked_fill(own, -torch.inf)
-    if decoupled:
-        return (negative.logsumexp(dim=1) - positive[:, 0]).mean()
-    logits = torch.cat([positive, negative], dim=1)  # (B, 1 + K)
-    return cross_entropy(logits, torch.zeros(len(q), dtype=torch.long, device=q.device))
+    positive = (q * k).sum(dim=1) / tau  # (B,)
+    denominator: Tensor = _LogSumExp.apply(q / tau, queue, own)  # (B,)
+    if not decoupled:
+        denominator = torch.logaddexp(denominator, positive)
+    return (denominator - positive).mean()
 
 
 def cosine_momentum(progress: Tensor, m0: float) -> Tensor:

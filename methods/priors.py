@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+EQUAL = 1e-6  # radians; closer directions are one in single precision
+
 
 class Prior(Protocol):
     """A distribution over R^dim, and the few facts about it that methods scale themselves by."""
@@ -34,6 +36,9 @@ class Prior(Protocol):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """(n, dim) independent draws on the generator's device."""
 
+    def between(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+        """(n, dim) points of the support at fractions t (n, 1) of the shortest way from a to b."""
+
 
 @dataclass(frozen=True)
 class Sphere:
@@ -55,6 +60,18 @@ class Sphere:
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """(n, dim) uniform draws, each of unit norm."""
         return normalize(Gaussian(self.dim).sample(n, generator), dim=1)
+
+    def between(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+        """Equal steps of angle along the great circle through unit a and b (Shoemake 1985).
+
+        Opposite points have no shortest way; which of them is taken is left to rounding.
+        """
+        # atan2 keeps its digits where arccos of the scalar product loses them
+        angle = 2 * torch.atan2((a - b).norm(), (a + b).norm())
+        if angle < EQUAL:
+            return a.expand(len(t), -1)
+        weighted = torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b
+        return normalize(weighted, dim=1)
 
 
 @dataclass(frozen=True)
@@ -81,6 +98,10 @@ class Gaussian:
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """(n, dim) standard normal draws."""
         return torch.randn(n, self.dim, generator=generator, device=generator.device)
+
+    def between(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+        """Points of the straight line."""
+        return (1 - t) * a + t * b
 
 
 PRIORS: dict[str, type[Sphere] | type[Gaussian]] = {"sphere": Sphere, "gaussian": Gaussian}

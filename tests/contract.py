@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.harness.build import regularizer_class
 from benchmarks.harness.resolve import resolve
-from benchmarks.harness.spec import Run
+from benchmarks.harness.run import Run
 from methods import METHODS
 from methods.base import Context, Regularizer, Step
 from methods.networks import Encoder

@@ -7,17 +7,16 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 
-from benchmarks.harness.claims import (
-    STATISTICS,
-    auc_log_swd,
-    compare,
-    epochs_to_twice_floor,
-    final_swd,
-    judge,
-)
+from benchmarks.harness.claims import below, compare, judge
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.intervals import summary, t_interval
-from benchmarks.harness.spec import Claim, Ordering
+from benchmarks.harness.spec import Claim, Equivalence, Ordering
+from benchmarks.harness.statistics import (
+    STATISTICS,
+    auc_log_swd,
+    epochs_to_twice_floor,
+    final_swd,
+)
 
 
 def rows_of(finals, epochs=4, status="done"):
@@ -56,11 +55,11 @@ def test_interval_is_scipys():
 
 def test_comparison_is_the_paired_t_test():
     rows = rows_of(CLEAR)
-    part = compare(rows, "low", "same", "final_swd", 0.95)
+    part = compare(rows, "low", "same", "final_swd", 0.95, below)
     expected = ttest_rel(CLEAR["low"], CLEAR["same"]).confidence_interval(0.95)
     assert (part.low, part.high) == pytest.approx((expected.low, expected.high))
     assert part.noise == pytest.approx(np.std(CLEAR["low"], ddof=1))
-    turned = compare(rows, "same", "low", "final_swd", 0.95)
+    turned = compare(rows, "same", "low", "final_swd", 0.95, below)
     assert turned.noise == part.noise > np.std(CLEAR["same"], ddof=1)
     assert part.n == 5
 
@@ -88,7 +87,7 @@ def test_a_difference_within_replicate_noise_is_inconclusive():
     """The pairs differ by a constant, so the interval is a point; yet the spread is larger."""
     spread = [1.0, 2.0, 3.0, 4.0, 5.0]
     rows = rows_of({"a": spread, "b": [v + 0.5 + 1e-6 * k for k, v in enumerate(spread)]})
-    part = compare(rows, "a", "b", "final_swd", 0.95)
+    part = compare(rows, "a", "b", "final_swd", 0.95, below)
     assert part.high < 0
     assert part.verdict == "inconclusive"
 
@@ -134,14 +133,15 @@ def test_statistics_on_known_curves():
     assert epochs_to_twice_floor(curve.assign(floor_root=0.1)) == 5  # censored
     assert auc_log_swd(curve.assign(floor_root=curve["swd2_root"])) == 0
     with pytest.raises(UsageError, match="auc_log_swd"):
-        compare(rows_of(CLEAR), "low", "high", "auc_log_sdw", 0.95)
+        compare(rows_of(CLEAR), "low", "high", "auc_log_sdw", 0.95, below)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)), min_size=2, max_size=8))
 def test_turning_a_comparison_round_turns_its_verdict(pairs):
     rows = rows_of({"a": [p[0] for p in pairs], "b": [p[1] for p in pairs]}, epochs=2)
-    there, back = (compare(rows, *arms, "final_swd", 0.95) for arms in (("a", "b"), ("b", "a")))
+    there, back = (compare(rows, *arms, "final_swd", 0.95, below)
+                   for arms in (("a", "b"), ("b", "a")))
     turned = {"reproduced": "contradicted", "contradicted": "reproduced",
               "inconclusive": "inconclusive"}
     assert back.verdict == turned[there.verdict]
@@ -153,8 +153,13 @@ def test_registry_of_statistics_is_what_the_claims_ask_for():
     for artefact in ARTEFACTS.values():
         arms = {arm.name for arm in artefact.arms("paper")}
         for item in artefact.claims:
-            assert {item.test.statistic, *item.test.beside} <= set(STATISTICS)
-            assert {*item.test.lower, *item.test.higher} <= arms
+            test = item.test
+            if isinstance(test, Equivalence):
+                assert {*test.statistics} <= set(STATISTICS)
+                assert {test.arm, test.other} <= arms
+                continue
+            assert {test.statistic, *test.beside} <= set(STATISTICS)
+            assert {*test.lower, *test.higher} <= arms
 
 
 def test_the_verdict_row_is_the_comparison_that_decides():
@@ -163,3 +168,39 @@ def test_the_verdict_row_is_the_comparison_that_decides():
     assert least_favourable["comparison"] == "low - high"
     most_favourable = verdict(rows, ("low",), ("high", "higher"), "any")
     assert most_favourable["comparison"] == "low - higher"
+
+
+ONE = [0.90, 0.91, 0.92, 0.90]
+
+
+@pytest.mark.parametrize(("shift", "wobble", "expected"), [
+    (0.0, 0.001, "reproduced"), (0.02, 0.001, "reproduced"), (-0.02, 0.001, "reproduced"),
+    (0.05, 0.001, "contradicted"), (-0.05, 0.001, "contradicted"),
+    (0.03, 0.001, "inconclusive"), (0.0, 0.05, "inconclusive"),
+])
+def test_equivalence_wants_the_whole_interval_inside_the_margin(shift, wobble, expected):
+    signs = (1, -1, 1, -1)
+    other = [value + shift + sign * wobble for value, sign in zip(ONE, signs, strict=True)]
+    rows = rows_of({"a": ONE, "b": other}, epochs=2)
+    rows = rows.assign(knn10_accuracy=rows["swd2_root"], nmi=0.5)
+    item = Claim("C", "text", "place", Equivalence(("nmi", "knn10_accuracy"), "a", "b", 0.03))
+    lines = judge(rows, [item])
+    assert lines["role"].to_list() == ["verdict", "part", "part"]
+    assert lines["verdict"].to_list() == [expected, "reproduced", expected]
+    part = lines.iloc[2]
+    bounds = ttest_rel(ONE, other).confidence_interval(0.95)
+    assert (part["low"], part["high"]) == pytest.approx((bounds.low, bounds.high))
+
+
+def test_equivalence_with_one_seed_or_a_divergence_or_no_rival_concludes_nothing():
+    rows = rows_of({"a": ONE, "b": ONE}, epochs=2).assign(knn10_accuracy=0.9)
+
+    def verdict_of(rows):
+        item = Claim("C", "text", "place", Equivalence(("knn10_accuracy",), "a", "b", 0.03))
+        return judge(rows, [item])["verdict"].iloc[0]
+
+    assert verdict_of(rows) == "reproduced"
+    assert verdict_of(rows[rows["seed"] == 0]) == "inconclusive"
+    assert verdict_of(rows[rows["arm"] == "a"]) == "not run"
+    rows.loc[(rows["arm"] == "b") & (rows["seed"] == 1), "status"] = "diverged"
+    assert verdict_of(rows) == "inconclusive"

@@ -235,7 +235,7 @@ def test_a_second_run_is_fast_and_imports_no_torch(swept):
 
 
 def test_list_plan_and_status_say_what_there_is(swept, place):
-    assert "results there; runs: 46 done" in swept.bench("list", "--scale", "smoke").stdout
+    assert "results there; runs: 46 done" in swept.bench("list", "fig1", "--scale", "smoke").stdout
     planned = swept.bench("plan", "fig1", "--scale", "smoke", "--seeds", "3").stdout
     assert "69 runs (23 arms, 3 seeds): 46 done, 23 missing" in planned
     assert "to train: 23" in planned
@@ -243,7 +243,7 @@ def test_list_plan_and_status_say_what_there_is(swept, place):
         "plan", "fig1", "--scale", "smoke", "--seeds", "3").stdout)
     again = swept.bench("plan", "fig1", "--scale", "smoke", "--rerun").stdout
     assert "to train: 46" in again
-    assert "46 done" in swept.bench("status", "--scale", "smoke").stdout
+    assert "46 done" in swept.bench("status", "fig1", "--scale", "smoke").stdout
     assert "not known" in place.bench("plan", "fig1").stdout
     assert not place.cache.exists()
 

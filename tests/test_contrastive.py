@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
 from methods.base import Context, Step
-from methods.contrastive import Contrastive, contrastive_loss, cosine_momentum
+from methods.contrastive import Contrastive, _LogSumExp, contrastive_loss, cosine_momentum
 from methods.networks import Encoder
 from methods.priors import Gaussian, Sphere
 
@@ -39,6 +39,19 @@ def test_loss_is_algorithm_1(tau):
     logits = torch.cat([torch.einsum("bd,bd->b", q, k)[:, None], q @ queue.T], dim=1)
     expected = cross_entropy(logits / tau, torch.zeros(BATCH, dtype=torch.long))
     torch.testing.assert_close(contrastive_loss(q, k, queue, tau, None, False), expected)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_sum_over_keys_and_its_slope_are_torchs(masked):
+    q, keys = (unit(BATCH, 0) / 0.05).requires_grad_(), unit(20, 2)
+    own = torch.zeros(BATCH, 20, dtype=torch.bool)
+    own[1, 3] = own[2, 5:9] = masked
+    value = _LogSumExp.apply(q, keys, own if masked else None)
+    expected = (q @ keys.T).masked_fill(own, -torch.inf).logsumexp(1)
+    torch.testing.assert_close(value, expected)
+    weights = torch.linspace(-1, 2, BATCH, dtype=torch.float64)
+    (slope,) = torch.autograd.grad(value @ weights, q)
+    torch.testing.assert_close(slope, torch.autograd.grad(expected @ weights, q)[0])
 
 
 @pytest.mark.parametrize("tau", [0.05, 1.0])

@@ -10,8 +10,9 @@ import pytest
 from benchmarks import ARTEFACTS
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.resolve import UserMethod, resolve
+from benchmarks.harness.run import Run
 from benchmarks.harness.selection import select
-from benchmarks.harness.spec import SCALES, Run
+from benchmarks.harness.spec import SCALES
 
 RUN = Run("synthetic-normal", 1000, "mlp2", "mmd", (), "1", dim=128, epochs=80, batch=64)
 OTHER = {

@@ -198,9 +198,10 @@ def test_the_result_comes_last_and_clears_up(folder):
     folder.fail("earlier")
     assert folder.state() == "failed"
     assert folder.error() == "earlier"
-    folder.finish({"status": "done", "rows": []}, {"commit": None})
+    folder.finish({"status": "done", "rows": []}, {"commit": None}, b"weights")
     assert folder.state() == "done"
-    assert {p.name for p in folder.path.iterdir()} == {"result.json", "provenance.json"}
+    assert {p.name for p in folder.path.iterdir()} == {
+        "result.json", "provenance.json", "model.safetensors"}
 
 
 def test_a_corrupt_result_is_named(folder):

@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks.harness.data import load
 from benchmarks.harness.resolve import UserMethod, resolve
-from benchmarks.harness.spec import Run
-from benchmarks.harness.train import InterruptedTraining, train
+from benchmarks.harness.run import Run
+from benchmarks.harness.signals import InterruptedRun
+from benchmarks.harness.train import train
 from benchmarks.harness.training import Training
 from methods import METHODS
 
@@ -27,7 +29,7 @@ def run_of(name, **changes):
 
 
 def training_of(run, folder):
-    return Training(run, "latent_swd", "cpu", folder / "method.py")
+    return Training(run, load(run, folder), "latent_swd", "cpu", folder / "method.py")
 
 
 def finish(training, stop_at=None):
@@ -37,7 +39,7 @@ def finish(training, stop_at=None):
     try:
         outcome = train(training, math.inf, stop,
                         lambda: saved.append(training.state()), lambda: None)
-    except InterruptedTraining:
+    except InterruptedRun:
         buffer = io.BytesIO()
         torch.save(saved[-1], buffer)
         buffer.seek(0)
@@ -162,7 +164,7 @@ def test_divergence_is_an_outcome_with_its_step(tmp_path):
 def test_wae_learns_to_reconstruct_images_under_every_method(name, tmp_path):
     run = run_of(name, dataset="procedural", objective="wae", n_train=64, epochs=12, lam=1.0,
                  halve_every=None, halve_until=None, lr=3e-3)
-    training = Training(run, "none", "cpu", tmp_path)
+    training = Training(run, load(run, tmp_path), "none", "cpu", tmp_path)
     outcome = finish(training)
     losses = [row["train_reconstruction"] for row in outcome["rows"][1:]]
     assert outcome["status"] == "done"
@@ -171,7 +173,7 @@ def test_wae_learns_to_reconstruct_images_under_every_method(name, tmp_path):
 
 def test_loss_is_reconstruction_plus_lambda_times_penalty(tmp_path):
     run = run_of("mmd", dataset="procedural", objective="wae", lam=7.0)
-    training = Training(run, "none", "cpu", tmp_path)
+    training = Training(run, load(run, tmp_path), "none", "cpu", tmp_path)
     training.advance()
     loss, penalty, reconstruction = (
         float(training.sums[k]) for k in ("loss", "penalty", "reconstruction"))
@@ -182,7 +184,7 @@ def test_at_lambda_zero_all_sphere_methods_are_one_run(tmp_path):
     rows = []
     for name in ("moca", "mmd", "swd"):
         run = run_of(name, dataset="procedural", objective="wae", lam=0.0)
-        outcome = finish(Training(run, "latent_swd", "cpu", tmp_path))
+        outcome = finish(Training(run, load(run, tmp_path), "latent_swd", "cpu", tmp_path))
         rows.append([{k: v for k, v in row.items() if k != "train_penalty"}
                      for row in outcome["rows"]])
     assert rows[0] == rows[1] == rows[2]
@@ -277,7 +279,7 @@ def test_weights_that_break_in_the_last_step_are_a_divergence(tmp_path):
 
 
 def test_measures_see_the_encoder_in_evaluation_mode():
-    from benchmarks.harness.measures import measured
+    from benchmarks.harness.curves import measured
     encoder = torch.nn.BatchNorm1d(3)
     seen = []
     measured(lambda module: seen.append((module.training, torch.is_grad_enabled())) or {}, encoder)

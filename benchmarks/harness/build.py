@@ -1,6 +1,6 @@
 """From a run's fields to its networks, its regularizer and its objective."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 import importlib
 from pathlib import Path
@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.harness.data import stream
-from benchmarks.harness.spec import Run
+from benchmarks.harness.run import Run
+from benchmarks.harness.streams import stream
 from benchmarks.harness.user import load_module, regularizer_in
 from methods import METHODS
 from methods.base import WAE, Context, Objective, Regularizer
@@ -35,17 +35,27 @@ def regularizer_class(run: Run, method_file: Path) -> type[Regularizer]:
     return found
 
 
-def build(
-    run: Run, shape: tuple[int, ...], prior: Prior, draws: torch.Generator, method_file: Path
-) -> Objective:
-    """The objective with its networks, on the device of `draws`."""
+def autoencoder(
+    run: Run, shape: tuple[int, ...], prior: Prior
+) -> tuple[nn.Module, nn.Module | None]:
+    """Encoder and decoder with their initial weights; a latent-matching run has no decoder."""
     outputs = run.dim + (1 if run.objective == "svae" else 0)  # one more for the concentration
     with seeded(stream(run.seed, "weights")):
         networks = ARCHITECTURES[run.architecture](shape, run.dim, outputs)
     if run.objective == "svae":
-        return SVAE(VonMisesEncoder(networks.encoder), networks.decoder, draws).to(draws.device)
-    encoder = Encoder(networks.encoder, prior).to(draws.device)
-    decoder = networks.decoder.to(draws.device) if run.objective == "wae" else None
+        return VonMisesEncoder(networks.encoder), networks.decoder
+    decoder = networks.decoder if run.objective == "wae" else None
+    return Encoder(networks.encoder, prior), decoder
+
+
+def build(
+    run: Run, shape: tuple[int, ...], prior: Prior, draws: torch.Generator, method_file: Path
+) -> Objective:
+    """The objective with its networks, on the device of `draws`."""
+    encoder, decoder = autoencoder(run, shape, prior)
+    encoder, decoder = encoder.to(draws.device), decoder and decoder.to(draws.device)
+    if isinstance(encoder, VonMisesEncoder) and decoder:
+        return SVAE(encoder, decoder, draws)
     context = Context(encoder, run.dim, run.n_train, prior, draws)
     with seeded(stream(run.seed, "method weights")):
         kind = regularizer_class(run, method_file)
@@ -60,9 +70,14 @@ def trained_parameters(objective: Objective) -> list[nn.Parameter]:
     return [p for p in objective.parameters() if p.requires_grad and p not in kept]
 
 
+def adam(parameters: Iterable[nn.Parameter], lr: float, beta1: float = 0.9) -> torch.optim.Adam:
+    """Torch's Adam at its other defaults (A25), in one kernel for all parameters."""
+    return torch.optim.Adam(parameters, lr=lr, betas=(beta1, 0.999), fused=True)
+
+
 def adversary_optimizer(objective: Objective, lr: float) -> torch.optim.Adam | None:
     """The Adam of the objective's adversary, if it has one."""
     adversary = objective.adversary()
     if adversary is None:
         return None
-    return torch.optim.Adam(adversary.parameters(), lr=lr, betas=(objective.adversary_beta1, 0.999))
+    return adam(adversary.parameters(), lr, objective.adversary_beta1)

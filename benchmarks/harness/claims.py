@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -9,36 +10,13 @@ import pandas as pd
 
 from benchmarks.harness.errors import unknown
 from benchmarks.harness.intervals import LEVEL, t_interval
-from benchmarks.harness.spec import Claim
-
-
-def auc_log_swd(curve: pd.DataFrame) -> float:
-    """Mean over the epochs (trapezoid) of log(swd2_root / floor): 0 is the floor (claim C1)."""
-    height = np.log(curve["swd2_root"] / curve["floor_root"])
-    return float(np.trapezoid(height, curve["epoch"]) / np.ptp(curve["epoch"]))
-
-
-def final_swd(curve: pd.DataFrame) -> float:
-    """swd2_root after the last epoch."""
-    return float(curve["swd2_root"].iloc[-1])
-
-
-def epochs_to_twice_floor(curve: pd.DataFrame) -> float:
-    """First epoch with swd2_root <= 2 floor, or one more than the last if there is none."""
-    reached = curve["epoch"][curve["swd2_root"] <= 2 * curve["floor_root"]]
-    return float(reached.min() if len(reached) else curve["epoch"].iloc[-1] + 1)
-
-
-STATISTICS: dict[str, Callable[[pd.DataFrame], float]] = {
-    "auc_log_swd": auc_log_swd,
-    "final_swd": final_swd,
-    "epochs_to_twice_floor": epochs_to_twice_floor,
-}
+from benchmarks.harness.spec import Claim, Equivalence
+from benchmarks.harness.statistics import STATISTICS
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Paired differences lower - higher over seeds, their interval, and what they say."""
+    """Paired differences first - second over seeds, their interval, and what they say."""
 
     name: str
     statistic: str
@@ -48,6 +26,24 @@ class Comparison:
     noise: float  # the larger of the two arms' standard deviations over seeds
     n: int
     verdict: str
+
+
+# (estimate, low, high, noise) of paired differences -> verdict
+Rule = Callable[[float, float, float, float], str]
+
+
+def below(estimate: float, low: float, high: float, noise: float) -> str:
+    """Whether the first is below the second beyond the interval and either arm's own spread."""
+    if abs(estimate) <= noise or low <= 0 <= high:
+        return "inconclusive"
+    return "reproduced" if estimate < 0 else "contradicted"
+
+
+def within(margin: float, estimate: float, low: float, high: float, noise: float) -> str:
+    """Whether the whole interval lies within +-margin, or outside it."""
+    if -margin <= low and high <= margin:
+        return "reproduced"
+    return "contradicted" if high < -margin or low > margin else "inconclusive"
 
 
 def values(rows: pd.DataFrame, arm: str, statistic: str) -> pd.Series:
@@ -62,53 +58,61 @@ def values(rows: pd.DataFrame, arm: str, statistic: str) -> pd.Series:
 
 
 def compare(
-    rows: pd.DataFrame, lower: str, higher: str, statistic: str, level: float
+    rows: pd.DataFrame, first: str, second: str, statistic: str, level: float, rule: Rule
 ) -> Comparison:
-    """Whether `lower` is below `higher` beyond the interval and beyond either arm's own spread.
+    """What the rule says of the two arms' paired differences.
 
     With fewer than two pairs, or a diverged run on either side, nothing is concluded.
     """
-    low_arm, high_arm = values(rows, lower, statistic), values(rows, higher, statistic)
-    pairs = (low_arm - high_arm).loc[low_arm.index.intersection(high_arm.index)]
-    diverged = pairs.isna().any()
+    one, other = values(rows, first, statistic), values(rows, second, statistic)
+    pairs = (one - other).loc[one.index.intersection(other.index)]
     estimate, low, high = t_interval(pairs.dropna().to_list(), level)
-    noise = float(max(low_arm.std(ddof=1), high_arm.std(ddof=1)))
-    if not len(pairs):
-        verdict = "not run"
-    elif diverged or len(pairs) < 2 or abs(estimate) <= noise or low <= 0 <= high:
-        verdict = "inconclusive"
-    else:
-        verdict = "reproduced" if estimate < 0 else "contradicted"
-    name = f"{lower} - {higher}"
+    noise = float(max(one.std(ddof=1), other.std(ddof=1)))
+    verdict = "not run"
+    if len(pairs):
+        concluded = len(pairs) > 1 and not pairs.isna().any()
+        verdict = rule(estimate, low, high, noise) if concluded else "inconclusive"
+    name = f"{first} - {second}"
     return Comparison(name, statistic, estimate, low, high, noise, len(pairs.dropna()), verdict)
 
 
-def combined(parts: list[Comparison], quantifier: str) -> Comparison:
-    """The one that decides: the least favourable for "all", the most favourable for "any"."""
+def combined(parts: list[Comparison], quantifier: str, far: Callable[[float], float]) -> Comparison:
+    """The one that decides: the least favourable for "all", the most favourable for "any".
+
+    `far` tells how far from the claim an estimate is.
+    """
     # an arm that was not run leaves "all" open, and "any" too unless another arm has shown it
     order, sign = (("not run", "contradicted", "inconclusive", "reproduced"), -1)
     if quantifier == "any":
         order, sign = (("reproduced", "not run", "inconclusive", "contradicted"), 1)
     first = min(order.index(part.verdict) for part in parts)
     return min((part for part in parts if part.verdict == order[first]),
-               key=lambda part: sign * part.estimate)
+               key=lambda part: sign * far(part.estimate))
 
 
 def judge(rows: pd.DataFrame, claims: Iterable[Claim]) -> pd.DataFrame:
     """claims.csv: per claim its verdict row, then its parts, then what is reported beside it."""
-    lines: list[dict[str, object]] = []
-    for claim in claims:
-        test = claim.test
-        pairs = list(product(test.lower, test.higher))
-        # looking for any one of several differences must pay for having looked several times
-        level = LEVEL if test.quantifier == "all" else 1 - (1 - LEVEL) / len(pairs)
-        parts = [compare(rows, low, high, test.statistic, level) for low, high in pairs]
-        beside = [compare(rows, low, high, other, LEVEL)
-                  for other in test.beside for low, high in pairs]
-        lines.append(_line(claim, "verdict", combined(parts, test.quantifier)))
-        lines += [_line(claim, "part", part) for part in parts]
-        lines += [_line(claim, "beside", part) | {"verdict": None} for part in beside]
-    return pd.DataFrame(lines)
+    return pd.DataFrame([line for claim in claims for line in _judged(rows, claim)])
+
+
+def _judged(rows: pd.DataFrame, claim: Claim) -> list[dict[str, object]]:
+    test = claim.test
+    if isinstance(test, Equivalence):
+        rule = partial(within, test.margin)
+        parts = [compare(rows, test.arm, test.other, statistic, LEVEL, rule)
+                 for statistic in test.statistics]
+        verdict = combined(parts, "all", abs)
+        return [_line(claim, "verdict", verdict), *(_line(claim, "part", part) for part in parts)]
+    pairs = list(product(test.lower, test.higher))
+    # looking for any one of several differences must pay for having looked several times
+    level = LEVEL if test.quantifier == "all" else 1 - (1 - LEVEL) / len(pairs)
+    parts = [compare(rows, *pair, test.statistic, level, below) for pair in pairs]
+    beside = [compare(rows, *pair, other, LEVEL, below) for other in test.beside for pair in pairs]
+    return [
+        _line(claim, "verdict", combined(parts, test.quantifier, float)),
+        *(_line(claim, "part", part) for part in parts),
+        *(_line(claim, "beside", part) | {"verdict": None} for part in beside),
+    ]
 
 
 def _line(claim: Claim, role: str, part: Comparison) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Sequence
 import difflib
+import os
 from pathlib import Path
 import re
 import signal
@@ -23,6 +24,7 @@ COMMANDS: dict[str, Callable[[list[Selection], Store, argparse.Namespace], int]]
     "list": overview.list_artefacts, "plan": overview.plan, "status": overview.status,
 }
 DESCRIPTION = "Regenerates the MoCA paper's figures and tables, with a verdict per claim."
+DATA_DIR = "WAE_BENCH_DATA_DIR"
 EPILOG = """commands:
   NAME... | all    do what is missing, then write CSVs, figure and verdicts
   plan NAME...     what that would train, and how long it takes; trains nothing
@@ -65,6 +67,8 @@ def _parser() -> Parser:
                         help="processes of --cluster local (default: one a core, %(default)s here)")
     parser.add_argument("--checkpoint-seconds", type=float, default=120.0, metavar="S",
                         help="time between checkpoints of a run (default: %(default)g)")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", default=os.environ.get(DATA_DIR),
+                        help=f"where data sets lie (default: ${DATA_DIR}, or download)")
     parser.add_argument("--results-dir", type=Path, default=ROOT / "results", metavar="DIR")
     parser.add_argument("--cache-dir", type=Path, default=ROOT / ".cache", metavar="DIR")
     return parser
@@ -90,6 +94,8 @@ def _check(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise UsageError(f"--{name} must be at least 1, not {value}")
+    if options.data_dir and not Path(options.data_dir).is_dir():
+        raise UsageError(f"--data-dir: there is no folder {options.data_dir}")
     if not options.checkpoint_seconds >= 0:
         raise UsageError(f"--checkpoint-seconds cannot be {options.checkpoint_seconds:g}")
 

@@ -10,7 +10,7 @@ from tempfile import NamedTemporaryFile
 from benchmarks.harness.errors import UsageError
 
 LABELS = ("scale", "dataset", "panel", "arm", "epoch", "n")
-TABLES = {"runs.csv": ("arm", "seed", "epoch", "status"), "data.csv": LABELS,
+TABLES = {"runs.csv": ("arm", "seed", "epoch", "status"), "data.csv": ("scale", "arm", "n"),
           "claims.csv": ("claim", "verdict")}
 NUMBERS = ("epoch", "estimate")
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+import shutil
 import socket
 
 from benchmarks.harness import lease
@@ -15,18 +16,23 @@ class CorruptError(Exception):
     """A file whose content is not what was written."""
 
 
+def temporary(path: Path) -> Path:
+    """Where this process makes what is then renamed to `path`."""
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """The file holds its old content or `data` in full, whenever the process or machine dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+    fresh = temporary(path)
     try:
-        with open(temporary, "wb") as file:
+        with open(fresh, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        os.replace(fresh, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: object) -> None:
@@ -44,10 +50,14 @@ def write_if_changed(path: Path, data: bytes) -> bool:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Drops the temporary files of writers of this host that were killed."""
-    for temporary in folder.glob(f".*.{socket.gethostname()}.*.tmp"):
-        if lease.start_time(int(temporary.suffixes[-2][1:])) is None:
-            temporary.unlink(missing_ok=True)
+    """Drops the temporary files and folders of writers of this host that were killed."""
+    for leftover in folder.glob(f".*.{socket.gethostname()}.*.tmp"):
+        if lease.start_time(int(leftover.suffixes[-2][1:])) is not None:
+            continue
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def seal(data: bytes) -> bytes:

@@ -4,26 +4,28 @@ from collections import deque
 from functools import partial
 import time
 
-from benchmarks.harness.job import Options, execute, stop_on_signals
-from benchmarks.harness.store import RunFolder
+from benchmarks.harness.job import execute
+from benchmarks.harness.options import Options
+from benchmarks.harness.signals import stop_on_signals
+from benchmarks.harness.task import Task
 from benchmarks.harness.watch import POLL_SECONDS, Watch, settled
 
 
-def train_inline(folders: list[RunFolder], curve: str, options: Options, watch: Watch) -> None:
-    """Trains the folders' runs in order; KeyboardInterrupt once a signal has come."""
-    queue, waiting = deque(folders), list[RunFolder]()
+def train_inline(tasks: list[Task], options: Options, watch: Watch) -> None:
+    """Does the tasks in order; KeyboardInterrupt once a signal has come."""
+    queue, waiting = deque(tasks), list[Task]()
     while queue or waiting:
         if not queue:
             time.sleep(POLL_SECONDS)
             queue.extend(settled(waiting, watch))
             continue
-        folder = queue.popleft()
-        watch.started(folder)
+        task = queue.popleft()
+        watch.started(task.folder)
         with stop_on_signals() as stop:
-            state = execute(folder, curve, options, stop, partial(watch.moved, folder))
+            state = execute(task, options, stop, partial(watch.moved, task.folder))
         if stop.is_set():
             raise KeyboardInterrupt
         if state == "elsewhere":
-            waiting.append(folder)
+            waiting.append(task)
         else:
-            watch.finished(folder, state)
+            watch.finished(task.folder, state)

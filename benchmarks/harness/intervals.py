@@ -30,3 +30,20 @@ def summary(rows: pd.DataFrame, by: list[str], columns: list[str]) -> pd.DataFra
         out[f"{column}_mean"], out[f"{column}_std"] = mean, std
         out[f"{column}_low"], out[f"{column}_high"] = mean - half, mean + half
     return out.reset_index()
+
+
+def outcomes(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """One row per group: how many of its runs `diverged`, how many are `missing`."""
+    per_run = rows.drop_duplicates([*by, "seed"]).groupby(by, sort=False)["status"]
+    return per_run.agg(diverged=lambda s: (s == "diverged").sum(),
+                       missing=lambda s: (~s.isin(["done", "diverged"])).sum()).reset_index()
+
+
+def final_scores(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """One row per arm: `summary` of what was measured of its final models, and `outcomes`."""
+    by = ["scale", "dataset", "panel", "arm"]
+    rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, "n_eval", *columns])))
+    last = rows.groupby([*by, "seed"], sort=False).tail(1)
+    scores = summary(last, by, columns).merge(outcomes(rows, by), on=by)
+    n_eval = last.groupby(by, sort=False)["n_eval"].max().astype("Int64").reset_index()
+    return n_eval.merge(scores, on=by)

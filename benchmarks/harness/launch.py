@@ -4,12 +4,12 @@ from collections.abc import Callable
 import os
 
 from benchmarks.harness.inline import train_inline
-from benchmarks.harness.job import Options
+from benchmarks.harness.options import Options
 from benchmarks.harness.pool import train_in_pool
-from benchmarks.harness.store import RunFolder
+from benchmarks.harness.task import Task
 from benchmarks.harness.watch import Watch
 
-Launcher = Callable[[list[RunFolder], str, Options, Watch], None]
+Launcher = Callable[[list[Task], Options, Watch], None]
 
 LAUNCHERS: dict[str, Launcher] = {"local": train_in_pool, "debug": train_inline}
 

@@ -80,6 +80,10 @@ def _age(claim: Path) -> float:
         probe.unlink()
 
 
+class LeaseLostError(Exception):
+    """Another process has taken the run over."""
+
+
 class Lease:
     """A claim held by this process; heartbeats flow until `release`."""
 
@@ -103,6 +107,11 @@ class Lease:
     def is_current(self) -> bool:
         """False once another process has taken the run over."""
         return latest(self.path.parent)[0] == self.number
+
+    def insist(self) -> None:
+        """Raises LeaseLostError unless the claim is current: to be asked before every write."""
+        if not self.is_current:
+            raise LeaseLostError
 
 
 def acquire(folder: Path) -> Lease | None:

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterable
 import json
 from pathlib import Path
-from statistics import StatisticsError, median
+from statistics import StatisticsError, mean
 
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.selection import Entry, Selection
-from benchmarks.harness.store import STATES, Store
+from benchmarks.harness.store import Store
+from benchmarks.harness.task import STATES, tasks
 
 
 def _counted(states: Iterable[str]) -> str:
@@ -19,7 +20,8 @@ def _counted(states: Iterable[str]) -> str:
 
 def _states(selection: Selection, store: Store) -> dict[str, str]:
     """State by key of the selection's distinct runs."""
-    return {entry.run.key: store.folder(entry.run.key).state() for entry in selection.entries()}
+    asked = tasks(selection.entries(), selection.artefact.curve, store)
+    return {key: task.state() for key, task in asked.items()}
 
 
 def list_artefacts(selections: list[Selection], store: Store, options: Namespace) -> int:
@@ -47,6 +49,8 @@ def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
         print(f"{selection.artefact.name}, {selection.scale} scale: {len(entries)} runs "
               f"({len(selection.arms)} arms, {selection.seeds} seeds): {_counted(states.values())}")
         print(f"  to train: {len(todo)}, of which shared with an artefact above: {len(shared)}")
+        if unmeasured := 0 if options.rerun else list(states.values()).count("unmeasured"):
+            print(f"  trained, and to be measured: {unmeasured}")
         folder = selection.results(options.results_dir.resolve(), options.cache_dir.resolve())
         print(f"  {_cost(todo, folder, options.jobs)}")
     return 0
@@ -63,28 +67,31 @@ def _cost(todo: list[Entry], results: Path, jobs: int) -> str:
         measured = _measured(path)
     except (ValueError, KeyError, TypeError, StatisticsError):
         raise UsageError(f"{path} is corrupt; restore it with git checkout, or remove it") from None
-    total = sum(entry.run.steps * _typical(measured, entry, "seconds") for entry in todo) / 60
+    total = sum(entry.run.steps * _typical(measured, entry, "seconds")
+                + _typical(measured, entry, "measuring") for entry in todo) / 60
     disk = sum(_typical(measured, entry, "bytes") for entry in todo) / 2**20
     return (f"about {total:.1f} core-minutes, {total / jobs:.1f} minutes on {jobs} processes, and "
             f"{disk:.1f} MiB of disk, as measured in {path}")
 
 
 def _measured(provenance: Path) -> dict[str, dict[str, float]]:
-    """Median seconds per step and bytes per run, by arm, over the runs behind some results."""
+    """Mean seconds per step and for measuring, and bytes, by arm, of the runs behind results."""
     content = json.loads(provenance.read_text())
     runs: dict[str, list[dict[str, float]]] = {}
     for run in content["runs"].values():
         run = content["shared"] | run
         runs.setdefault(run["arm"], []).append(
-            {"seconds": run["train_seconds"] / run["steps"], "bytes": run["disk_bytes"]})
-    return {arm: {name: median(run[name] for run in measured) for name in measured[0]}
+            {"seconds": run["train_seconds"] / run["steps"], "bytes": run["disk_bytes"],
+             "measuring": run.get("measure_seconds", 0.0)})
+    return {arm: {name: mean(run[name] for run in measured) for name in measured[0]}
             for arm, measured in runs.items()}
 
 
 def _typical(measured: dict[str, dict[str, float]], entry: Entry, name: str) -> float:
-    """The arm's own measurement, or the median over all arms for an arm that has none."""
-    return measured.get(entry.arm.name, {}).get(name) or median(
-        values[name] for values in measured.values())
+    """The arm's own measurement, or the mean over all arms for an arm that has none."""
+    if entry.arm.name in measured:
+        return measured[entry.arm.name][name]
+    return mean(values[name] for values in measured.values())
 
 
 def status(selections: list[Selection], store: Store, options: Namespace) -> int:

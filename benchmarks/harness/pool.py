@@ -9,16 +9,18 @@ import signal
 import sys
 from threading import Thread
 
-from benchmarks.harness.job import Options, execute, stop_on_signals
-from benchmarks.harness.store import RunFolder
+from benchmarks.harness.job import execute
+from benchmarks.harness.options import Options
+from benchmarks.harness.signals import stop_on_signals
+from benchmarks.harness.task import Task
 from benchmarks.harness.watch import POLL_SECONDS, Watch, settled
 
 LIVES = 2  # a run whose worker dies is given to another one, this often in all
 
 
-def train_in_pool(folders: list[RunFolder], curve: str, options: Options, watch: Watch) -> None:
-    """Trains the folders' runs on `options.jobs` processes; returns when each is settled."""
-    Pool(folders, curve, options, watch).run()
+def train_in_pool(tasks: list[Task], options: Options, watch: Watch) -> None:
+    """Does the tasks on `options.jobs` processes; returns when each is settled."""
+    Pool(tasks, options, watch).run()
 
 
 def _die_with_parent() -> None:
@@ -29,21 +31,21 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _work(orders: connection.Connection, curve: str, options: Options) -> None:
-    """A warm worker: trains one folder after the other until told to stop."""
+def _work(orders: connection.Connection, options: Options) -> None:
+    """A warm worker: does one task after the other until told to stop."""
     with stop_on_signals() as stop, suppress(EOFError):  # the command is gone
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's to handle
         Thread(target=_die_with_parent, daemon=True).start()
         while not stop.is_set():
             if not orders.poll(POLL_SECONDS):
                 continue
-            folder: RunFolder | None = orders.recv()
-            if folder is None:
+            task: Task | None = orders.recv()
+            if task is None:
                 return
             try:
-                state = execute(folder, curve, options, stop, orders.send)
+                state = execute(task, options, stop, orders.send)
             except OSError as error:  # not even a claim could be written
-                print(f"{folder.path}: {error}", file=sys.stderr)
+                print(f"{task.folder.path}: {error}", file=sys.stderr)
                 state = "failed"
             orders.send(state)
 
@@ -51,13 +53,13 @@ def _work(orders: connection.Connection, curve: str, options: Options) -> None:
 class _Worker:
     """The command's side of one warm process."""
 
-    def __init__(self, curve: str, options: Options) -> None:
+    def __init__(self, options: Options) -> None:
         context = get_context("spawn")
         self.line, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, curve, options), daemon=True)
+        self.process = context.Process(target=_work, args=(theirs, options), daemon=True)
         self.process.start()
         theirs.close()
-        self.folder: RunFolder | None = None
+        self.task: Task | None = None
 
     def messages(self) -> Iterator[float | str]:
         """What the worker has said; a dead worker says nothing more."""
@@ -69,18 +71,16 @@ class _Worker:
 class Pool:
     """Workers, the queue they share, and the runs that another command is training."""
 
-    def __init__(
-        self, folders: list[RunFolder], curve: str, options: Options, watch: Watch
-    ) -> None:
-        self.queue, self.waiting = deque(folders), list[RunFolder]()
-        self.curve, self.options, self.watch = curve, options, watch
+    def __init__(self, tasks: list[Task], options: Options, watch: Watch) -> None:
+        self.queue, self.waiting = deque(tasks), list[Task]()
+        self.options, self.watch = options, watch
         self.workers: list[_Worker] = []
         self.deaths: Counter[str] = Counter()
 
     def run(self) -> None:
         """Works the queue off; on Ctrl-C lets the workers checkpoint first."""
         try:
-            while self.queue or self.waiting or any(worker.folder for worker in self.workers):
+            while self.queue or self.waiting or any(worker.task for worker in self.workers):
                 self.queue.extend(settled(self.waiting, self.watch))
                 self._assign()
                 lines = [worker.line for worker in self.workers]
@@ -93,43 +93,44 @@ class Pool:
 
     def _assign(self) -> None:
         for worker in self.workers:
-            if self.queue and worker.folder is None:
+            if self.queue and worker.task is None:
                 self._give(worker)
         while self.queue and len(self.workers) < self.options.jobs:
-            self.workers.append(_Worker(self.curve, self.options))
+            self.workers.append(_Worker(self.options))
             self._give(self.workers[-1])
 
     def _give(self, worker: _Worker) -> None:
-        folder = self.queue.popleft()
-        self.watch.started(folder)
-        worker.folder = folder
+        task = self.queue.popleft()
+        self.watch.started(task.folder)
+        worker.task = task
         with suppress(BrokenPipeError):  # it died idle: `_listen` finds it dead with this run
-            worker.line.send(folder)
+            worker.line.send(task)
 
     def _listen(self, worker: _Worker) -> None:
         for message in worker.messages():
-            assert worker.folder
+            assert worker.task
             if isinstance(message, float):
-                self.watch.moved(worker.folder, message)
+                self.watch.moved(worker.task.folder, message)
                 continue
-            folder, worker.folder = worker.folder, None
+            task, worker.task = worker.task, None
             if message == "elsewhere":
-                self.waiting.append(folder)
+                self.waiting.append(task)
             elif message == "interrupted":  # somebody stopped this worker, not the sweep
-                self.queue.append(folder)
+                self.queue.append(task)
             else:
-                self.watch.finished(folder, message)
+                self.watch.finished(task.folder, message)
         if not worker.process.is_alive():
             self._bury(worker)
 
     def _bury(self, worker: _Worker) -> None:
         self.workers.remove(worker)
-        folder = worker.folder
-        if folder is None:
+        task = worker.task
+        if task is None:
             return
+        folder = task.folder
         self.deaths[folder.key] += 1
         if self.deaths[folder.key] < LIVES:
-            self.queue.append(folder)
+            self.queue.append(task)
             return
         folder.fail(f"its worker died {LIVES} times, last with exit code {worker.process.exitcode}")
         self.watch.finished(folder, "failed")
@@ -137,7 +138,7 @@ class Pool:
     def _shut_down(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers' last checkpoints come first
         for worker in self.workers:
-            if worker.folder is None:
+            if worker.task is None:
                 with suppress(BrokenPipeError):
                     worker.line.send(None)
             else:

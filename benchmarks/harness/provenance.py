@@ -11,7 +11,7 @@ import sys
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("bench.py", "methods", "benchmarks", "figures", "pyproject.toml")
-PACKAGES = ("torch", "numpy", "scipy", "POT", "geomloss", "pandas")
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "POT", "geomloss", "scikit-learn", "pandas")
 
 
 def _git(*arguments: str) -> str | None:

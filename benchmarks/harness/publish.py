@@ -8,15 +8,12 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.harness.files import (
-    remove_leftovers,
-    write_atomically,
-    write_if_changed,
-    write_json,
-)
+from benchmarks.harness import evaluations, exhibits, origins
+from benchmarks.harness.files import remove_leftovers, write_atomically, write_if_changed
+from benchmarks.harness.run import Run
 from benchmarks.harness.selection import Entry, Selection
-from benchmarks.harness.spec import Run
-from benchmarks.harness.store import Store
+from benchmarks.harness.store import RunFolder, Store
+from benchmarks.harness.task import SETTLED, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,17 +28,28 @@ def collect(selection: Selection, store: Store) -> list[dict[str, Any]]:
 
 def _run_rows(selection: Selection, store: Store, entry: Entry) -> list[dict[str, Any]]:
     folder = store.folder(entry.run.key)
+    state = Task(folder, selection.artefact.curve, entry.measures).state()
     row: dict[str, Any] = {"scale": selection.scale, "arm": entry.arm.name,
                            "panel": "+".join(entry.arm.panels)}
     row |= {field.name: getattr(entry.run, field.name) for field in fields(Run)}
     row |= {f"hyper.{name}": value for name, value in row.pop("hyper")}
-    if not folder.is_finished():
-        state = folder.state()
+    if state not in SETTLED:
         # a run in progress and one not begun are the same hole: the table holds no passing states
         return [row | {"status": "failed" if state == "failed" else "missing"}]
     result = folder.result()
     row |= {"status": result["status"], "diverged_step": result["diverged_step"]}
-    return [row | measured for measured in result["rows"] or [{}]]
+    *before, last = result["rows"] or [{}]
+    return [row | values for values in (*before, last | _measured(folder, entry))]
+
+
+def _measured(folder: RunFolder, entry: Entry) -> dict[str, Any]:
+    """What was measured of the final model: it stands in the row of the last epoch."""
+    values: dict[str, Any] = {}
+    for measure in entry.measures:
+        found = evaluations.find(folder.path, measure)
+        if found and found["numbers"]:
+            values |= found["numbers"] | {"n_eval": measure.n_eval}
+    return values
 
 
 def runs_csv(rows: list[dict[str, Any]]) -> str:
@@ -70,12 +78,13 @@ def publish(selection: Selection, store: Store, folder: Path) -> str:
     claims = judge(rows, selection.claims).to_csv(index=False, lineterminator="\n")
     remove_leftovers(folder)
     target = folder / "data.csv"
+    exhibits.write(selection.entries(), store, folder)
     drawn = all((folder / name).exists() for name in ("figure.png", "figure.pdf"))
     if not drawn or not target.exists() or target.read_bytes() != data.encode():
         draw(selection.artefact.name, data, folder)
     write_if_changed(folder / "runs.csv", runs.encode())
     write_if_changed(folder / "claims.csv", claims.encode())
-    _write_provenance(selection, store, folder)
+    origins.write(selection, store, folder)
     write_if_changed(target, data.encode())
     return claims
 
@@ -87,32 +96,13 @@ def read_csv(text: str) -> pd.DataFrame:
 
 
 def draw(name: str, data: str, folder: Path) -> None:
-    """figure.png and figure.pdf from the text of data.csv alone, byte-identical for equal text."""
+    """figure.png and figure.pdf from data.csv and its folder's exhibits, the same bytes for each.
+
+    Raises FileNotFoundError if an exhibit is not there.
+    """
     from figures import FIGURES
-    figure = FIGURES[name](read_csv(data))
+    figure = FIGURES[name](read_csv(data), folder)
     for suffix, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
         picture = io.BytesIO()
         figure.savefig(picture, format=suffix, metadata=metadata)
         write_atomically(folder / f"figure.{suffix}", picture.getvalue())
-
-
-def _write_provenance(selection: Selection, store: Store, folder: Path) -> None:
-    """Per run where it came from; what is the same for all of them stands once, under `shared`."""
-    runs = {}
-    for entry in selection.entries():
-        stored = store.folder(entry.run.key)
-        if stored.is_finished():
-            runs[entry.run.key] = {"arm": entry.arm.name, "seed": entry.run.seed,
-                                   **stored.provenance()}
-    each = list(runs.values())
-    shared = {name: value for name, value in each[0].items()
-              if all(run.get(name) == value for run in each)} if each else {}
-    content = {
-        "artefact": selection.artefact.name, "scale": selection.scale,
-        "ambiguities": list(selection.artefact.ambiguities),
-        "commits": sorted({str(run["commit"]) for run in each}),
-        "shared": shared,
-        "runs": {key: {name: value for name, value in run.items() if name not in shared}
-                 for key, run in runs.items()},
-    }
-    write_json(folder / "provenance.json", content)

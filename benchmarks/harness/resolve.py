@@ -6,7 +6,7 @@ import hashlib
 from math import isfinite
 
 from benchmarks.harness.errors import UsageError, unknown
-from benchmarks.harness.spec import Run
+from benchmarks.harness.run import Run
 from methods import METHODS, OBJECTIVES, Method, Scalar
 
 
@@ -39,7 +39,7 @@ def _registered(method: str) -> Method:
 
 
 def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> Run:
-    """The run with `method`, its defaults overridden by `hyper`.
+    """The run with `method`, its defaults overridden by `hyper`; "lam" in it is the run's own.
 
     Raises UsageError for a name that the method does not have, a value of another type, or one
     below the field of the run that bounds it.
@@ -52,6 +52,9 @@ def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> 
         name, revision = method, str(registered.revision)
         bounds = {key: item.at_least for key, item in registered.hyper.items() if item.at_least}
     for key, value in hyper.items():
+        if key == "lam":
+            run = replace(run, lam=float(_typed(f"{name}:lam", value, run.lam)))
+            continue
         if key not in values:
             raise unknown(f"hyper-parameter of {name}", key, values)
         values[key] = _typed(f"{name}:{key}", value, values[key])

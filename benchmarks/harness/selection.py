@@ -6,8 +6,9 @@ from pathlib import Path
 
 from benchmarks.harness.errors import UsageError, unknown
 from benchmarks.harness.resolve import UserMethod, defaults, resolve
-from benchmarks.harness.spec import Arm, Artefact, Claim, Run
-from methods import METHODS, Scalar
+from benchmarks.harness.run import Run
+from benchmarks.harness.spec import Arm, Artefact, Claim, Measure
+from methods import METHODS, OBJECTIVES, Scalar
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Entry:
 
     arm: Arm
     run: Run
+    measures: tuple[Measure, ...] = ()
 
     @property
     def label(self) -> str:
@@ -38,8 +40,9 @@ class Selection:
     def entries(self) -> list[Entry]:
         """Every run, stage by stage, seed by seed: rivals under one seed finish together."""
         stages = sorted({arm.stage for arm in self.arms})
-        return [Entry(arm, replace(arm.run, seed=seed)) for stage in stages
-                for seed in range(self.seeds) for arm in self.arms if arm.stage == stage]
+        return [Entry(arm, replace(arm.run, seed=seed), self.artefact.measures(self.scale, seed))
+                for stage in stages for seed in range(self.seeds)
+                for arm in self.arms if arm.stage == stage]
 
     def results(self, results: Path, cache: Path) -> Path:
         """The folder of the results; smoke results never stand under `results`."""
@@ -98,8 +101,11 @@ def _named(
     added: list[Arm] = []
     for item in items:
         name, *settings = item.strip().split(":")
-        if name not in METHODS and name not in mine:
-            raise unknown("method", name, [*METHODS, *mine])
+        known = dict.fromkeys([*METHODS, *mine, *(arm.run.method for arm in declared)])
+        if name not in known:
+            raise unknown("method", name, known)
+        if settings and name in OBJECTIVES:
+            raise UsageError(f"{name} takes no settings: its loss has no free weight")
         if settings or name not in {arm.run.method for arm in declared}:
             method = mine.get(name, name)
             added.append(_adopted(artefact, scale, method, _parsed(name, settings, mine)))
@@ -112,7 +118,7 @@ def _parsed(
     method: str, settings: list[str], mine: Mapping[str, UserMethod]
 ) -> dict[str, Scalar]:
     """NAME=VALUE words as hyper-parameters, each in the type of its default."""
-    known = defaults(mine.get(method, method))
+    known = defaults(mine.get(method, method)) | {"lam": 1.0}
     hyper: dict[str, Scalar] = {}
     for setting in settings:
         name, _, text = setting.partition("=")

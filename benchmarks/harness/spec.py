@@ -1,100 +1,18 @@
-"""Runs, arms, artefacts and claims as frozen values; imports neither torch nor pandas."""
+"""Arms, measures, claims and artefacts as frozen values; imports neither torch nor pandas."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
-from functools import cached_property
-import hashlib
-import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.harness.errors import unknown
+from benchmarks.harness.run import Run
 from methods import Scalar
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 SCALES = ("paper", "mini", "smoke")
-CHOICES = {
-    "objective": ("wae", "latent", "svae"), "prior": ("sphere", "gaussian"), "optimizer": ("adam",),
-    "precision": ("fp32", "tf32"),  # fp32: TF32 off everywhere
-}
-
-
-def canonical(value: object) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-@dataclass(frozen=True)
-class Run:
-    """Everything that decides one training, and nothing else: no path, device or scale name.
-
-    A field that does not apply is None and leaves no trace in the key, so that the suite can grow
-    new fields without renaming the runs it has.
-    """
-
-    dataset: str
-    n_train: int
-    architecture: str
-    method: str
-    hyper: tuple[tuple[str, Scalar], ...]  # resolved, sorted by name; see `resolve`
-    revision: str  # of the method's mathematics; for a user's own file, the hash of its text
-    dim: int  # latent
-    epochs: int
-    batch: int
-    objective: str = "wae"  # "wae"; "latent": the penalty alone; "svae"
-    prior: str = "sphere"
-    n_prior: int = 64  # prior draws in a step
-    lam: float = 1.0
-    optimizer: str = "adam"
-    lr: float = 1e-3
-    halve_every: int | None = None  # epochs after which the rate is halved, again and again
-    halve_until: int | None = None  # epoch from which on it stays
-    precision: str = "fp32"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for a run that cannot be trained."""
-        for name in ("n_train", "dim", "epochs", "batch", "n_prior"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"a run needs {name} >= 1, not {getattr(self, name)}")
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} is {' or '.join(choices)}, not {getattr(self, name)!r}")
-        if self.batch > self.n_train:
-            raise ValueError(f"batch {self.batch} is larger than n_train {self.n_train}")
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Full batches in an epoch; the incomplete one is dropped."""
-        return self.n_train // self.batch
-
-    @property
-    def steps(self) -> int:
-        """Optimizer steps of the whole training, T of the momentum schedule (A5)."""
-        return self.epochs * self.steps_per_epoch
-
-    def fields(self) -> dict[str, object]:
-        """Every field that applies, with `hyper` as a dictionary."""
-        applying = {name: value for name, value in asdict(self).items() if value is not None}
-        return applying | {"hyper": dict(self.hyper)}
-
-    @cached_property
-    def key(self) -> str:
-        """Address of the run: a hash of the canonical JSON of its fields."""
-        return hashlib.sha256(canonical(self.fields()).encode()).hexdigest()[:16]
-
-    @staticmethod
-    def from_fields(values: Mapping[str, object]) -> Run:
-        """The inverse of `fields`; raises UsageError for a field this version does not know."""
-        known = [field.name for field in fields(Run)]
-        for name in values:
-            if name not in known:
-                raise unknown("run field", name, known)
-        hyper: Mapping[str, Scalar] = values["hyper"]  # type: ignore[assignment]
-        return Run(**{**values, "hyper": tuple(sorted(hyper.items()))})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -105,6 +23,19 @@ class Arm:
     run: Run
     panels: tuple[str, ...] = ("main",)
     stage: int = 0  # stages are trained and published in order
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of a trained model; its parameters are part of its identity."""
+
+    name: str  # in harness.measures.MEASURES
+    n_eval: int  # points of the test set
+
+    @property
+    def id(self) -> str:
+        """What its stored outcome is called."""
+        return f"{self.name}@{self.n_eval}"
 
 
 @dataclass(frozen=True)
@@ -119,13 +50,23 @@ class Ordering:
 
 
 @dataclass(frozen=True)
+class Equivalence:
+    """The test "`arm` and `other` differ by at most `margin`" in all statistics, paired by seed."""
+
+    statistics: tuple[str, ...]
+    arm: str
+    other: str
+    margin: float
+
+
+@dataclass(frozen=True)
 class Claim:
     """A checkable sentence of the paper; `basis` tells the paper's settings from ours."""
 
     id: str
     text: str
     place: str
-    test: Ordering
+    test: Ordering | Equivalence
     basis: str = "paper"
 
 
@@ -140,8 +81,9 @@ class Artefact:
     arms: Callable[[str], tuple[Arm, ...]]  # scale -> arms, seed 0
     template: Callable[[str], Run]  # scale -> the run that a method of the user's is put into
     settings: Callable[[str], Mapping[str, Mapping[str, Scalar]]]  # scale -> method -> hyper
-    curve: str  # a name in harness.measures.CURVES, recorded in training
+    curve: str  # a name in harness.curves.CURVES, recorded in training
     table: Callable[[DataFrame], DataFrame]  # rows of runs.csv -> data.csv
     claims: tuple[Claim, ...]
     claim_for: Callable[[str], Claim]  # the claim that an arm of the user's is judged by
     ambiguities: tuple[str, ...]  # ids of METHODS.md section 4 whose resolutions are in force
+    measures: Callable[[str, int], tuple[Measure, ...]] = lambda scale, seed: ()

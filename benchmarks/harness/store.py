@@ -4,6 +4,8 @@ spec.json              the run's fields
 method.py              the text of a user's own method
 claim.N                who trains it; see `lease`
 checkpoint.pt          sealed; checkpoint.previous.pt is the one before
+model.safetensors      weights of the trained encoder and decoder
+measures/              what was measured of it; see `evaluations`
 log.txt                what the run printed, with the trace of an error
 error.json             why it failed
 result.json            the outcome, written last
@@ -19,9 +21,9 @@ from typing import Any
 from benchmarks.harness import checkpoints, lease
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.files import write_atomically, write_json
-from benchmarks.harness.spec import Run
+from benchmarks.harness.run import Run
 
-STATES = ("done", "diverged", "failed", "running", "lost", "missing")
+OUTCOMES = ("done", "diverged")
 
 
 class RunFolder:
@@ -32,10 +34,10 @@ class RunFolder:
         self.key = path.name
 
     def state(self) -> str:
-        """One of STATES, read off the files; "lost" is a run whose trainer died."""
+        """An outcome, or "failed", "running", "missing" or, where the trainer died, "lost"."""
         if self.is_finished():
             return str(self.result()["status"])
-        if (self.path / "error.json").exists():
+        if self.has_failed():
             return "failed"
         if self.is_being_trained():
             return "running"
@@ -44,6 +46,10 @@ class RunFolder:
     def is_finished(self) -> bool:
         """Whether there is an outcome, be it done or diverged."""
         return (self.path / "result.json").exists()
+
+    def has_failed(self) -> bool:
+        """Whether the last attempt ended in an error."""
+        return (self.path / "error.json").exists()
 
     def is_being_trained(self) -> bool:
         """Whether a living process has claimed the run."""
@@ -64,7 +70,7 @@ class RunFolder:
 
     def error(self) -> str:
         """The line that says why the run failed."""
-        if not (self.path / "error.json").exists():
+        if not self.has_failed():
             return "the reason could not be written down"
         return str(self._read("error.json")["error"])
 
@@ -76,7 +82,7 @@ class RunFolder:
         path = self.path / name
         try:
             content: dict[str, Any] = json.loads(path.read_text())
-            if not content or (name == "result.json" and content["status"] not in STATES):
+            if not content or (name == "result.json" and content["status"] not in OUTCOMES):
                 raise ValueError
         except (ValueError, KeyError, TypeError, FileNotFoundError):
             raise UsageError(f"{path} is corrupt; remove its folder to train it anew") from None
@@ -96,9 +102,20 @@ class RunFolder:
         """See `checkpoints.newest`."""
         return checkpoints.newest(self.path)
 
-    def finish(self, result: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
+    def model(self) -> Path:
+        """The trained weights; raises UsageError where a run has none."""
+        path = self.path / "model.safetensors"
+        if not path.exists():
+            raise UsageError(f"run {self.key} was stored without its weights; train it anew "
+                             "with --rerun")
+        return path
+
+    def finish(
+        self, result: Mapping[str, Any], provenance: Mapping[str, Any], model: bytes
+    ) -> None:
         """Writes the outcome, last of all; what only served to get there is removed."""
         (self.path / "error.json").unlink(missing_ok=True)
+        write_atomically(self.path / "model.safetensors", model)
         write_json(self.path / "provenance.json", provenance)
         write_json(self.path / "result.json", result)
         spent = [self.path / name for name in checkpoints.NAMES]

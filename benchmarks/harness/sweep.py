@@ -7,15 +7,16 @@ import io
 from pathlib import Path
 import shutil
 
-from benchmarks.harness import committed
+from benchmarks.harness import committed, preflight
 from benchmarks.harness.device import check_device
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.job import Options
 from benchmarks.harness.launch import LAUNCHERS
+from benchmarks.harness.options import Options
 from benchmarks.harness.progress import Progress
 from benchmarks.harness.publish import draw, publish
 from benchmarks.harness.selection import Entry, Selection
 from benchmarks.harness.store import RunFolder, Store
+from benchmarks.harness.task import SETTLED, UNSETTLED, Task, tasks
 
 
 def run(selections: list[Selection], store: Store, options: Namespace) -> int:
@@ -34,61 +35,57 @@ class Sweep:
         self.cache = options.cache_dir.resolve()
         self.folder = selection.results(options.results_dir.resolve(), self.cache)
         self.partial = self.cache / "partial" / selection.scale / selection.artefact.name
+        self.data = self.cache / "data"
         self.entries = selection.entries()
+        self.labels = {entry.run.key: entry.label for entry in reversed(self.entries)}
+        self.tasks = tasks(self.entries, selection.artefact.curve, store)
         self.before: str | None = None  # the data.csv that is there when the sweep begins
         self.there: set[tuple[str, int]] = set()  # and the (arm, seed) of its outcomes
 
     def check(self) -> None:
         """Raises UsageError for anything that would stop the sweep half-way."""
-        try:
-            self.store.root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"runs cannot be stored in {self.store.root}: {error.strerror}; "
-                             "choose another folder with --cache-dir") from None
+        preflight.check_storage(self.store.root)
         self.there = committed.check(self.folder)
         data = self.folder / "data.csv"
         self.before = data.read_text() if data.exists() else None
         check_device(self.options.device)
-        for entry in self.entries:
-            folder = self.store.folder(entry.run.key)
-            if not self.options.rerun:
-                if warning := folder.checkpoint()[1]:
-                    print(f"warning: {warning}")
-            elif folder.is_being_trained():
-                raise UsageError(f"--rerun: {entry.label} is being trained right now")
+        preflight.check_runs(self.tasks, self.labels, self.options.rerun)
+        if not self.options.redraw:
+            preflight.prepare_data(self.entries, self.tasks, self.data, self.options)
 
     def redraw(self) -> int:
         """Draws the figure of the data.csv that is there."""
         data = self.folder / "data.csv"
         if not data.exists():
             raise UsageError(f"--redraw: there is no {data}; leave --redraw out to make it")
-        draw(self.selection.artefact.name, data.read_text(), self.folder)
+        try:
+            draw(self.selection.artefact.name, data.read_text(), self.folder)
+        except FileNotFoundError as error:
+            raise UsageError(f"--redraw: there is no {error.filename}; leave --redraw out to make "
+                             "it") from None
         print(f"drew {_shown(self.folder / 'figure.png')} and figure.pdf")
         return 0
 
     def run(self) -> int:
-        """Trains what is missing, publishing whenever a stage is complete."""
-        folders = self._declare()
-        todo = [folder for folder in folders if folder.state() in ("missing", "lost", "running")]
+        """Does what is missing, publishing whenever a stage is complete."""
+        self._declare()
+        todo = {key: task for key, task in self.tasks.items() if task.state() in UNSETTLED}
         if todo:
-            self._train(todo)
+            self._work(todo)
         return self._conclude()
 
-    def _declare(self) -> list[RunFolder]:
-        """A folder per distinct run, in order, rid of what is to be trained again."""
-        folders = {}
+    def _declare(self) -> None:
+        """A folder per distinct run, rid of what is to be trained again."""
         for entry in self.entries:
-            folder = folders[entry.run.key] = self.store.folder(entry.run.key)
+            folder = self.tasks[entry.run.key].folder
             if self.options.rerun:
                 folder.discard()
             if self.options.retry_failed:
                 folder.forgive()
             folder.declare(entry.run, self.selection.sources.get(entry.run.method))
-        return list(folders.values())
 
-    def _train(self, todo: list[RunFolder]) -> None:
-        labels = {entry.run.key: entry.label for entry in reversed(self.entries)}
-        left = {folder.key for folder in todo}
+    def _work(self, todo: dict[str, Task]) -> None:
+        left = set(todo)
         stages = [[entry for entry in self.entries if entry.arm.stage == stage]
                   for stage in sorted({entry.arm.stage for entry in self.entries})]
         unpublished = [stage for stage in stages[:-1] if left & {entry.run.key for entry in stage}]
@@ -100,10 +97,10 @@ class Sweep:
 
         print(f"{self.selection.artefact.name}: training {len(todo)} of {len(self.entries)} runs, "
               f"{self.selection.scale} scale", flush=True)
-        options = Options(self.options.device, min(self.options.jobs, len(todo)),
+        options = Options(self.data, self.options.device, min(self.options.jobs, len(todo)),
                           self.options.checkpoint_seconds)
-        with Progress({key: labels[key] for key in left}, finished) as progress:
-            LAUNCHERS[self.options.cluster](todo, self.selection.artefact.curve, options, progress)
+        with Progress({key: self.labels[key] for key in todo}, finished) as progress:
+            LAUNCHERS[self.options.cluster](list(todo.values()), options, progress)
 
     def _publish_stage(self, stage: list[Entry]) -> None:
         """Shows a first stage early, but never in place of a fuller result."""
@@ -115,7 +112,7 @@ class Sweep:
     def _target(self) -> Path:
         """The results folder, or one for partial results if that one has more of these arms."""
         outcomes = {(entry.arm.name, entry.run.seed) for entry in self.entries
-                    if self.store.folder(entry.run.key).is_finished()}
+                    if self.tasks[entry.run.key].state() in SETTLED}
         declared = {arm.name for arm in self.selection.arms}
         lacking = {outcome for outcome in self.there - outcomes if outcome[0] in declared}
         return self.partial if lacking else self.folder
@@ -124,16 +121,16 @@ class Sweep:
         """Publishes, prints verdicts, files and what is missing; 0 if nothing is."""
         target = self._target()
         claims = publish(self.selection, self.store, target)
-        states = Counter(self.store.folder(entry.run.key).state() for entry in self.entries)
+        states = Counter(self.tasks[entry.run.key].state() for entry in self.entries)
         print(f"{self.selection.artefact.name}, {self.selection.scale} scale: "
               + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
         for entry in self.entries:
-            if (folder := self.store.folder(entry.run.key)).state() == "failed":
-                print(f"  failed: {entry.label}: {folder.error()} (again: --retry-failed)")
+            if (task := self.tasks[entry.run.key]).state() == "failed":
+                print(f"  failed: {entry.label}: {task.folder.error()} (again: --retry-failed)")
         for row in csv.DictReader(io.StringIO(claims)):
             if row["role"] == "verdict":
                 print(f"  {row['claim']:<16} {row['verdict']:<13} {row['basis']:<12} {row['text']}")
-        complete = not set(states) - {"done", "diverged"}
+        complete = not set(states) - set(SETTLED)
         if target == self.partial:
             print(f"{_shown(self.folder)} keeps its fuller results; these are in {_shown(target)}")
             return 0 if complete else 1

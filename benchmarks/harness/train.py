@@ -4,11 +4,8 @@ from collections.abc import Callable
 import time
 from typing import Any
 
+from benchmarks.harness.signals import InterruptedRun
 from benchmarks.harness.training import Training
-
-
-class InterruptedTraining(Exception):  # noqa: N818 nothing went wrong
-    """Training was asked to stop; its last checkpoint holds where it stands."""
 
 
 def train(
@@ -18,7 +15,7 @@ def train(
     """Trains to the end or the first epoch with a non-finite loss; returns the outcome.
 
     `tell` is called after every row, `save` every `checkpoint_seconds`. Raises
-    InterruptedTraining once `stop()` is true, after a last `save`.
+    InterruptedRun once `stop()` is true, after a last `save`.
     """
     began = saved = time.monotonic()
     before = training.seconds
@@ -37,6 +34,6 @@ def train(
             save()
             saved = time.monotonic()
         if stopping:
-            raise InterruptedTraining(f"stopped at step {training.step}")
+            raise InterruptedRun(f"stopped at step {training.step}")
     training.seconds = before + time.monotonic() - began
     return training.outcome()

@@ -7,10 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.harness.build import adversary_optimizer, build, trained_parameters
-from benchmarks.harness.data import Batches, generator, load, stream, to_float
-from benchmarks.harness.measures import CURVES, measured
-from benchmarks.harness.spec import Run
+from benchmarks.harness.batches import Batches
+from benchmarks.harness.build import adam, adversary_optimizer, build, trained_parameters
+from benchmarks.harness.curves import CURVES, measured
+from benchmarks.harness.data import to_float
+from benchmarks.harness.run import Run
+from benchmarks.harness.streams import generator, stream
 from methods.base import Batch
 from methods.priors import PRIORS
 
@@ -18,16 +20,18 @@ from methods.priors import PRIORS
 class Training:
     """A run in progress: all that a step changes, hence all that a checkpoint holds."""
 
-    def __init__(self, run: Run, curve: str, device: str, method_file: Path) -> None:
+    def __init__(
+        self, run: Run, data: Tensor, curve: str, device: str, method_file: Path
+    ) -> None:
         self.run, self.device = run, device
-        self.data = load(run).to(device)
+        self.data = data.to(device)
         self.prior = PRIORS[run.prior](run.dim)
         self.draws = {name: generator(run.seed, name, device) for name in ("prior", "method")}
         # none of our methods draws from it, a user's may
         self.draws["global"] = torch.default_generator.manual_seed(stream(run.seed, "global"))
         shape = tuple(self.data.shape[1:])
         self.objective = build(run, shape, self.prior, self.draws["method"], method_file)
-        self.optimizer = torch.optim.Adam(trained_parameters(self.objective), lr=run.lr)
+        self.optimizer = adam(trained_parameters(self.objective), run.lr)
         self.adversary = self.objective.adversary()
         self.adversary_lr = self.objective.adversary_lr or run.lr
         self.adversary_optimizer = adversary_optimizer(self.objective, self.adversary_lr)
@@ -82,14 +86,10 @@ class Training:
             self.adversary.requires_grad_(not frozen)
 
     def _set_learning_rate(self) -> None:
-        halvings = 0
-        if self.run.halve_every:
-            epoch = min(self.epoch, (self.run.halve_until or self.run.epochs + 1) - 1)
-            halvings = epoch // self.run.halve_every
         for optimizer, lr in ((self.optimizer, self.run.lr),
                               (self.adversary_optimizer, self.adversary_lr)):
             if optimizer:
-                optimizer.param_groups[0]["lr"] = lr * 0.5**halvings
+                optimizer.param_groups[0]["lr"] = lr * self.run.lr_factor(self.epoch)
 
     def _account(self, terms: dict[str, Tensor]) -> None:
         """Adds up the epoch's losses and notes the first non-finite one, without a host sync."""

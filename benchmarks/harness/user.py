@@ -78,6 +78,9 @@ def _check_hyper(path: Path, name: str, hyper: Any, kind: type[Regularizer]) -> 
     """Raises UsageError where HYPER does not fit the class."""
     if not isinstance(hyper, dict):
         raise UsageError(f"--with: HYPER in {path} must be a dictionary of names and defaults")
+    if "lam" in hyper:
+        raise UsageError(f"--with: HYPER in {path} has 'lam', which is the run's weight of the "
+                         "penalty; rename it")
     for key, value in hyper.items():
         if type(value) not in (bool, int, float, str) or value in (inf, -inf) or value != value:
             raise UsageError(f"--with: HYPER[{key!r}] in {path} must be a number, text or truth "

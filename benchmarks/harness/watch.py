@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from benchmarks.harness.store import RunFolder
+from benchmarks.harness.task import Task
 
 POLL_SECONDS = 0.3
 
@@ -21,14 +22,14 @@ class Watch(Protocol):
         """The run has an outcome, or failed."""
 
 
-def settled(waiting: list[RunFolder], watch: Watch) -> Iterator[RunFolder]:
-    """Takes runs that no other process trains any more out of `waiting`; yields those to redo."""
-    for folder in list(waiting):
-        state = folder.state()
+def settled(waiting: list[Task], watch: Watch) -> Iterator[Task]:
+    """Takes tasks that no other process works on out of `waiting`; yields those still to do."""
+    for task in list(waiting):
+        state = task.state()
         if state == "running":
             continue
-        waiting.remove(folder)
-        if state in ("lost", "missing"):
-            yield folder
+        waiting.remove(task)
+        if state in ("lost", "missing", "unmeasured"):
+            yield task
         else:
-            watch.finished(folder, state)
+            watch.finished(task.folder, state)

@@ -1,0 +1,45 @@
+"""Data sets that need no files: the laws of Figure 1, and pictures to try the suite with."""
+
+import torch
+from torch import Tensor
+
+SYNTHETIC_DIM = 100  # MoCA paper, Section 4.1
+
+
+def synthetic_normal(n: int, draws: torch.Generator) -> Tensor:
+    """(n, 100) draws of N(0, I): the toy's law is not stated in the paper (A17)."""
+    return torch.randn(n, SYNTHETIC_DIM, generator=draws)
+
+
+def synthetic_uniform(n: int, draws: torch.Generator) -> Tensor:
+    """(n, 100) draws of U[0, 1]^100, the other reading of A17."""
+    return torch.rand(n, SYNTHETIC_DIM, generator=draws)
+
+
+def procedural_images(
+    n: int, draws: torch.Generator, shape: tuple[int, int, int] = (3, 32, 32)
+) -> Tensor:
+    """(n, C, H, W) uint8 pictures: a soft disc of random place, size and colour on a ramp."""
+    return labelled_images(n, draws, shape)[0]
+
+
+def labelled_images(
+    n: int, draws: torch.Generator, shape: tuple[int, int, int]
+) -> tuple[Tensor, Tensor]:
+    """The procedural pictures, and (n,) the quadrant of each disc's centre, 0 to 3."""
+    channels, height, width = shape
+    rows = torch.linspace(-1, 1, height)[:, None]
+    columns = torch.linspace(-1, 1, width)
+
+    def per_image(*size: int) -> Tensor:
+        return torch.rand(n, *size, generator=draws)
+
+    centre, radius = per_image(2, 1, 1) - 0.5, 0.2 + 0.4 * per_image(1, 1)
+    distance = ((rows - centre[:, 0]) ** 2 + (columns - centre[:, 1]) ** 2).sqrt()  # (n, H, W)
+    disc = torch.sigmoid((radius - distance) * width / 2)[:, None]
+    tilt = 2 * per_image(2, 1, 1) - 1
+    ramp = (0.5 + 0.25 * (tilt[:, 0] * rows + tilt[:, 1] * columns))[:, None]
+    paint, ground = per_image(2, channels, 1, 1).unbind(1)
+    images = ((disc * paint + (1 - disc) * ground * ramp) * 255).round().to(torch.uint8)
+    below, right = (centre.flatten(1) > 0).long().unbind(1)
+    return images, 2 * below + right

@@ -1,0 +1,139 @@
+"""MNIST from torchvision's files: a local folder, an archive, or a download."""
+
+from collections.abc import Iterator, Mapping
+import hashlib
+from pathlib import Path
+import tarfile
+from typing import NamedTuple
+import zipfile
+
+import numpy as np
+
+from benchmarks.harness import idx
+from benchmarks.harness.download import DownloadError, download
+from benchmarks.harness.errors import UsageError
+
+FOLDERS = ("MNIST/raw", "MNIST", "mnist/raw", "mnist", ".")
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz")
+# the original release's files, and the md5 of their content
+FILES = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+COUNTS = {"train": 60000, "t10k": 10000}
+SIZE = 28
+
+
+class Found(NamedTuple):
+    """The bytes of one of the files and what to call it in a message."""
+
+    data: bytes
+    name: str
+
+
+def read(data_dir: Path | None, downloads: Path) -> tuple[dict[str, np.ndarray], str]:
+    """Train and test images (n, 1, 28, 28) and labels (n,), checked; and where they came from.
+
+    Raises UsageError if the files are nowhere to be had, or one of them is not what it should be.
+    """
+    found = _local(data_dir) if data_dir else {}
+    source = str(data_dir and data_dir.name)
+    if not found:
+        found, source = _downloaded(data_dir, downloads), "download"
+    if lacking := [name for name in FILES if name not in found]:
+        raise UsageError(f"MNIST in {data_dir} is incomplete: {lacking[0]} is missing")
+    arrays: dict[str, np.ndarray] = {}
+    for part, split in (("train", "train"), ("t10k", "test")):
+        images = found[f"{part}-images-idx3-ubyte"]
+        labels = found[f"{part}-labels-idx1-ubyte"]
+        pair = _checked(images, labels, COUNTS[part])
+        arrays[f"{split}.images"], arrays[f"{split}.labels"] = pair
+    for name, md5 in FILES.items():
+        _check_md5(found[name], md5)
+    return arrays, source
+
+
+def _checked(images: Found, labels: Found, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """One split as arrays; raises UsageError for a wrong size or number."""
+    x, y = idx.array(*images, dimensions=3), idx.array(*labels, dimensions=1)
+    if x.shape[1:] != (SIZE, SIZE):
+        raise UsageError(f"{images.name} holds images of {x.shape[1]}x{x.shape[2]}, "
+                         f"MNIST's are {SIZE}x{SIZE}")
+    if len(x) != len(y):
+        raise UsageError(f"{labels.name} holds {len(y)} labels for the {len(x)} images of "
+                         f"{Path(images.name).name}")
+    if len(x) != count:
+        raise UsageError(f"{images.name} holds {len(x)} images, MNIST has {count} there")
+    return x[:, None], y
+
+
+def _check_md5(found: Found, md5: str) -> None:
+    seen = hashlib.md5(found.data).hexdigest()
+    if seen != md5:
+        raise UsageError(f"{found.name} is not MNIST's: its content has md5 {seen}, MNIST's has "
+                         f"{md5} (other data sets use the same names)")
+
+
+def _local(data_dir: Path) -> dict[str, Found]:
+    """The files in the first folder or archive under `data_dir` that has any of them."""
+    for folder in (data_dir / name for name in FOLDERS):
+        if found := _recognised(_files(folder)):
+            return found
+        for path in sorted(folder.glob("*")):
+            if path.name.lower().startswith("mnist") and path.name.lower().endswith(ARCHIVES):
+                return _recognised(_members(path))
+    return {}
+
+
+def _recognised(files: Iterator[Found]) -> dict[str, Found]:
+    """Of (bytes, path) those that are MNIST's, by MNIST's names, unzipped."""
+    found: dict[str, Found] = {}
+    for data, name in files:
+        stem = Path(name).name.removesuffix(".gz").replace(".idx", "-idx")
+        if stem in FILES and stem not in found:
+            found[stem] = Found(idx.unzipped(data, name) if name.endswith(".gz") else data, name)
+    return found
+
+
+def _files(folder: Path) -> Iterator[Found]:
+    for path in sorted(folder.glob("*-ubyte*")):
+        if path.is_file():
+            yield Found(path.read_bytes(), str(path))
+
+
+def _members(path: Path) -> Iterator[Found]:
+    """The members of a zip or tar file; raises UsageError if it is no such, or damaged."""
+    try:
+        if path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                for member in archive.infolist():
+                    if not member.is_dir():
+                        yield Found(archive.read(member), f"{path}/{member.filename}")
+            return
+        with tarfile.open(path) as tar:
+            for entry in tar:
+                if file := tar.extractfile(entry):
+                    yield Found(file.read(), f"{path}/{entry.name}")
+    except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError) as error:
+        raise UsageError(f"{path} is a damaged archive ({error}); fetch it again") from None
+
+
+def _mirrors() -> tuple[list[str], Mapping[str, str]]:
+    """Torchvision's mirrors, in its order, and the md5 of each gzip file."""
+    from torchvision.datasets import MNIST
+    return MNIST.mirrors, dict(MNIST.resources)
+
+
+def _downloaded(data_dir: Path | None, downloads: Path) -> dict[str, Found]:
+    mirrors, md5s = _mirrors()
+    try:
+        paths = [download(name, mirrors, md5, downloads) for name, md5 in md5s.items()]
+    except DownloadError as error:
+        where = f"{data_dir} has none of its files" if data_dir else "no --data-dir was named"
+        raise UsageError(
+            f"MNIST is missing: {where}, and no mirror gave it ({error}); put its four files into "
+            "DIR/MNIST/raw and say --data-dir DIR, or try --scale smoke, which needs no data",
+        ) from None
+    return _recognised(Found(path.read_bytes(), str(path)) for path in paths)

@@ -1,0 +1,43 @@
+"""What could stop a sweep half-way, found out before anything is trained."""
+
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.selection import Entry
+from benchmarks.harness.task import UNSETTLED, Task
+
+
+def check_storage(root: Path) -> None:
+    """Raises UsageError where runs cannot be stored."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"runs cannot be stored in {root}: {error.strerror}; "
+                         "choose another folder with --cache-dir") from None
+
+
+def check_runs(tasks: Mapping[str, Task], labels: Mapping[str, str], rerun: bool) -> None:
+    """Raises UsageError for a run that can neither be resumed nor, if asked, be trained anew."""
+    for key, task in tasks.items():
+        if not rerun:
+            if warning := task.folder.checkpoint()[1]:
+                print(f"warning: {warning}")
+        elif task.folder.is_being_trained():
+            raise UsageError(f"--rerun: {labels[key]} is being trained right now")
+
+
+def prepare_data(
+    entries: Iterable[Entry], tasks: Mapping[str, Task], root: Path, options: Namespace
+) -> None:
+    """Packs every data set that something is still to be done with.
+
+    Raises UsageError where one is missing or damaged.
+    """
+    states = {*UNSETTLED, "failed"} if options.retry_failed else set(UNSETTLED)
+    needed = {entry.run.dataset for entry in entries
+              if options.rerun or tasks[entry.run.key].state() in states}
+    if needed:
+        from benchmarks.harness.sources import prepare  # torch
+        prepare(sorted(needed), root, options.data_dir)

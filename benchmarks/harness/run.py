@@ -1,0 +1,99 @@
+"""A run as a frozen value whose hash is its address; imports neither torch nor pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+import hashlib
+import json
+
+from benchmarks.harness.errors import unknown
+from methods import Scalar
+
+CHOICES = {
+    "objective": ("wae", "latent", "svae"), "prior": ("sphere", "gaussian"), "optimizer": ("adam",),
+    "precision": ("fp32", "tf32"),  # fp32: TF32 off everywhere
+}
+
+
+def canonical(value: object) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that decides one training, and nothing else: no path, device or scale name.
+
+    A field that does not apply is None and leaves no trace in the key, so that the suite can grow
+    new fields without renaming the runs it has.
+    """
+
+    dataset: str
+    n_train: int
+    architecture: str
+    method: str
+    hyper: tuple[tuple[str, Scalar], ...]  # resolved, sorted by name; see `resolve`
+    revision: str  # of the method's mathematics; for a user's own file, the hash of its text
+    dim: int  # latent
+    epochs: int
+    batch: int
+    objective: str = "wae"  # "wae"; "latent": the penalty alone; "svae"
+    prior: str = "sphere"
+    n_prior: int = 64  # prior draws in a step
+    lam: float = 1.0
+    optimizer: str = "adam"
+    lr: float = 1e-3
+    halve_every: int | None = None  # epochs after which the rate is halved, again and again
+    halve_until: int | None = None  # epoch from which on it stays
+    precision: str = "fp32"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a run that cannot be trained."""
+        for name in ("n_train", "dim", "epochs", "batch", "n_prior"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"a run needs {name} >= 1, not {getattr(self, name)}")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is {' or '.join(choices)}, not {getattr(self, name)!r}")
+        if self.batch > self.n_train:
+            raise ValueError(f"batch {self.batch} is larger than n_train {self.n_train}")
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Full batches in an epoch; the incomplete one is dropped."""
+        return self.n_train // self.batch
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole training, T of the momentum schedule (A5)."""
+        return self.epochs * self.steps_per_epoch
+
+    def lr_factor(self, epoch: int) -> float:
+        """What the learning rate has been halved to after so many complete epochs."""
+        if not self.halve_every:
+            return 1.0
+        epoch = min(epoch, (self.halve_until or self.epochs + 1) - 1)
+        return float(0.5 ** (epoch // self.halve_every))
+
+    def fields(self) -> dict[str, object]:
+        """Every field that applies, with `hyper` as a dictionary."""
+        applying = {name: value for name, value in asdict(self).items() if value is not None}
+        return applying | {"hyper": dict(self.hyper)}
+
+    @cached_property
+    def key(self) -> str:
+        """Address of the run: a hash of the canonical JSON of its fields."""
+        return hashlib.sha256(canonical(self.fields()).encode()).hexdigest()[:16]
+
+    @staticmethod
+    def from_fields(values: Mapping[str, object]) -> Run:
+        """The inverse of `fields`; raises UsageError for a field this version does not know."""
+        known = [field.name for field in fields(Run)]
+        for name in values:
+            if name not in known:
+                raise unknown("run field", name, known)
+        hyper: Mapping[str, Scalar] = values["hyper"]  # type: ignore[assignment]
+        return Run(**{**values, "hyper": tuple(sorted(hyper.items()))})  # type: ignore[arg-type]

@@ -1,0 +1,53 @@
+"""How a process that trains is asked to end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+import signal
+from threading import Event
+from types import FrameType
+
+
+class InterruptedRun(Exception):  # noqa: N818 nothing went wrong
+    """A run was asked to stop; what it has stored is where it goes on from."""
+
+
+class StopRequest(Event):
+    """Set once this process is asked to end.
+
+    Training looks at it after every step and stores a checkpoint first. What has no state to store
+    is broken off: see `at_once`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._breaks_off = False
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """The handler of the signals."""
+        self.set()
+        if self._breaks_off:
+            raise InterruptedRun
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Raises InterruptedRun inside as soon as the request is there."""
+        self._breaks_off = True
+        try:
+            if self.is_set():
+                raise InterruptedRun
+            yield
+        finally:
+            self._breaks_off = False
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopRequest]:
+    """A request that SIGTERM and SIGINT make, so that a run can checkpoint before it ends."""
+    stop = StopRequest()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, stop.on_signal) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,15 @@
+"""Named streams of random numbers, all derived from a run's one seed."""
+
+import hashlib
+
+import torch
+
+
+def stream(seed: int, name: str) -> int:
+    """The seed of one named stream: rivals under one run seed share data, weights and batches."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:7], "big")
+
+
+def generator(seed: int, name: str, device: str = "cpu") -> torch.Generator:
+    """A private generator on one named stream of a run's seed."""
+    return torch.Generator(device).manual_seed(stream(seed, name))

@@ -1,0 +1,129 @@
+"""Downloads from mirrors on loopback: down, wrong, broken off, resumed, killed."""
+
+import hashlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+from conftest import ROOT
+from mirror import Mirror
+import pytest
+
+from benchmarks.harness.download import DownloadError, download
+
+CONTENT = random.Random(0).randbytes(300_000)
+MD5 = hashlib.md5(CONTENT).hexdigest()
+DOWN = "http://127.0.0.1:9/set/"
+
+
+@pytest.fixture
+def mirror(monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    made = []
+
+    def make(mode="fine", content=CONTENT):
+        made.append(Mirror({"file.gz": content}, mode))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def fetch(folder, *mirrors):
+    urls = [each if isinstance(each, str) else each.url for each in mirrors]
+    return download("file.gz", urls, MD5, folder)
+
+
+def is_whole(folder):
+    assert [path.name for path in folder.iterdir()] == ["file.gz"]
+    return (folder / "file.gz").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("first", ["down", "page", "missing", "other", "breaks", "fine"])
+def test_the_next_mirror_takes_over(first, mirror, tmp_path):
+    other = mirror()
+    assert fetch(tmp_path, DOWN if first == "down" else mirror(first), other).exists()
+    assert is_whole(tmp_path)
+    assert len(other.ranges) == (0 if first == "fine" else 1)
+
+
+def test_what_broke_off_is_continued_at_the_next_mirror(mirror, tmp_path):
+    second = mirror()
+    fetch(tmp_path, mirror("breaks"), second)
+    assert is_whole(tmp_path)
+    assert second.ranges == [f"bytes={len(CONTENT) // 2 + 1}-"]
+
+
+def test_one_mirror_that_keeps_breaking_off_is_asked_again(mirror, tmp_path):
+    shaky = mirror("breaks", CONTENT)
+    with pytest.raises(DownloadError, match="broke off after"):
+        fetch(tmp_path, shaky)
+    sizes = [int(wanted[6:-1]) for wanted in shaky.ranges[1:]]
+    assert sizes == sorted(set(sizes))  # each time it goes on from further
+    shaky.mode = "fine"
+    fetch(tmp_path, shaky)
+    assert is_whole(tmp_path)
+    assert shaky.ranges[-1] is not None
+
+
+def test_a_server_that_cannot_resume_sends_all_of_it(mirror, tmp_path):
+    (tmp_path / "file.gz.part").write_bytes(CONTENT[:1000])
+    fetch(tmp_path, mirror("ignores ranges"))
+    assert is_whole(tmp_path)
+
+
+@pytest.mark.parametrize("left", [b"rubbish" * 50, CONTENT + b"more", CONTENT[:-1] + b"x"])
+def test_a_wrong_part_does_not_stay(left, mirror, tmp_path):
+    (tmp_path / "file.gz.part").write_bytes(left)
+    fetch(tmp_path, mirror())
+    assert is_whole(tmp_path)
+
+
+def test_a_web_page_does_not_spoil_what_is_there(mirror, tmp_path):
+    (tmp_path / "file.gz.part").write_bytes(CONTENT[:1000])
+    with pytest.raises(DownloadError, match="web page"):
+        fetch(tmp_path, mirror("page"))
+    assert (tmp_path / "file.gz.part").read_bytes() == CONTENT[:1000]
+
+
+def test_why_no_mirror_gave_it_is_said_of_each(mirror, tmp_path):
+    mirrors = [mirror("page"), mirror("missing"), mirror("other")]
+    with pytest.raises(DownloadError) as caught:
+        fetch(tmp_path, DOWN, *mirrors)
+    reasons = str(caught.value).split("; ")
+    assert len(reasons) == 4
+    for reason, word in zip(reasons, ("127.0.0.1:9: ", "web page", "HTTP 404", f"not {MD5}"),
+                            strict=True):
+        assert word in reason
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "file.gz").exists()
+
+
+def test_a_file_that_is_there_is_not_asked_for(mirror, tmp_path):
+    (tmp_path / "file.gz").write_bytes(CONTENT)
+    server = mirror()
+    fetch(tmp_path, server)
+    assert server.ranges == []
+
+
+def test_a_killed_download_goes_on_where_it_was(mirror, tmp_path):
+    server = mirror("slow")
+    script = ("import sys; from pathlib import Path\n"
+              "from benchmarks.harness.download import download\n"
+              "download('file.gz', [sys.argv[1]], sys.argv[2], Path(sys.argv[3]))")
+    process = subprocess.Popen([sys.executable, "-c", script, server.url, MD5, str(tmp_path)],
+                               cwd=ROOT, stdout=subprocess.DEVNULL)
+    part, deadline = tmp_path / "file.gz.part", time.monotonic() + 20
+    while (not part.exists() or part.stat().st_size < 70_000) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    have = part.stat().st_size
+    assert 0 < have < len(CONTENT)
+    server.mode = "fine"
+    fetch(tmp_path, server)
+    assert is_whole(tmp_path)
+    assert server.ranges == [None, f"bytes={have}-"]

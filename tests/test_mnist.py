@@ -1,0 +1,250 @@
+"""MNIST's files in every form they come in, and damaged in every way; packing; the command."""
+
+import gzip
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from conftest import ROOT
+from mirror import Mirror
+import numpy as np
+import pytest
+import small_mnist
+from small_mnist import COUNTS, FILES, idx
+import torch
+
+from benchmarks.harness import command, mnist, packed, sources
+from benchmarks.harness.data import DATASETS
+from benchmarks.harness.errors import UsageError
+
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILES
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    small_mnist.take_for_mnist(monkeypatch)
+    monkeypatch.setattr(mnist, "_mirrors", lambda: (["http://127.0.0.1:9/"], {
+        f"{name}.gz": "0" * 32 for name in FILES}))
+
+
+def places(folder):
+    """Each form in a data folder of its own."""
+    renamed = {name.replace("-idx", ".idx"): data for name, data in FILES.items()}
+    for name, files in (("raw", FILES), ("gz", small_mnist.zipped()), ("dotted", renamed)):
+        small_mnist.write(folder / name / "MNIST" / "raw", files)
+    small_mnist.write(folder / "flat", FILES)
+    archives = {"MNIST.zip": small_mnist.zip_archive(FILES),
+                "mnist.zip": small_mnist.zip_archive(small_mnist.zipped()),
+                "mnist.tar.gz": small_mnist.tar_archive(FILES)}
+    for name, data in archives.items():
+        small_mnist.write(folder / f"archive {name}", {name: data})
+    return sorted(folder.iterdir())
+
+
+def test_every_form_gives_what_torchvision_reads(tmp_path):
+    from torchvision.datasets import MNIST
+    forms = places(tmp_path)
+    assert len(forms) == 7
+    for folder in forms:
+        arrays, source = mnist.read(folder, tmp_path / "unused")
+        assert source == folder.name
+        for split, train in (("train", True), ("test", False)):
+            oracle = MNIST(tmp_path / "raw", train=train)
+            images, labels = arrays[f"{split}.images"], arrays[f"{split}.labels"]
+            np.testing.assert_array_equal(images[:, 0], oracle.data.numpy())
+            np.testing.assert_array_equal(labels, oracle.targets.numpy())
+            assert images.dtype == labels.dtype == np.uint8
+
+
+def damaged():
+    """What is done to which file -> what the line about it says."""
+    images = np.frombuffer(FILES[TRAIN_IMAGES], np.uint8, offset=16).reshape(-1, 28, 28)
+    labels = np.frombuffer(FILES[TRAIN_LABELS], np.uint8, offset=8)
+    whole = gzip.compress(FILES[TEST_IMAGES])
+    flipped = whole[:500] + bytes([whole[500] ^ 255]) + whole[501:]
+    return {
+        "truncated": (TRAIN_IMAGES, FILES[TRAIN_IMAGES][:-9], "truncated: it has 235207 bytes"),
+        "header only": (TEST_LABELS, FILES[TEST_LABELS][:6], "is no IDX file"),
+        "empty": (TEST_LABELS, b"", "is no IDX file"),
+        "too long": (TRAIN_LABELS, FILES[TRAIN_LABELS] + b"xx", "too long"),
+        "web page": (TEST_IMAGES, b"<html><body>moved</body></html>", "begins with b'<htm'"),
+        "corrupt gzip": (f"{TEST_IMAGES}.gz", flipped, "damaged gzip file"),
+        "gzip broken off": (f"{TEST_IMAGES}.gz", whole[:-50], "damaged gzip file"),
+        "no gzip": (f"{TEST_IMAGES}.gz", b"<html>", "damaged gzip file"),
+        "other size": (TRAIN_IMAGES, idx(images[:, :27]), "images of 27x28, MNIST's are 28x28"),
+        "fewer labels": (TRAIN_LABELS, idx(labels[:-3]), "holds 297 labels for the 300 images"),
+        "fewer images": (TRAIN_IMAGES, idx(images[:-3]), "holds 300 labels for the 297 images"),
+        "other content": (TRAIN_IMAGES, idx(255 - images), "is not MNIST's: its content has md5"),
+        "labels as images": (TRAIN_IMAGES, FILES[TRAIN_LABELS], "is no IDX file of 3 dimensions"),
+    }
+
+
+@pytest.mark.parametrize("kind", damaged())
+def test_a_damaged_file_is_named_in_one_line(kind, tmp_path, capsys, place):
+    name, data, message = damaged()[kind]
+    others = {other: content for other, content in FILES.items() if other not in name}
+    small_mnist.write(tmp_path / "MNIST" / "raw", {**others, name: data})
+    with pytest.raises(UsageError, match=r"\A.*\Z") as caught:
+        mnist.read(tmp_path, tmp_path / "unused")
+    assert message in str(caught.value)
+    wrong = TRAIN_LABELS if kind == "fewer images" else name
+    assert str(tmp_path / "MNIST" / "raw" / wrong) in str(caught.value)
+    status = command.main(["fig7", "--data-dir", str(tmp_path), *place.options])
+    assert (status, len(capsys.readouterr().err.splitlines())) == (2, 1)
+    assert not list((place.cache / "runs").iterdir())
+    assert not packed.is_packed(place.cache / "data", "mnist")
+
+
+def test_both_counts_wrong_together_are_named(tmp_path):
+    few = {name: idx(values[:-5]) for name, values in small_mnist.arrays().items()}
+    small_mnist.write(tmp_path, few)
+    with pytest.raises(UsageError, match="holds 295 images, MNIST has 300 there"):
+        mnist.read(tmp_path, tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    small_mnist.write(tmp_path, {name: FILES[name] for name in FILES if name != TEST_LABELS})
+    with pytest.raises(UsageError, match=f"incomplete: {TEST_LABELS} is missing"):
+        mnist.read(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mnist.zip", "mnist.tar.gz"])
+def test_a_damaged_archive_is_named(name, tmp_path):
+    make = small_mnist.zip_archive if name.endswith("zip") else small_mnist.tar_archive
+    (tmp_path / name).write_bytes(make(FILES)[:-2000])
+    with pytest.raises(UsageError, match=rf"{name} is a damaged archive"):
+        mnist.read(tmp_path, tmp_path)
+
+
+def test_without_data_and_network_one_line_says_what_to_do(tmp_path, capsys, place):
+    for words in ([], ["--data-dir", str(tmp_path)]):
+        status = command.main(["fig7", *words, *place.options])
+        (line,) = capsys.readouterr().err.splitlines()
+        assert status == 2
+        for hint in ("MNIST is missing", "DIR/MNIST/raw", "--data-dir DIR", "--scale smoke"):
+            assert hint in line
+        assert not list((place.cache / "runs").iterdir())
+
+
+def test_a_data_folder_that_is_not_there_is_named(capsys, place):
+    assert command.main(["fig7", "--data-dir", "/no/such/folder", *place.options]) == 2
+    assert "--data-dir: there is no folder /no/such/folder" in capsys.readouterr().err
+
+
+def test_downloaded_from_the_mirrors_in_their_order(tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    zipped = small_mnist.zipped()
+    mirrors = [Mirror(zipped, mode) for mode in ("page", "breaks", "fine")]
+    md5s = {name: hashlib.md5(data).hexdigest() for name, data in zipped.items()}
+    urls = ["http://127.0.0.1:9/", *(mirror.url for mirror in mirrors)]
+    monkeypatch.setattr(mnist, "_mirrors", lambda: (urls, md5s))
+    sources.prepare(["mnist"], tmp_path, None)
+    for mirror in mirrors:
+        mirror.close()
+    assert all(len(mirror.ranges) == 4 for mirror in mirrors)
+    assert all(wanted for wanted in mirrors[2].ranges)  # it went on from what broke off
+    manifest = packed.manifest(tmp_path, "mnist")
+    assert manifest["source"] == "download"
+    assert not (tmp_path / "mnist" / "downloads").exists()
+    split = DATASETS["mnist"].train(300, 0, tmp_path)
+    assert torch.equal(split.labels.sort().values, torch.from_numpy(
+        small_mnist.arrays()[TRAIN_LABELS]))
+
+
+def test_the_torchvision_that_is_installed_names_mirrors_and_checksums(monkeypatch):
+    monkeypatch.undo()
+    mirrors, md5s = mnist._mirrors()
+    assert set(md5s) == {f"{name}.gz" for name in mnist.FILES}
+    assert len(mirrors) > 1
+    assert all(mirror.endswith("/") for mirror in mirrors)
+
+
+@pytest.fixture
+def there(tmp_path):
+    small_mnist.write(tmp_path / "files", FILES)
+    sources.prepare(["mnist"], tmp_path, tmp_path / "files")
+    return tmp_path
+
+
+def test_packed_images_are_shuffled_with_their_labels(there):
+    original = small_mnist.arrays()
+    for which, part in (("train", "train"), ("test", "t10k")):
+        load = getattr(DATASETS["mnist"], which)
+        split = load(COUNTS[part], 0, there) if which == "train" else load(COUNTS[part], there)
+        assert split.x.shape == (COUNTS[part], 1, 28, 28)
+        # brightness tells the class, so a label that moved alone would show
+        assert torch.equal(split.x.flatten(1).float().mean(1).div(20, rounding_mode="floor").long(),
+                           split.labels.long())
+        sums = np.sort(original[f"{part}-images-idx3-ubyte"].reshape(len(split.x), -1).sum(1))
+        np.testing.assert_array_equal(np.sort(split.x.flatten(1).long().sum(1)), sums)
+    first = DATASETS["mnist"].train(100, 0, there).labels
+    assert len(first.unique()) == 10  # stored class by class, the first 100 would be four classes
+    with pytest.raises(UsageError, match="mnist has 80 images in its test split, not 81"):
+        DATASETS["mnist"].test(81, there)
+
+
+def test_packing_gives_the_same_arrays_everywhere(there, tmp_path):
+    sources.prepare(["mnist"], tmp_path / "again", tmp_path / "files")
+    identities = [DATASETS["mnist"].identity(root) for root in (there, tmp_path / "again")]
+    assert identities[0] == identities[1]
+
+
+def test_what_one_process_writes_no_other_sees(there):
+    x = DATASETS["mnist"].train(10, 0, there).x
+    before = x.clone()
+    x.zero_()
+    assert torch.equal(DATASETS["mnist"].train(10, 0, there).x, before)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY", None])
+def test_a_corrupt_packed_file_is_named(damage, there):
+    path = packed.folder(there, "mnist") / "train.images.npy"
+    path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
+    with pytest.raises(UsageError, match=r"train\.images\.npy is corrupt; remove"):
+        DATASETS["mnist"].train(10, 0, there)
+
+
+PACKER = """
+import os, sys, time
+from pathlib import Path
+import numpy as np
+from benchmarks.harness import packed
+
+def read(downloads):
+    (Path(sys.argv[1]) / f"call.{os.getpid()}").touch()
+    time.sleep(float(sys.argv[2]))
+    return {"train.images": np.arange(100_000)}, "here"
+
+packed.pack(Path(sys.argv[1]), "toy", read)
+print(packed.array(Path(sys.argv[1]), "toy", "train.images").sum())
+"""
+
+
+def packer(folder, seconds):
+    return subprocess.Popen([sys.executable, "-c", PACKER, str(folder), str(seconds)], cwd=ROOT,
+                            stdout=subprocess.PIPE, text=True)
+
+
+def test_of_several_processes_one_packs_and_all_read(tmp_path):
+    rivals = [packer(tmp_path, 1.0) for _ in range(4)]
+    sums = {rival.communicate(timeout=60)[0].strip() for rival in rivals}
+    assert sums == {str(sum(range(100_000)))}
+    assert len(list(tmp_path.glob("call.*"))) == 1
+    assert sorted(p.name for p in (tmp_path / "toy").iterdir()) == ["packed.1"]
+
+
+def test_a_killed_packer_is_succeeded(tmp_path):
+    victim = packer(tmp_path, 60)
+    deadline = time.monotonic() + 30
+    while not list(tmp_path.glob("call.*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    heir = packer(tmp_path, 0)
+    time.sleep(1)
+    assert heir.poll() is None  # it waits
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.communicate()
+    assert heir.communicate(timeout=60)[0].strip() == str(sum(range(100_000)))
+    assert sorted(p.name for p in (tmp_path / "toy").iterdir()) == ["packed.1"]
