@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from methods.base import Context, Regularizer, Step
-from methods.networks import perceptron
+from methods.mlp import perceptron
 
 
 def bce(logits: Tensor, label: float) -> Tensor:

@@ -1,8 +1,6 @@
-"""Encoders and decoders by architecture name."""
+"""What every architecture is asked for and answers; see `architectures` for the list."""
 
 from collections.abc import Callable
-from itertools import pairwise
-from math import prod
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -22,6 +20,20 @@ class Encoder(nn.Module):
         return self.prior.constrain(self.network(x))
 
 
+class Plan(NamedTuple):
+    """What networks are built for."""
+
+    shape: tuple[int, ...]  # of a point: (C, H, W), or (n,)
+    dim: int  # of z
+    outputs: int  # of the encoder
+    width: float = 1.0  # fraction of the channels
+    start: int = 4  # A1's decoder starts from a map of start x start
+
+    def channels(self, full: int) -> int:
+        """That many channels, or the plan's fraction of them."""
+        return max(1, round(full * self.width))
+
+
 class Networks(NamedTuple):
     """An unconstrained encoder (B, *shape) -> (B, outputs), a decoder (B, dim) -> [0, 1]."""
 
@@ -29,31 +41,4 @@ class Networks(NamedTuple):
     decoder: nn.Module
 
 
-# (shape of x, dimension of z, outputs of the encoder) -> networks
-Architecture = Callable[[tuple[int, ...], int, int], Networks]
-
-
-def perceptron(sizes: list[int]) -> list[nn.Module]:
-    """Linear layers through `sizes` with a ReLU between each two."""
-    layers: list[nn.Module] = []
-    for k, (inputs, outputs) in enumerate(pairwise(sizes)):
-        layers += [nn.ReLU()] if k else []
-        layers += [nn.Linear(inputs, outputs)]
-    return layers
-
-
-def mlp(hidden: int, hidden_decoder: int) -> Architecture:
-    """ReLU perceptrons with so many hidden layers of 128 units."""
-    def networks(shape: tuple[int, ...], dim: int, outputs: int) -> Networks:
-        size = prod(shape)
-        encoder = perceptron([size, *[128] * hidden, outputs])
-        decoder = perceptron([dim, *[128] * hidden_decoder, size])
-        return Networks(nn.Sequential(nn.Flatten(), *encoder),
-                        nn.Sequential(*decoder, nn.Sigmoid(), nn.Unflatten(1, shape)))
-    return networks
-
-
-ARCHITECTURES: dict[str, Architecture] = {
-    "mlp2": mlp(1, 1),  # "a 2 layer MLP", Section 4.1; width and ReLU are ours (A17)
-    "mlp3": mlp(3, 2),  # 3 hidden layers and 2, of 128 units: Appendix B
-}
+Architecture = Callable[[Plan], Networks]

@@ -25,6 +25,10 @@ class Place:
     def smoke(self) -> Path:
         return self.cache / "smoke" / "fig1-synthetic"
 
+    @property
+    def codes(self) -> Path:
+        return self.cache / "smoke" / "fig7-tsne"
+
     def command(self, *words: str) -> list[str]:
         return [sys.executable, str(ROOT / "bench.py"), *words, *self.options]
 
@@ -38,6 +42,12 @@ class Place:
         return {name: ((folder or self.smoke) / name).read_bytes() for name in TABLES}
 
 
+@pytest.fixture(autouse=True)
+def no_data(monkeypatch):
+    """Only the tests on real data may know where there is any."""
+    monkeypatch.delenv("WAE_BENCH_DATA_DIR", raising=False)
+
+
 @pytest.fixture
 def place(tmp_path):
     return Place(tmp_path)
@@ -46,8 +56,17 @@ def place(tmp_path):
 @pytest.fixture(scope="session")
 def swept(tmp_path_factory):
     """A finished smoke sweep of Figure 1 by the pool; tests must not write into it."""
-    place = Place(tmp_path_factory.mktemp("swept"))
-    done = place.bench("fig1-synthetic", "--scale", "smoke")
+    return finished(Place(tmp_path_factory.mktemp("swept")), "fig1-synthetic")
+
+
+@pytest.fixture(scope="session")
+def coded(tmp_path_factory):
+    """A finished smoke sweep of Figure 7 by the pool; tests must not write into it."""
+    return finished(Place(tmp_path_factory.mktemp("coded")), "fig7-tsne")
+
+
+def finished(place, name):
+    done = place.bench(name, "--scale", "smoke")
     assert done.returncode == 0, done.stdout + done.stderr
     place.output = done.stdout
     return place

@@ -1,17 +1,25 @@
 """The picture shows data.csv: every artist against the rows, redrawn byte for byte."""
 
 from pathlib import Path
+import shutil
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
+from matplotlib.image import imread
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks.harness.publish import draw, read_csv
-from figures import FIGURES, convergence
+from figures import FIGURES, convergence, embedding
 from figures.style import FLOOR, LOOKS, looks
 
 UNUSED = Path()
+
+
+def lay_out(figure):
+    """Puts everything where it is printed; a figure's own canvas has no renderer."""
+    FigureCanvasAgg(figure).draw()
 
 
 @pytest.fixture
@@ -53,7 +61,7 @@ def test_every_band_is_the_interval(data):
 
 def test_the_legend_names_every_arm_once_and_covers_no_data(data):
     figure = FIGURES["fig1-synthetic"](data, UNUSED)
-    figure.canvas.draw()
+    lay_out(figure)
     (legend,) = [ax.get_legend() for ax in figure.axes if ax.get_legend()]
     labels = [text.get_text() for text in legend.get_texts()]
     arms = {convergence.plain(*pair) for pair in zip(data["arm"], data["panel"], strict=True)}
@@ -108,4 +116,87 @@ def test_a_panel_with_nothing_yet_is_drawn_empty(data):
         epoch=np.nan, n=0, missing=2, swd2_root_mean=np.nan)])
     figure = FIGURES["fig1-synthetic"](data, UNUSED)
     assert len(lines_of(figure)[convergence.TITLES["full batch"]]) == 0
-    figure.canvas.draw()
+    lay_out(figure)
+
+
+@pytest.fixture
+def codes(coded):
+    return read_csv((coded.codes / "data.csv").read_text())
+
+
+def columns_of(figure):
+    """Axes of Figure 7 by column: the points, then the pictures."""
+    axes = [ax for part in figure.subfigs for ax in part.axes]
+    return [axes[k:k + 4] for k in range(0, len(axes), 4)]
+
+
+def test_every_point_is_one_of_the_seeds_codes_in_its_classs_colour(codes, coded):
+    columns = columns_of(FIGURES["fig7-tsne"](codes, coded.codes))
+    assert len(columns) == len(codes) == 3
+    for (ax, *pictures), row in zip(columns, codes.itertuples(), strict=True):
+        assert ax.get_title().splitlines()[0] == LOOKS[row.arm].label
+        points = pd.read_csv(coded.codes / "points" / f"{row.arm}.seed0.points.csv")
+        (drawn,) = ax.collections
+        np.testing.assert_array_equal(drawn.get_offsets(), points[["x", "y"]])
+        wanted = [to_rgba(embedding.CLASS_COLOURS[label]) for label in points["label"]]
+        np.testing.assert_allclose(drawn.get_facecolor(), wanted)
+        assert len(points) == row.n_eval == 200
+        for picture, name in zip(pictures, embedding.TILES, strict=True):
+            (image,) = picture.get_images()
+            stored = imread(coded.codes / "tiles" / f"{row.arm}.seed0.{name}.png")
+            np.testing.assert_array_equal(image.get_array(), stored)
+
+
+def test_the_scores_above_each_column_are_those_of_the_table(codes, coded):
+    figure = FIGURES["fig7-tsne"](codes, coded.codes)
+    for (ax, *_), row in zip(columns_of(figure), codes.itertuples(), strict=True):
+        title = ax.get_title().splitlines()
+        assert title[1] == "2 seeds"
+        assert title[2] == (f"k-NN accuracy {row.knn10_accuracy_mean:.3f} ± "
+                            f"{row.knn10_accuracy_std:.3f}")
+        assert title[3] == f"NMI {row.nmi_mean:.3f} ± {row.nmi_std:.3f}"
+    for word in ("procedural-28", "smoke scale", "200 test points", "seed 0"):
+        assert word in figure.get_suptitle()
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["0", "1", "2", "3"]
+
+
+def test_no_two_texts_of_figure_7_overlap(codes, coded):
+    figure = FIGURES["fig7-tsne"](codes, coded.codes)
+    lay_out(figure)
+    boxes = [ax.title.get_window_extent() for ax, *_ in columns_of(figure)]
+    boxes += [figure._suptitle.get_window_extent(), figure.legends[0].get_window_extent()]
+    for k, box in enumerate(boxes):
+        assert figure.bbox.contains(*box.min)
+        assert figure.bbox.contains(*box.max)
+        assert not any(box.overlaps(other) for other in boxes[k + 1:])
+
+
+def test_more_arms_than_fit_in_a_row_go_below(codes, coded):
+    many = pd.concat([codes, codes.assign(arm=[f"own-{k}" for k in range(3)]),
+                      codes.iloc[:1].assign(arm="last")], ignore_index=True)
+    figure = FIGURES["fig7-tsne"](many, coded.codes)
+    lay_out(figure)
+    assert [len(part.axes) // 4 for part in figure.subfigs] == [3, 3, 1]
+
+
+def test_a_run_that_is_missing_or_diverged_leaves_a_hole_that_says_so(codes, coded, tmp_path):
+    codes = codes.astype({"n": int})
+    codes.loc[0, ["n", "missing"]] = [0, 2]
+    codes.loc[1, ["n", "diverged"]] = [1, 1]
+    scores = [name for name in codes if name.endswith(("_mean", "_std"))]
+    codes.loc[0, scores] = np.nan
+    figure = FIGURES["fig7-tsne"](codes, tmp_path)
+    lay_out(figure)
+    (first, *_), (second, *_), _ = columns_of(figure)
+    assert first.get_title().splitlines()[1:] == ["0 seeds, 2 missing"]
+    assert second.get_title().splitlines()[1] == "1 seed, 1 diverged"
+    assert [text.get_text() for text in first.texts] == ["no run to draw"]
+
+
+def test_figure_7_is_redrawn_byte_for_byte_from_its_folder(coded, tmp_path):
+    for name in ("points", "tiles"):
+        shutil.copytree(coded.codes / name, tmp_path / name)
+    draw("fig7-tsne", (coded.codes / "data.csv").read_text(), tmp_path)
+    for name in ("figure.png", "figure.pdf"):
+        assert (tmp_path / name).read_bytes() == (coded.codes / name).read_bytes()

@@ -1,5 +1,6 @@
 """SIGKILL at random moments, two commands at once, workers that die: the tables never differ."""
 
+import csv
 import os
 from pathlib import Path
 import random
@@ -157,3 +158,31 @@ def test_a_corrupt_checkpoint_costs_a_warning_and_nothing_else(undisturbed, plac
     assert f"{newest} is corrupt; falling back to the one before" in done.stdout
     assert "from step 0" not in (newest.parent / "log.txt").read_text().splitlines()[-1]
     assert place.tables(place.cache / "smoke" / "custom" / "fig1-synthetic") == undisturbed
+
+
+FIG7 = ("fig7-tsne", "--scale", "smoke", "--seeds", "1", "--cluster", "debug")
+
+
+def test_killed_while_measuring_and_publishing(coded, place):
+    """Models, measures, points and tiles: whatever is cut short is made again, to the same bytes.
+
+    One seed of Figure 7 writes some forty files; the whole sweep is the oracle for what is drawn.
+    """
+    moment, killed = random.Random(7), 0
+    for first, last in ((1, 12), (8, 25), (10, 40), (20, 60), (30, 70)):
+        words = [sys.executable, str(ROOT / "tests" / "killer.py"),
+                 str(moment.randrange(first, last)), moment.choice(["before", "after"]), *FIG7,
+                 *place.options]
+        done = subprocess.run(words, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False,
+                              capture_output=True, timeout=120)
+        assert done.returncode in (-signal.SIGKILL, 0), done.stderr.decode()
+        killed += done.returncode != 0
+    assert killed >= 3
+    assert place.bench(*FIG7).returncode == 0
+    folder = place.cache / "smoke" / "custom" / "fig7-tsne"
+    for path in (*coded.codes.glob("points/*"), *coded.codes.glob("tiles/*")):
+        assert (folder / path.relative_to(coded.codes)).read_bytes() == path.read_bytes()
+    whole, found = (list(csv.DictReader((path / "runs.csv").read_text().splitlines()))
+                    for path in (coded.codes, folder))
+    assert found == [row for row in whole if row["seed"] == "0"]
+    assert not list(place.cache.rglob("*.tmp"))

@@ -64,6 +64,8 @@ def test_provenance_is_complete(folder):
         assert needed <= set(whole)
         assert whole["commit"]
         assert whole["local_edits"] is None
+        for measured in whole.get("measures", {}).values():
+            assert measured.get("local_edits") is None
     assert set(provenance["ambiguities"]) == set(artefact_of(folder).ambiguities)
 
 
@@ -74,7 +76,7 @@ def test_versions_are_those_of_the_lock(folder):
 
 
 def test_the_folder_holds_its_files_and_no_others(folder):
-    assert {p.name for p in folder.iterdir()} == FILES
+    assert {p.name for p in folder.iterdir()} - {"points", "tiles"} == FILES
     assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "figure.pdf").read_bytes().startswith(b"%PDF")
 
@@ -86,8 +88,24 @@ def test_tables_hold_no_time_and_no_place(folder):
 
 
 def test_the_readme_shows_the_committed_verdicts():
-    text = (ROOT / "results/fig1-synthetic/claims.csv").read_text()
-    verdicts = {row["claim"]: row["verdict"] for row in csv.DictReader(io.StringIO(text))
+    verdicts = {row["claim"]: row["verdict"] for folder in COMMITTED
+                for row in csv.DictReader((folder / "claims.csv").read_text().splitlines())
                 if row["role"] == "verdict"}
     shown = re.findall(r"^\| (C\S+) \|.*\*\*(.+)\*\* \|$", (ROOT / "README.md").read_text(), re.M)
     assert dict(shown) == verdicts
+
+
+def test_every_exhibit_is_of_an_arm_and_seed_of_the_runs(folder):
+    rows = csv.DictReader((folder / "runs.csv").read_text().splitlines())
+    runs = {f"{row['arm']}.seed{row['seed']}" for row in rows}
+    for place in ("points", "tiles"):
+        for path in (folder / place).glob("*"):
+            assert path.name.rsplit(".", 2)[0] in runs
+
+
+def test_the_points_of_figure_7_are_those_of_the_test_set():
+    for path in (ROOT / "results/fig7-tsne/points").iterdir():
+        labels = [row["label"] for row in csv.DictReader(path.read_text().splitlines())]
+        # of MNIST's 10,000 test images
+        assert [labels.count(str(k)) for k in range(10)] == [
+            980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]

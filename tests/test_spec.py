@@ -19,7 +19,8 @@ OTHER = {
     "dataset": "synthetic-uniform", "n_train": 999, "architecture": "a1", "method": "swd",
     "hyper": (("projections", 50),), "revision": "2", "dim": 64, "epochs": 81, "batch": 63,
     "objective": "latent", "prior": "gaussian", "n_prior": 65, "lam": 2.0,
-    "lr": 1e-4, "halve_every": 60, "halve_until": 400, "precision": "tf32", "seed": 1,
+    "lr": 1e-4, "halve_every": 60, "halve_until": 400, "precision": "tf32", "width": 0.25,
+    "decoder_start": 8, "seed": 1,
 }
 
 

@@ -12,8 +12,9 @@ from benchmarks.harness.run import Run
 from benchmarks.harness.streams import stream
 from benchmarks.harness.user import load_module, regularizer_in
 from methods import METHODS
+from methods.architectures import ARCHITECTURES
 from methods.base import WAE, Context, Objective, Regularizer
-from methods.networks import ARCHITECTURES, Encoder
+from methods.networks import Encoder, Plan
 from methods.priors import Prior
 from methods.svae import SVAE, VonMisesEncoder
 
@@ -41,7 +42,8 @@ def autoencoder(
     """Encoder and decoder with their initial weights; a latent-matching run has no decoder."""
     outputs = run.dim + (1 if run.objective == "svae" else 0)  # one more for the concentration
     with seeded(stream(run.seed, "weights")):
-        networks = ARCHITECTURES[run.architecture](shape, run.dim, outputs)
+        plan = Plan(shape, run.dim, outputs, run.width or 1.0, run.decoder_start or 4)
+        networks = ARCHITECTURES[run.architecture](plan)
     if run.objective == "svae":
         return VonMisesEncoder(networks.encoder), networks.decoder
     decoder = networks.decoder if run.objective == "wae" else None

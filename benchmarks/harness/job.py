@@ -27,7 +27,8 @@ def execute(task: Task, options: Options, stop: StopRequest, report: Report) -> 
     try:
         if (state := task.outcome()) in SETTLED:
             return state
-        remove_leftovers(folder.path)
+        for place in (folder.path, folder.path / "measures"):
+            remove_leftovers(place)
         with open(folder.path / "log.txt", "a", buffering=1) as log:
             try:
                 with redirect_stdout(log):

@@ -48,6 +48,8 @@ class Run:
     halve_every: int | None = None  # epochs after which the rate is halved, again and again
     halve_until: int | None = None  # epoch from which on it stays
     precision: str = "fp32"
+    width: float | None = None  # fraction of the architecture's channels
+    decoder_start: int | None = None  # A1's decoder starts from a map of this side (A19)
     seed: int = 0
 
     def __post_init__(self) -> None:

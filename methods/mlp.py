@@ -1,0 +1,28 @@
+"""ReLU perceptrons."""
+
+from itertools import pairwise
+from math import prod
+
+from torch import nn
+
+from methods.networks import Architecture, Networks, Plan
+
+
+def perceptron(sizes: list[int]) -> list[nn.Module]:
+    """Linear layers through `sizes` with a ReLU between each two."""
+    layers: list[nn.Module] = []
+    for k, (inputs, outputs) in enumerate(pairwise(sizes)):
+        layers += [nn.ReLU()] if k else []
+        layers += [nn.Linear(inputs, outputs)]
+    return layers
+
+
+def mlp(hidden: int, hidden_decoder: int) -> Architecture:
+    """So many hidden layers of 128 units in the encoder, and in the decoder."""
+    def networks(plan: Plan) -> Networks:
+        size, units = prod(plan.shape), plan.channels(128)
+        encoder = perceptron([size, *[units] * hidden, plan.outputs])
+        decoder = perceptron([plan.dim, *[units] * hidden_decoder, size])
+        return Networks(nn.Sequential(nn.Flatten(), *encoder),
+                        nn.Sequential(*decoder, nn.Sigmoid(), nn.Unflatten(1, plan.shape)))
+    return networks

@@ -1,0 +1,36 @@
+"""The residual autoencoder of CelebA-HQ, one block for each halving (MoCA paper, Appendix A)."""
+
+from itertools import pairwise
+from math import log2
+
+from torch import nn
+from torchvision.models.resnet import BasicBlock
+
+from methods.networks import Networks, Plan
+
+CHANNELS = (64, 128, 256, 512, 512, 512)  # ours: the paper gives none
+MAP = 4  # the encoder's last map is 4 x 4, whatever the image
+
+
+def residual(plan: Plan) -> Networks:
+    """log2(size / 4) blocks of a halving convolution and two residual ones; mirrored, doubling.
+
+    256 pixels take all six blocks, as in the paper; 64 take the first four, 32 the first three.
+    """
+    channels, height, _ = plan.shape
+    count = int(log2(height // MAP))
+    widths = [channels, *(plan.channels(full) for full in CHANNELS[:count])]
+    encoder = [layer for inputs, outputs in pairwise(widths)
+               for layer in (nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False),
+                             nn.BatchNorm2d(outputs), nn.ReLU(), BasicBlock(outputs, outputs))]
+    decoder: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths[:0:-1]):
+        decoder += [BasicBlock(inputs, inputs),
+                    nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False),
+                    nn.BatchNorm2d(outputs), nn.ReLU()]
+    decoder += [BasicBlock(widths[1], widths[1]),
+                nn.ConvTranspose2d(widths[1], channels, 4, 2, 1), nn.Sigmoid()]
+    size = widths[-1] * MAP * MAP
+    return Networks(
+        nn.Sequential(*encoder, nn.Flatten(), nn.Linear(size, plan.outputs)),
+        nn.Sequential(nn.Linear(plan.dim, size), nn.Unflatten(1, (widths[-1], MAP, MAP)), *decoder))

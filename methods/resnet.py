@@ -1,0 +1,68 @@
+"""A2: a ResNet-18 encoder and its mirror image (MoCA paper, Appendix A)."""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock
+
+from methods.networks import Networks, Plan
+
+CHANNELS = (64, 128, 256, 512)
+BLOCKS = 2  # a stage
+MAP = 4  # the encoder's last map is 4 x 4
+
+
+def a2(plan: Plan) -> Networks:
+    """A stem of 3x3, no pooling, four stages of two basic blocks, the 4x4 map flattened.
+
+    The stem halves the image as often as the stages do not (once for 64 pixels, not at all for 32),
+    and the decoder's last convolution follows an upscaling by the same factor. Upsampling is to the
+    nearest pixel, shortcuts are 1x1: the layout that comes closest to the paper's 24 million (A21).
+    """
+    channels, height, _ = plan.shape
+    widths = [plan.channels(count) for count in CHANNELS]
+    factor = height // (MAP * 2 ** (len(widths) - 1))
+    encoder: list[nn.Module] = [nn.Conv2d(channels, widths[0], 3, factor, 1, bias=False),
+                                nn.BatchNorm2d(widths[0]), nn.ReLU()]
+    for inputs, outputs in pairwise([widths[0], *widths]):
+        stride = 1 if len(encoder) == 3 else 2
+        encoder += [_down(inputs, outputs, stride), *_same(outputs)]
+    size = widths[-1] * MAP * MAP
+    decoder: list[nn.Module] = [nn.Linear(plan.dim, size), nn.Unflatten(1, (widths[-1], MAP, MAP))]
+    for inputs, outputs in pairwise(widths[::-1]):
+        decoder += [*_same(inputs), UpBlock(inputs, outputs)]
+    decoder += [*_same(widths[0]), *_same(widths[0]), nn.Upsample(scale_factor=factor),
+                nn.Conv2d(widths[0], channels, 3, 1, 1), nn.Sigmoid()]
+    return Networks(nn.Sequential(*encoder, nn.Flatten(), nn.Linear(size, plan.outputs)),
+                    nn.Sequential(*decoder))
+
+
+def _same(channels: int) -> list[nn.Module]:
+    return [BasicBlock(channels, channels) for _ in range(BLOCKS - 1)]
+
+
+def _down(inputs: int, outputs: int, stride: int) -> nn.Module:
+    shortcut = None
+    if stride > 1 or inputs != outputs:
+        shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False),
+                                 nn.BatchNorm2d(outputs))
+    block: nn.Module = BasicBlock(inputs, outputs, stride, shortcut)
+    return block
+
+
+class UpBlock(nn.Module):
+    """A basic block in reverse: (B, inputs, h, w) -> (B, outputs, 2h, 2w)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.residual = nn.Sequential(
+            nn.Conv2d(inputs, inputs, 3, 1, 1, bias=False), nn.BatchNorm2d(inputs), nn.ReLU(),
+            nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(outputs))
+        self.shortcut = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs),
+            nn.Upsample(scale_factor=2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The sum of both ways, rectified."""
+        return nn.functional.relu(self.residual(x) + self.shortcut(x))

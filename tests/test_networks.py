@@ -1,0 +1,88 @@
+"""Architectures: the paper's parameter counts, shapes for every image, what a plan changes."""
+
+import pytest
+import torch
+from torch import nn
+
+from methods.architectures import ARCHITECTURES
+from methods.networks import Plan
+
+CONVOLUTIONAL = ("a1", "a2", "residual")
+
+
+def parameters(name, size, **options):
+    with torch.device("meta"):
+        networks = ARCHITECTURES[name](Plan((3, size, size), 128, 128, **options))
+    return [sum(p.numel() for p in part.parameters()) for part in networks]
+
+
+@pytest.mark.parametrize(("name", "size", "start", "expected"), [
+    ("a1", 64, 4, 38_644_867), ("a1", 64, 8, 44_985_475),  # A19: 38.65 and 44.99 million
+    ("a1", 32, 4, 37_072_003), ("a1", 32, 8, 42_602_627),
+    ("a2", 64, 4, 24_441_219), ("a2", 32, 4, 24_441_219),  # A21: 24.44 million
+    ("residual", 256, 4, 50_949_187), ("residual", 64, 4, 18_955_331),
+    ("residual", 32, 4, 5_183_043),
+])
+def test_parameter_counts(name, size, start, expected):
+    assert sum(parameters(name, size, start=start)) == expected
+
+
+def test_the_two_halves_of_a2_are_those_of_a_resnet_18():
+    assert parameters("a2", 64) == [12_217_536, 12_223_683]
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+@pytest.mark.parametrize("shape", [(3, 32, 32), (3, 64, 64), (1, 32, 32), (3, 256, 256)])
+def test_images_come_back_in_their_shape(name, shape):
+    if shape[1] == 256 and name != "residual":
+        pytest.skip("A1 and A2 are for 32 and 64 pixels")
+    networks = ARCHITECTURES[name](Plan(shape, 10, 11, width=1 / 16))
+    x = torch.rand(3, *shape)
+    z = networks.encoder(x)
+    assert z.shape == (3, 11)
+    made = networks.decoder(z[:, :10])
+    assert made.shape == x.shape
+    assert float(made.detach().min()) > 0
+    assert float(made.detach().max()) < 1
+
+
+@pytest.mark.parametrize("start", [4, 8])
+@pytest.mark.parametrize("size", [32, 64])
+def test_a1_starts_where_it_is_told(start, size):
+    decoder = ARCHITECTURES["a1"](Plan((3, size, size), 8, 8, 1 / 16, start)).decoder
+    assert decoder[1].unflattened_size[1:] == (start, start)
+    assert decoder(torch.zeros(2, 8)).shape == (2, 3, size, size)
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+def test_every_convolution_but_the_last_is_normalised(name):
+    encoder, decoder = ARCHITECTURES[name](Plan((3, 64, 64), 8, 8, 1 / 16))
+    kinds = (nn.Conv2d, nn.ConvTranspose2d)
+    for network, free in ((encoder, 0), (decoder, 1)):
+        convolutions = sum(isinstance(module, kinds) for module in network.modules())
+        norms = sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+        assert convolutions - norms == free
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+def test_width_scales_the_channels(name):
+    whole, quarter = (sum(parameters(name, 64, width=width)) for width in (1.0, 0.25))
+    assert 10 < whole / quarter < 17  # sixteen, less the layers that touch image and code
+
+
+@pytest.mark.parametrize("name", ["mlp2", "mlp3"])
+def test_perceptrons_have_the_layers_that_they_say(name):
+    hidden = {"mlp2": (1, 1), "mlp3": (3, 2)}[name]
+    networks = ARCHITECTURES[name](Plan((1, 28, 28), 6, 7))
+    for network, count in zip(networks, hidden, strict=True):
+        layers = [m for m in network if isinstance(m, nn.Linear)]
+        assert [layer.out_features for layer in layers[:-1]] == [128] * count
+
+
+def test_a_gradient_reaches_every_parameter():
+    for name in CONVOLUTIONAL:
+        networks = ARCHITECTURES[name](Plan((3, 32, 32), 8, 8, 1 / 16))
+        # not the sum: behind a batch norm it does not depend on anything
+        networks.decoder(networks.encoder(torch.rand(4, 3, 32, 32))).square().sum().backward()
+        for part in networks:
+            assert all(p.grad is not None for p in part.parameters()), name

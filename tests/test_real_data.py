@@ -1,0 +1,49 @@
+"""The real data sets, where $WAE_BENCH_DATA_DIR has them; elsewhere there is nothing to test."""
+
+import csv
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.harness import sources
+from benchmarks.harness.data import DATASETS
+
+DATA = Path(os.environ.get("WAE_BENCH_DATA_DIR", ""))
+pytestmark = pytest.mark.skipif("WAE_BENCH_DATA_DIR" not in os.environ,
+                                reason="$WAE_BENCH_DATA_DIR names no folder")
+
+
+@pytest.fixture(scope="module")
+def packed_mnist(tmp_path_factory):
+    root = tmp_path_factory.mktemp("packed")
+    sources.prepare(["mnist"], root, DATA)
+    return root
+
+
+def test_mnist_is_whole_shuffled_and_what_torchvision_reads(packed_mnist):
+    from torchvision.datasets import MNIST
+    for load, n, train in ((DATASETS["mnist"].test, 10_000, False),
+                           (lambda n, root: DATASETS["mnist"].train(n, 0, root), 60_000, True)):
+        ours, oracle = load(n, packed_mnist), MNIST(DATA, train=train)
+        assert torch.equal(ours.labels.bincount(), oracle.targets.bincount())
+        order, theirs = (x.flatten(1).double() @ torch.arange(784.0).double().sin()
+                         for x in (ours.x[:, 0].flatten(1), oracle.data.flatten(1)))
+        assert torch.equal(ours.labels[order.argsort()].long(), oracle.targets[theirs.argsort()])
+        assert torch.allclose(order.sort().values, theirs.sort().values)
+        first = ours.labels[:1000].bincount(minlength=10)
+        assert (first - 100).abs().max() < 40
+
+
+def test_figure_7_learns_real_digits(packed_mnist, place):
+    done = place.bench("fig7", "--scale", "mini", "--seeds", "1", "--data-dir", str(DATA))
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = place.results / "custom" / "mini" / "fig7-tsne" / "data.csv"
+    scores = {row["arm"]: row for row in csv.DictReader(table.read_text().splitlines())}
+    assert set(scores) == {"moca[tau=0.99]", "svae", "moca[tau=0.05]"}
+    for row in scores.values():
+        assert float(row["knn10_accuracy_mean"]) > 0.5
+        assert float(row["nmi_mean"]) > 0.25
+        assert 15 < float(row["test_reconstruction_mean"]) < 40
+        assert row["n_eval"] == "2000"
