@@ -1,5 +1,6 @@
 """MNIST's files in every form they come in, and damaged in every way; packing; the command."""
 
+from dataclasses import replace
 import gzip
 import hashlib
 import os
@@ -17,9 +18,12 @@ from small_mnist import COUNTS, FILES, idx
 import torch
 
 from benchmarks.harness import command, mnist, packed, sources
-from benchmarks.harness.data import DATASETS
+from benchmarks.harness.data import dataset
 from benchmarks.harness.errors import UsageError
+from benchmarks.harness.pictures import Request
+from benchmarks.harness.run import Run
 
+RUN = Run("mnist", COUNTS["train"], "mlp3", "mmd", (), "1", dim=6, epochs=1, batch=8)
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILES
 
 
@@ -28,6 +32,18 @@ def small(monkeypatch):
     small_mnist.take_for_mnist(monkeypatch)
     monkeypatch.setattr(mnist, "_mirrors", lambda: (["http://127.0.0.1:9/"], {
         f"{name}.gz": "0" * 32 for name in FILES}))
+
+
+def find(place):
+    return mnist.find(Request(None, place, place / "unused", None, None))
+
+
+def prepare(root, data_dir):
+    sources.prepare([RUN], root, data_dir, {})
+
+
+def train(root, n=COUNTS["train"]):
+    return dataset(RUN).train(replace(RUN, n_train=n), root)
 
 
 def places(folder):
@@ -49,14 +65,14 @@ def test_every_form_gives_what_torchvision_reads(tmp_path):
     forms = places(tmp_path)
     assert len(forms) == 7
     for folder in forms:
-        arrays, source = mnist.read(folder, tmp_path / "unused")
-        assert source == folder.name
-        for split, train in (("train", True), ("test", False)):
-            oracle = MNIST(tmp_path / "raw", train=train)
-            images, labels = arrays[f"{split}.images"], arrays[f"{split}.labels"]
+        found = find(folder)
+        assert found.source == folder.name
+        for split, is_train in (("train", True), ("test", False)):
+            oracle, ours = MNIST(tmp_path / "raw", train=is_train), found.splits[split]
+            images = np.stack([ours.make(k) for k in range(ours.size)])
             np.testing.assert_array_equal(images[:, 0], oracle.data.numpy())
-            np.testing.assert_array_equal(labels, oracle.targets.numpy())
-            assert images.dtype == labels.dtype == np.uint8
+            np.testing.assert_array_equal(ours.labels, oracle.targets.numpy())
+            assert images.dtype == ours.labels.dtype == np.uint8
 
 
 def damaged():
@@ -88,27 +104,27 @@ def test_a_damaged_file_is_named_in_one_line(kind, tmp_path, capsys, place):
     others = {other: content for other, content in FILES.items() if other not in name}
     small_mnist.write(tmp_path / "MNIST" / "raw", {**others, name: data})
     with pytest.raises(UsageError, match=r"\A.*\Z") as caught:
-        mnist.read(tmp_path, tmp_path / "unused")
+        find(tmp_path)
     assert message in str(caught.value)
     wrong = TRAIN_LABELS if kind == "fewer images" else name
     assert str(tmp_path / "MNIST" / "raw" / wrong) in str(caught.value)
     status = command.main(["fig7", "--data-dir", str(tmp_path), *place.options])
     assert (status, len(capsys.readouterr().err.splitlines())) == (2, 1)
     assert not list((place.cache / "runs").iterdir())
-    assert not packed.is_packed(place.cache / "data", "mnist")
+    assert not packed.folder(place.cache / "data", "mnist").exists()
 
 
 def test_both_counts_wrong_together_are_named(tmp_path):
     few = {name: idx(values[:-5]) for name, values in small_mnist.arrays().items()}
     small_mnist.write(tmp_path, few)
     with pytest.raises(UsageError, match="holds 295 images, MNIST has 300 there"):
-        mnist.read(tmp_path, tmp_path)
+        find(tmp_path)
 
 
 def test_a_missing_file_is_named(tmp_path):
     small_mnist.write(tmp_path, {name: FILES[name] for name in FILES if name != TEST_LABELS})
     with pytest.raises(UsageError, match=f"incomplete: {TEST_LABELS} is missing"):
-        mnist.read(tmp_path, tmp_path)
+        find(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["mnist.zip", "mnist.tar.gz"])
@@ -116,7 +132,7 @@ def test_a_damaged_archive_is_named(name, tmp_path):
     make = small_mnist.zip_archive if name.endswith("zip") else small_mnist.tar_archive
     (tmp_path / name).write_bytes(make(FILES)[:-2000])
     with pytest.raises(UsageError, match=rf"{name} is a damaged archive"):
-        mnist.read(tmp_path, tmp_path)
+        find(tmp_path)
 
 
 def test_without_data_and_network_one_line_says_what_to_do(tmp_path, capsys, place):
@@ -141,7 +157,7 @@ def test_downloaded_from_the_mirrors_in_their_order(tmp_path, monkeypatch):
     md5s = {name: hashlib.md5(data).hexdigest() for name, data in zipped.items()}
     urls = ["http://127.0.0.1:9/", *(mirror.url for mirror in mirrors)]
     monkeypatch.setattr(mnist, "_mirrors", lambda: (urls, md5s))
-    sources.prepare(["mnist"], tmp_path, None)
+    prepare(tmp_path, None)
     for mirror in mirrors:
         mirror.close()
     assert all(len(mirror.ranges) == 4 for mirror in mirrors)
@@ -149,7 +165,7 @@ def test_downloaded_from_the_mirrors_in_their_order(tmp_path, monkeypatch):
     manifest = packed.manifest(tmp_path, "mnist")
     assert manifest["source"] == "download"
     assert not (tmp_path / "mnist" / "downloads").exists()
-    split = DATASETS["mnist"].train(300, 0, tmp_path)
+    split = train(tmp_path)
     assert torch.equal(split.labels.sort().values, torch.from_numpy(
         small_mnist.arrays()[TRAIN_LABELS]))
 
@@ -165,38 +181,37 @@ def test_the_torchvision_that_is_installed_names_mirrors_and_checksums(monkeypat
 @pytest.fixture
 def there(tmp_path):
     small_mnist.write(tmp_path / "files", FILES)
-    sources.prepare(["mnist"], tmp_path, tmp_path / "files")
+    prepare(tmp_path, tmp_path / "files")
     return tmp_path
 
 
 def test_packed_images_are_shuffled_with_their_labels(there):
     original = small_mnist.arrays()
     for which, part in (("train", "train"), ("test", "t10k")):
-        load = getattr(DATASETS["mnist"], which)
-        split = load(COUNTS[part], 0, there) if which == "train" else load(COUNTS[part], there)
+        split = train(there) if which == "train" else dataset(RUN).test(RUN, COUNTS[part], there)
         assert split.x.shape == (COUNTS[part], 1, 28, 28)
         # brightness tells the class, so a label that moved alone would show
         assert torch.equal(split.x.flatten(1).float().mean(1).div(20, rounding_mode="floor").long(),
                            split.labels.long())
         sums = np.sort(original[f"{part}-images-idx3-ubyte"].reshape(len(split.x), -1).sum(1))
         np.testing.assert_array_equal(np.sort(split.x.flatten(1).long().sum(1)), sums)
-    first = DATASETS["mnist"].train(100, 0, there).labels
+    first = train(there, 100).labels
     assert len(first.unique()) == 10  # stored class by class, the first 100 would be four classes
     with pytest.raises(UsageError, match="mnist has 80 images in its test split, not 81"):
-        DATASETS["mnist"].test(81, there)
+        dataset(RUN).test(RUN, 81, there)
 
 
 def test_packing_gives_the_same_arrays_everywhere(there, tmp_path):
-    sources.prepare(["mnist"], tmp_path / "again", tmp_path / "files")
-    identities = [DATASETS["mnist"].identity(root) for root in (there, tmp_path / "again")]
+    prepare(tmp_path / "again", tmp_path / "files")
+    identities = [dataset(RUN).identity(RUN, root) for root in (there, tmp_path / "again")]
     assert identities[0] == identities[1]
 
 
 def test_what_one_process_writes_no_other_sees(there):
-    x = DATASETS["mnist"].train(10, 0, there).x
+    x = train(there, 10).x
     before = x.clone()
     x.zero_()
-    assert torch.equal(DATASETS["mnist"].train(10, 0, there).x, before)
+    assert torch.equal(train(there, 10).x, before)
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x93NUMPY", None])
@@ -204,7 +219,7 @@ def test_a_corrupt_packed_file_is_named(damage, there):
     path = packed.folder(there, "mnist") / "train.images.npy"
     path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
     with pytest.raises(UsageError, match=r"train\.images\.npy is corrupt; remove"):
-        DATASETS["mnist"].train(10, 0, there)
+        train(there, 10)
 
 
 PACKER = """
@@ -212,15 +227,18 @@ import os, sys, time
 from pathlib import Path
 import numpy as np
 from benchmarks.harness import packed
+from benchmarks.harness.pictures import Found, of_array
 
-def read(downloads):
+def find(downloads):
     (Path(sys.argv[1]) / f"call.{os.getpid()}").touch()
     time.sleep(float(sys.argv[2]))
-    return {"train.images": np.arange(100_000)}, "here"
+    images = np.full((1000, 1, 10, 10), 2, np.uint8)
+    return Found({"train": of_array(images, np.arange(1000))}, "here")
 
-packed.pack(Path(sys.argv[1]), "toy", read)
+packed.pack(Path(sys.argv[1]), "toy", find)
 print(packed.array(Path(sys.argv[1]), "toy", "train.images").sum())
 """
+SUM = "200000"
 
 
 def packer(folder, seconds):
@@ -230,8 +248,8 @@ def packer(folder, seconds):
 
 def test_of_several_processes_one_packs_and_all_read(tmp_path):
     rivals = [packer(tmp_path, 1.0) for _ in range(4)]
-    sums = {rival.communicate(timeout=60)[0].strip() for rival in rivals}
-    assert sums == {str(sum(range(100_000)))}
+    sums = {rival.communicate(timeout=60)[0].split()[-1] for rival in rivals}
+    assert sums == {SUM}
     assert len(list(tmp_path.glob("call.*"))) == 1
     assert sorted(p.name for p in (tmp_path / "toy").iterdir()) == ["packed.1"]
 
@@ -246,5 +264,5 @@ def test_a_killed_packer_is_succeeded(tmp_path):
     assert heir.poll() is None  # it waits
     os.kill(victim.pid, signal.SIGKILL)
     victim.communicate()
-    assert heir.communicate(timeout=60)[0].strip() == str(sum(range(100_000)))
+    assert heir.communicate(timeout=60)[0].split()[-1] == SUM
     assert sorted(p.name for p in (tmp_path / "toy").iterdir()) == ["packed.1"]

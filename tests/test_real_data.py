@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from benchmarks.harness import sources
-from benchmarks.harness.data import DATASETS
+from benchmarks.harness.data import dataset
+from benchmarks.harness.run import Run
 
 DATA = Path(os.environ.get("WAE_BENCH_DATA_DIR", ""))
+MNIST_RUN = Run("mnist", 60_000, "mlp3", "mmd", (), "1", dim=6, epochs=1, batch=8)
 pytestmark = pytest.mark.skipif("WAE_BENCH_DATA_DIR" not in os.environ,
                                 reason="$WAE_BENCH_DATA_DIR names no folder")
 
@@ -18,15 +20,16 @@ pytestmark = pytest.mark.skipif("WAE_BENCH_DATA_DIR" not in os.environ,
 @pytest.fixture(scope="module")
 def packed_mnist(tmp_path_factory):
     root = tmp_path_factory.mktemp("packed")
-    sources.prepare(["mnist"], root, DATA)
+    sources.prepare([MNIST_RUN], root, DATA, {})
     return root
 
 
 def test_mnist_is_whole_shuffled_and_what_torchvision_reads(packed_mnist):
     from torchvision.datasets import MNIST
-    for load, n, train in ((DATASETS["mnist"].test, 10_000, False),
-                           (lambda n, root: DATASETS["mnist"].train(n, 0, root), 60_000, True)):
-        ours, oracle = load(n, packed_mnist), MNIST(DATA, train=train)
+    source = dataset(MNIST_RUN)
+    for ours, train in ((source.test(MNIST_RUN, 10_000, packed_mnist), False),
+                        (source.train(MNIST_RUN, packed_mnist), True)):
+        oracle = MNIST(DATA, train=train)
         assert torch.equal(ours.labels.bincount(), oracle.targets.bincount())
         order, theirs = (x.flatten(1).double() @ torch.arange(784.0).double().sin()
                          for x in (ours.x[:, 0].flatten(1), oracle.data.flatten(1)))

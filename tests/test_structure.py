@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "figures": {"figures", "pandas", "matplotlib", "numpy"},
     "declarations": {"benchmarks", "methods"},
     "harness": {"benchmarks", "methods", "figures", "torch", "torchvision", "numpy", "pandas",
-                "scipy", "rich", "submitit", "sklearn", "threadpoolctl", "safetensors"},
+                "scipy", "rich", "submitit", "sklearn", "threadpoolctl", "safetensors", "PIL"},
     "bench.py": {"benchmarks"},
 }
 

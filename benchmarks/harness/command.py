@@ -19,6 +19,7 @@ from benchmarks.harness.resolve import UserMethod
 from benchmarks.harness.selection import Selection, select
 from benchmarks.harness.spec import SCALES, Artefact
 from benchmarks.harness.store import Store
+from benchmarks.harness.user_data import read as read_data
 
 COMMANDS: dict[str, Callable[[list[Selection], Store, argparse.Namespace], int]] = {
     "list": overview.list_artefacts, "plan": overview.plan, "status": overview.status,
@@ -67,6 +68,9 @@ def _parser() -> Parser:
                         help="processes of --cluster local (default: one a core, %(default)s here)")
     parser.add_argument("--checkpoint-seconds", type=float, default=120.0, metavar="S",
                         help="time between checkpoints of a run (default: %(default)g)")
+    parser.add_argument("--dataset", dest="datasets", action="append", default=[],
+                        metavar="NAME=PATH", help="your own images in the place of an artefact's "
+                        "(a folder or zip file), or where a known data set lies")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", default=os.environ.get(DATA_DIR),
                         help=f"where data sets lie (default: ${DATA_DIR}, or download)")
     parser.add_argument("--results-dir", type=Path, default=ROOT / "results", metavar="DIR")
@@ -119,8 +123,9 @@ def _dispatch(arguments: Sequence[str]) -> int:
     if (first in COMMANDS and not names) or "all" in names:
         names = list(ARTEFACTS)
     own = _own_methods(options.own)
+    options.paths, data = read_data(options.datasets)
     chosen = {item.name: item for item in map(artefact, names)}
-    selections = [select(item, options.scale, options.seeds, options.methods, own)
+    selections = [select(item, options.scale, options.seeds, options.methods, own, data)
                   for item in chosen.values()]
     store = Store(options.cache_dir.resolve() / "runs")
     action = COMMANDS.get(first, sweep.run)

@@ -1,7 +1,6 @@
 """Training and test sets as tensors, and the batches drawn from them."""
 
 from collections.abc import Callable
-from functools import partial
 import hashlib
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -13,6 +12,7 @@ from benchmarks.harness import packed
 from benchmarks.harness.errors import UsageError, unknown
 from benchmarks.harness.generated import labelled_images, synthetic_normal, synthetic_uniform
 from benchmarks.harness.run import Run, canonical
+from benchmarks.harness.sources import SOURCES
 from benchmarks.harness.streams import generator
 
 
@@ -24,15 +24,15 @@ class Split(NamedTuple):
 
 
 class Dataset(Protocol):
-    """Where the points of a data set come from; `root` is the folder of packed data sets."""
+    """Where the points of a run come from; `root` is the folder of packed data sets."""
 
-    def train(self, n: int, seed: int, root: Path) -> Split:
-        """The first n points of the training set of a run with that seed."""
+    def train(self, run: Run, root: Path) -> Split:
+        """The first n_train points of the training set."""
 
-    def test(self, n: int, root: Path) -> Split:
+    def test(self, run: Run, n: int, root: Path) -> Split:
         """The first n points of the test set."""
 
-    def identity(self, root: Path) -> str | None:
+    def identity(self, run: Run, root: Path) -> str | None:
         """Digest of the data that the points are taken from; None where they are drawn."""
 
 
@@ -40,73 +40,77 @@ class Generated:
     """Points drawn by `make`; `own_per_seed` sets are drawn anew for every seed of a run."""
 
     def __init__(
-        self, make: Callable[[int, torch.Generator], Tensor | tuple[Tensor, Tensor]],
-        own_per_seed: bool,
+        self, make: Callable[[Run, int, torch.Generator], Split], own_per_seed: bool
     ) -> None:
         self.make, self.own_per_seed = make, own_per_seed
 
-    def train(self, n: int, seed: int, root: Path) -> Split:
+    def train(self, run: Run, root: Path) -> Split:
         """The draws of the stream "data"."""
-        return self._split(n, generator(seed if self.own_per_seed else 0, "data"))
+        draws = generator(run.seed if self.own_per_seed else 0, "data")
+        return self.make(run, run.n_train, draws)
 
-    def test(self, n: int, root: Path) -> Split:
+    def test(self, run: Run, n: int, root: Path) -> Split:
         """The draws of a stream of their own."""
-        return self._split(n, generator(0, "test data"))
+        return self.make(run, n, generator(0, "test data"))
 
-    def identity(self, root: Path) -> None:
+    def identity(self, run: Run, root: Path) -> None:
         """Nothing: the draws are decided by the run's fields."""
-
-    def _split(self, n: int, draws: torch.Generator) -> Split:
-        made = self.make(n, draws)
-        return Split(made, None) if isinstance(made, Tensor) else Split(*made)
 
 
 class Packed:
     """Arrays made by `sources.prepare`, in an order that was shuffled when they were packed."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def train(self, run: Run, root: Path) -> Split:
+        """The same for every seed; raises UsageError if there are fewer than n_train."""
+        return self._split(run, "train", run.n_train, root)
 
-    def train(self, n: int, seed: int, root: Path) -> Split:
-        """The same for every seed; raises UsageError if there are fewer than n."""
-        return self._split("train", n, root)
-
-    def test(self, n: int, root: Path) -> Split:
+    def test(self, run: Run, n: int, root: Path) -> Split:
         """Raises UsageError if there are fewer than n."""
-        return self._split("test", n, root)
+        return self._split(run, "test", n, root)
 
-    def identity(self, root: Path) -> str:
+    def identity(self, run: Run, root: Path) -> str:
         """Digest of the packed files' own."""
-        files = canonical(packed.manifest(root, self.name)["files"])
+        files = canonical(packed.manifest(root, run.packed_name)["files"])
         return hashlib.sha256(files.encode()).hexdigest()[:16]
 
-    def _split(self, which: str, n: int, root: Path) -> Split:
-        x, labels = (torch.from_numpy(packed.array(root, self.name, f"{which}.{part}"))
-                     for part in ("images", "labels"))
-        if len(x) < n:
-            raise UsageError(f"{self.name} has {len(x)} images in its {which} split, not {n}")
-        return Split(x[:n], labels[:n])
+    def _split(self, run: Run, which: str, n: int, root: Path) -> Split:
+        x = packed.array(root, run.packed_name, f"{which}.images")
+        labels = packed.array(root, run.packed_name, f"{which}.labels")
+        if x is None or len(x) < n:
+            count = 0 if x is None else len(x)
+            raise UsageError(f"{run.dataset} has {count} images in its {which} split, not {n}")
+        return Split(torch.from_numpy(x[:n]),
+                     None if labels is None else torch.from_numpy(labels[:n]))
 
 
-DATASETS: dict[str, Dataset] = {
-    "synthetic-normal": Generated(synthetic_normal, True),
-    "synthetic-uniform": Generated(synthetic_uniform, True),
-    "procedural": Generated(partial(labelled_images, shape=(3, 32, 32)), False),
-    "procedural-28": Generated(partial(labelled_images, shape=(1, 28, 28)), False),
-    "mnist": Packed("mnist"),
+def _images(run: Run, n: int, draws: torch.Generator) -> Split:
+    size = run.image_size or 32
+    return Split(*labelled_images(n, draws, (3, size, size)))
+
+
+GENERATED: dict[str, Generated] = {
+    "synthetic-normal": Generated(
+        lambda run, n, draws: Split(synthetic_normal(n, draws), None), True),
+    "synthetic-uniform": Generated(
+        lambda run, n, draws: Split(synthetic_uniform(n, draws), None), True),
+    "procedural": Generated(_images, False),
+    "procedural-28": Generated(
+        lambda run, n, draws: Split(*labelled_images(n, draws, (1, 28, 28))), False),
 }
 
 
-def dataset(name: str) -> Dataset:
-    """The data set of that name; raises UsageError if there is none."""
-    if name not in DATASETS:
-        raise unknown("dataset", name, DATASETS)
-    return DATASETS[name]
+def dataset(run: Run) -> Dataset:
+    """Where the run's points come from; raises UsageError for a data set that is not known."""
+    if run.dataset in GENERATED:
+        return GENERATED[run.dataset]
+    if run.dataset not in SOURCES and run.data_digest is None:
+        raise unknown("dataset", run.dataset, [*GENERATED, *SOURCES])
+    return Packed()
 
 
 def load(run: Run, root: Path) -> Tensor:
     """The run's training set (n_train, ...)."""
-    return dataset(run.dataset).train(run.n_train, run.seed, root).x
+    return dataset(run).train(run, root).x
 
 
 def to_float(x: Tensor) -> Tensor:

@@ -1,14 +1,14 @@
 """A file from the first of several mirrors that has it: checksum, resumption, progress bar."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 import hashlib
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-import sys
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
+
+from benchmarks.harness.bars import transfer
 
 CHUNK = 1 << 16
 TIMEOUT_SECONDS = 20.0
@@ -81,7 +81,12 @@ def _fetch(url: str, part: Path) -> None:
         have = have if resumed else 0
         length = response.headers["Content-Length"]
         total = have + int(length) if length else None
-        with open(part, "ab" if resumed else "wb") as file, _progress(url, have, total) as tell:
+        parts = urlsplit(url)
+        label = f"{parts.path.rpartition('/')[2]} from {parts.netloc}"
+        size = f"{total / 2**20:.1f} MiB" if total else "size not announced"
+        line = f"downloading {label} ({size}{', resumed' if have else ''})"
+        with (open(part, "ab" if resumed else "wb") as file,
+              transfer(label, line, have, total) as tell):
             for chunk in _chunks(response):
                 file.write(chunk)
                 have += len(chunk)
@@ -93,23 +98,3 @@ def _fetch(url: str, part: Path) -> None:
 def _chunks(response: HTTPResponse) -> Iterator[bytes]:
     while chunk := response.read(CHUNK):
         yield chunk
-
-
-@contextmanager
-def _progress(url: str, have: int, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, one line in a log; yields what takes the bytes there so far."""
-    parts = urlsplit(url)
-    label = f"{parts.path.rpartition('/')[2]} from {parts.netloc}"
-    if not sys.stderr.isatty():
-        size = f"{total / 2**20:.1f} MiB" if total else "size not announced"
-        print(f"downloading {label} ({size}{', resumed' if have else ''})", flush=True)
-        yield lambda bytes_: None
-        return
-    from rich import progress as columns
-    from rich.console import Console
-    with columns.Progress(
-        columns.TextColumn("{task.description}"), columns.BarColumn(), columns.DownloadColumn(),
-        columns.TransferSpeedColumn(), columns.TimeRemainingColumn(), console=Console(stderr=True),
-    ) as bar:
-        task = bar.add_task(label, total=total, completed=have)
-        yield lambda bytes_: bar.update(task, completed=bytes_)

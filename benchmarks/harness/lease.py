@@ -59,6 +59,16 @@ def outnumbered(folder: Path) -> list[Path]:
     return [path for path in folder.glob("claim.*") if path != claim]
 
 
+def remove_dead(folder: Path) -> None:
+    """Drops claims whose owner was killed; where nothing is left to do, none will outnumber them.
+
+    Who claims the folder at this very moment may share it with another: see `Lease.insist`.
+    """
+    for claim in folder.glob("claim.*"):
+        if not is_alive(claim):
+            claim.unlink(missing_ok=True)
+
+
 def is_alive(claim: Path) -> bool:
     """Whether the claim's owner still runs, or on another host still sends heartbeats."""
     try:

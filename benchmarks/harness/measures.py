@@ -36,7 +36,7 @@ class Trained:
 
     def __init__(self, run: Run, model: Path, root: Path, n: int, device: str) -> None:
         self.run, self.device = run, device
-        self.test = dataset(run.dataset).test(n, root)
+        self.test = dataset(run).test(run, n, root)
         self.encoder, self.decoder = load(run, tuple(self.test.x.shape[1:]), model, device)
 
     @cached_property

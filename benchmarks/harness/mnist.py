@@ -6,12 +6,14 @@ from pathlib import Path
 import tarfile
 from typing import NamedTuple
 import zipfile
+import zlib
 
 import numpy as np
 
 from benchmarks.harness import idx
 from benchmarks.harness.download import DownloadError, download
 from benchmarks.harness.errors import UsageError
+from benchmarks.harness.pictures import Found, Request, of_array
 
 FOLDERS = ("MNIST/raw", "MNIST", "mnist/raw", "mnist", ".")
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz")
@@ -26,36 +28,33 @@ COUNTS = {"train": 60000, "t10k": 10000}
 SIZE = 28
 
 
-class Found(NamedTuple):
+class File(NamedTuple):
     """The bytes of one of the files and what to call it in a message."""
 
     data: bytes
     name: str
 
 
-def read(data_dir: Path | None, downloads: Path) -> tuple[dict[str, np.ndarray], str]:
-    """Train and test images (n, 1, 28, 28) and labels (n,), checked; and where they came from.
+def find(request: Request) -> Found:
+    """Training and test images (n, 1, 28, 28) with their classes, every file verified.
 
     Raises UsageError if the files are nowhere to be had, or one of them is not what it should be.
     """
-    found = _local(data_dir) if data_dir else {}
-    source = str(data_dir and data_dir.name)
-    if not found:
-        found, source = _downloaded(data_dir, downloads), "download"
-    if lacking := [name for name in FILES if name not in found]:
-        raise UsageError(f"MNIST in {data_dir} is incomplete: {lacking[0]} is missing")
-    arrays: dict[str, np.ndarray] = {}
-    for part, split in (("train", "train"), ("t10k", "test")):
-        images = found[f"{part}-images-idx3-ubyte"]
-        labels = found[f"{part}-labels-idx1-ubyte"]
-        pair = _checked(images, labels, COUNTS[part])
-        arrays[f"{split}.images"], arrays[f"{split}.labels"] = pair
+    place = request.path or request.data_dir
+    files, source = (_local(place), place.name) if place else ({}, "")
+    if not files:
+        files, source = _downloaded(request), "download"
+    if lacking := [name for name in FILES if name not in files]:
+        raise UsageError(f"MNIST in {place} is incomplete: {lacking[0]} is missing")
+    splits = {split: of_array(*_checked(files[f"{part}-images-idx3-ubyte"],
+                                        files[f"{part}-labels-idx1-ubyte"], COUNTS[part]))
+              for part, split in (("train", "train"), ("t10k", "test"))}
     for name, md5 in FILES.items():
-        _check_md5(found[name], md5)
-    return arrays, source
+        _check_md5(files[name], md5)
+    return Found(splits, source)
 
 
-def _checked(images: Found, labels: Found, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _checked(images: File, labels: File, count: int) -> tuple[np.ndarray, np.ndarray]:
     """One split as arrays; raises UsageError for a wrong size or number."""
     x, y = idx.array(*images, dimensions=3), idx.array(*labels, dimensions=1)
     if x.shape[1:] != (SIZE, SIZE):
@@ -69,16 +68,18 @@ def _checked(images: Found, labels: Found, count: int) -> tuple[np.ndarray, np.n
     return x[:, None], y
 
 
-def _check_md5(found: Found, md5: str) -> None:
+def _check_md5(found: File, md5: str) -> None:
     seen = hashlib.md5(found.data).hexdigest()
     if seen != md5:
         raise UsageError(f"{found.name} is not MNIST's: its content has md5 {seen}, MNIST's has "
                          f"{md5} (other data sets use the same names)")
 
 
-def _local(data_dir: Path) -> dict[str, Found]:
-    """The files in the first folder or archive under `data_dir` that has any of them."""
-    for folder in (data_dir / name for name in FOLDERS):
+def _local(place: Path) -> dict[str, File]:
+    """The files in an archive, or in the first folder or archive under a folder that has any."""
+    if place.is_file():
+        return _recognised(_members(place))
+    for folder in (place / name for name in FOLDERS):
         if found := _recognised(_files(folder)):
             return found
         for path in sorted(folder.glob("*")):
@@ -87,36 +88,36 @@ def _local(data_dir: Path) -> dict[str, Found]:
     return {}
 
 
-def _recognised(files: Iterator[Found]) -> dict[str, Found]:
+def _recognised(files: Iterator[File]) -> dict[str, File]:
     """Of (bytes, path) those that are MNIST's, by MNIST's names, unzipped."""
-    found: dict[str, Found] = {}
+    found: dict[str, File] = {}
     for data, name in files:
         stem = Path(name).name.removesuffix(".gz").replace(".idx", "-idx")
         if stem in FILES and stem not in found:
-            found[stem] = Found(idx.unzipped(data, name) if name.endswith(".gz") else data, name)
+            found[stem] = File(idx.unzipped(data, name) if name.endswith(".gz") else data, name)
     return found
 
 
-def _files(folder: Path) -> Iterator[Found]:
+def _files(folder: Path) -> Iterator[File]:
     for path in sorted(folder.glob("*-ubyte*")):
         if path.is_file():
-            yield Found(path.read_bytes(), str(path))
+            yield File(path.read_bytes(), str(path))
 
 
-def _members(path: Path) -> Iterator[Found]:
+def _members(path: Path) -> Iterator[File]:
     """The members of a zip or tar file; raises UsageError if it is no such, or damaged."""
     try:
         if path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as archive:
                 for member in archive.infolist():
                     if not member.is_dir():
-                        yield Found(archive.read(member), f"{path}/{member.filename}")
+                        yield File(archive.read(member), f"{path}/{member.filename}")
             return
         with tarfile.open(path) as tar:
             for entry in tar:
                 if file := tar.extractfile(entry):
-                    yield Found(file.read(), f"{path}/{entry.name}")
-    except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError) as error:
+                    yield File(file.read(), f"{path}/{entry.name}")
+    except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise UsageError(f"{path} is a damaged archive ({error}); fetch it again") from None
 
 
@@ -126,14 +127,13 @@ def _mirrors() -> tuple[list[str], Mapping[str, str]]:
     return MNIST.mirrors, dict(MNIST.resources)
 
 
-def _downloaded(data_dir: Path | None, downloads: Path) -> dict[str, Found]:
+def _downloaded(request: Request) -> dict[str, File]:
     mirrors, md5s = _mirrors()
     try:
-        paths = [download(name, mirrors, md5, downloads) for name, md5 in md5s.items()]
+        paths = [download(name, mirrors, md5, request.downloads) for name, md5 in md5s.items()]
     except DownloadError as error:
-        where = f"{data_dir} has none of its files" if data_dir else "no --data-dir was named"
         raise UsageError(
-            f"MNIST is missing: {where}, and no mirror gave it ({error}); put its four files into "
-            "DIR/MNIST/raw and say --data-dir DIR, or try --scale smoke, which needs no data",
-        ) from None
-    return _recognised(Found(path.read_bytes(), str(path)) for path in paths)
+            f"MNIST is missing: {request.asked}, and no mirror gave it ({error}); put its four "
+            "files into DIR/MNIST/raw and say --data-dir DIR, or try --scale smoke, which needs no "
+            "data") from None
+    return _recognised(File(path.read_bytes(), str(path)) for path in paths)

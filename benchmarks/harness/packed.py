@@ -4,26 +4,32 @@
 <root>/<name>/packed.N/         the arrays and manifest.json; N counts the ways of packing
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 import json
+import os
 from pathlib import Path
 import shutil
 import time
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmarks.harness import lease
+from benchmarks.harness.bars import steps
 from benchmarks.harness.download import digest
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.files import remove_leftovers, temporary, write_json
+from benchmarks.harness.pictures import Found, Pictures
+from benchmarks.harness.streams import generator
 
 VERSION = 1  # raised when the packing changes, so that old arrays are not mistaken for new ones
 POLL_SECONDS = 0.3
+CHUNK = 500  # pictures between two steps of the bar
 MANIFEST = "manifest.json"
 
-# (folder for downloads) -> arrays by name, such as train.images; and where they came from
-Read = Callable[[Path], tuple[Mapping[str, np.ndarray], str]]
+Find = Callable[[Path], Found]  # folder for downloads -> the data set
 
 
 def folder(root: Path, name: str) -> Path:
@@ -31,15 +37,10 @@ def folder(root: Path, name: str) -> Path:
     return root / name / f"packed.{VERSION}"
 
 
-def is_packed(root: Path, name: str) -> bool:
-    """Whether the arrays are there; they come by renaming a whole folder, so never in part."""
-    return folder(root, name).exists()
-
-
-def pack(root: Path, name: str, read: Read) -> None:
+def pack(root: Path, name: str, find: Find) -> None:
     """Makes the arrays unless they are there; of several processes one works, the others wait.
 
-    Raises what `read` raises.
+    Raises what `find` and the making of its pictures raise.
     """
     target = folder(root, name)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -50,52 +51,81 @@ def pack(root: Path, name: str, read: Read) -> None:
             continue
         try:
             if not target.exists():
-                _write(target, read)
+                _write(target, name, find)
             for dead in lease.outnumbered(target.parent):
                 dead.unlink(missing_ok=True)
         finally:
             held.release()
 
 
-def _write(target: Path, read: Read) -> None:
+def _write(target: Path, name: str, find: Find) -> None:
     remove_leftovers(target.parent)
+    found = find(target.parent / "downloads")
     fresh = temporary(target)
-    arrays, source = read(target.parent / "downloads")
     try:
         fresh.mkdir()
-        for name, array in arrays.items():
-            np.save(fresh / f"{name}.npy", array)
-        files = {f"{name}.npy": {"md5": digest(fresh / f"{name}.npy"), "shape": list(array.shape)}
-                 for name, array in arrays.items()}
-        write_json(fresh / MANIFEST, {"files": files, "source": source})
+        for split, pictures in found.splits.items():
+            _write_split(fresh, name, split, pictures)
+        files = {path.name: {"md5": digest(path), "shape": list(np.load(path, "r").shape)}
+                 for path in sorted(fresh.glob("*.npy"))}
+        write_json(fresh / MANIFEST, {"files": files, "source": found.source,
+                                      "deviations": list(found.deviations)})
         fresh.rename(target)
         shutil.rmtree(target.parent / "downloads", ignore_errors=True)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
+def _write_split(fresh: Path, name: str, split: str, pictures: Pictures) -> None:
+    """Images and labels in an order that is random and the same everywhere.
+
+    A set that is stored class by class would otherwise give a biased "first n".
+    """
+    count = pictures.size
+    order = torch.randperm(count, generator=generator(0, f"{name} {split} order")).numpy()
+    out = np.lib.format.open_memmap(fresh / f"{split}.images.npy", "w+", np.uint8,
+                                    (count, *pictures.shape))
+
+    def fill(start: int) -> None:
+        for place in range(start, min(start + CHUNK, count)):
+            out[place] = pictures.make(order[place])
+
+    starts = range(0, count, CHUNK)
+    with (ThreadPoolExecutor(os.cpu_count()) as pool,  # decoding leaves the interpreter lock
+          steps(f"packing {name}, {split}", len(starts)) as tell):
+        for done, _ in enumerate(pool.map(fill, starts), start=1):
+            tell(done)
+    out.flush()
+    if pictures.labels is not None:
+        np.save(fresh / f"{split}.labels.npy", pictures.labels[order])
+
+
 def manifest(root: Path, name: str) -> dict[str, Any]:
-    """Files with their md5 and shape, and the source; raises UsageError if it is unreadable."""
+    """Files with their md5 and shape, source, deviations; raises UsageError if unreadable."""
     path = folder(root, name) / MANIFEST
     try:
         content: dict[str, Any] = json.loads(path.read_text())
-        content["files"]
+        content["files"], content["deviations"]
     except (OSError, ValueError, KeyError, TypeError):
         raise _corrupt(path) from None
     return content
 
 
-def array(root: Path, name: str, which: str) -> np.ndarray:
-    """One array, memory-mapped: processes share its pages, and what one writes stays its own.
+def array(root: Path, name: str, which: str) -> np.ndarray | None:
+    """One array, memory-mapped, or None if the set has no such.
 
-    Raises UsageError if the file is not there or not whole.
+    Processes share its pages, and what one writes stays its own. Raises UsageError if the file is
+    not whole.
     """
     path = folder(root, name) / f"{which}.npy"
+    entry = manifest(root, name)["files"].get(path.name)
+    if entry is None:
+        return None
     try:
         mapped: np.ndarray = np.load(path, mmap_mode="c")
     except (OSError, ValueError, EOFError):
         raise _corrupt(path) from None
-    if list(mapped.shape) != manifest(root, name)["files"][path.name]["shape"]:
+    if list(mapped.shape) != entry["shape"]:
         raise _corrupt(path)
     return mapped
 

@@ -36,8 +36,15 @@ def prepare_data(
     Raises UsageError where one is missing or damaged.
     """
     states = {*UNSETTLED, "failed"} if options.retry_failed else set(UNSETTLED)
-    needed = {entry.run.dataset for entry in entries
-              if options.rerun or tasks[entry.run.key].state() in states}
-    if needed:
-        from benchmarks.harness.sources import prepare  # torch
-        prepare(sorted(needed), root, options.data_dir)
+    needed = [entry for entry in entries
+              if options.rerun or tasks[entry.run.key].state() in states]
+    if not needed:
+        return
+    from benchmarks.harness import data, sources  # torch
+    sources.prepare([entry.run for entry in needed], root, options.data_dir, options.paths)
+    distinct = {(entry.run.packed_name, entry.run.n_train, entry.measures): entry
+                for entry in needed if sources.is_packed(entry.run)}
+    for entry in distinct.values():
+        data.load(entry.run, root)
+        for measure in entry.measures:
+            data.dataset(entry.run).test(entry.run, measure.n_eval, root)

@@ -50,6 +50,9 @@ class Run:
     precision: str = "fp32"
     width: float | None = None  # fraction of the architecture's channels
     decoder_start: int | None = None  # A1's decoder starts from a map of this side (A19)
+    image_size: int | None = None  # pixels of a side that images are brought to
+    crop: str | None = None  # the recipe of that, where a data set has several
+    data_digest: str | None = None  # of a user's own images
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -72,6 +75,12 @@ class Run:
     def steps(self) -> int:
         """Optimizer steps of the whole training, T of the momentum schedule (A5)."""
         return self.epochs * self.steps_per_epoch
+
+    @property
+    def packed_name(self) -> str:
+        """What the run's packed data set is called."""
+        parts = (self.dataset, self.image_size, self.crop, self.data_digest)
+        return "-".join(str(part) for part in parts if part)
 
     def lr_factor(self, epoch: int) -> float:
         """What the learning rate has been halved to after so many complete epochs."""

@@ -1,39 +1,38 @@
 """Data sets that come as files: found or downloaded, checked, and packed before anything trains."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import torch
+from benchmarks.harness import celeba, cifar10, folder, mnist, packed
+from benchmarks.harness.pictures import Found, Request
+from benchmarks.harness.run import Run
 
-from benchmarks.harness import mnist, packed
-from benchmarks.harness.streams import generator
-
-# (--data-dir, folder for downloads) -> arrays, and where they came from
-SOURCES: dict[str, Callable[[Path | None, Path], tuple[dict[str, np.ndarray], str]]] = {
-    "mnist": mnist.read,
+SOURCES: dict[str, Callable[[Request], Found]] = {
+    "mnist": mnist.find, "cifar10": cifar10.find, "celeba": celeba.find,
+    "celebahq": celeba.find_hq,
 }
 
 
-def prepare(datasets: Iterable[str], root: Path, data_dir: Path | None) -> None:
-    """Packs what is not packed yet; raises UsageError where a data set is missing or damaged."""
-    for name in dict.fromkeys(datasets):
-        if name in SOURCES and not packed.is_packed(root, name):
-            packed.pack(root, name, partial(_shuffled, name, data_dir))
+def prepare(
+    runs: Iterable[Run], root: Path, data_dir: Path | None, paths: Mapping[str, Path]
+) -> None:
+    """Packs what the runs need and is not packed yet.
 
-
-def _shuffled(
-    name: str, data_dir: Path | None, downloads: Path
-) -> tuple[dict[str, np.ndarray], str]:
-    """The source's arrays in an order that is random and the same everywhere.
-
-    A set that is stored class by class would otherwise give a biased "first n".
+    Raises UsageError where a data set is missing, damaged, or smaller than a run takes it to be.
     """
-    arrays, source = SOURCES[name](data_dir, downloads)
-    shuffled = {}
-    for key, array in arrays.items():
-        split = key.partition(".")[0]  # images and labels of a split move together
-        order = torch.randperm(len(array), generator=generator(0, f"{name} {split} order"))
-        shuffled[key] = array[order.numpy()]
-    return shuffled, source
+    for name, run in {run.packed_name: run for run in runs if is_packed(run)}.items():
+        ask = partial(_found, run, data_dir, paths.get(run.dataset))
+        packed.pack(root, name, ask)
+        for line in packed.manifest(root, name)["deviations"]:
+            print(f"note: {line}")
+
+
+def is_packed(run: Run) -> bool:
+    """Whether the run's data set comes as files."""
+    return run.dataset in SOURCES or run.data_digest is not None
+
+
+def _found(run: Run, data_dir: Path | None, path: Path | None, downloads: Path) -> Found:
+    find = SOURCES.get(run.dataset, folder.find)
+    return find(Request(path, data_dir, downloads, run.image_size, run.crop))

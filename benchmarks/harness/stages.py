@@ -40,7 +40,7 @@ def train_run(
         training.restore(_unpack(sealed))
     training.attempts.append({
         **provenance.code(), **provenance.environment(), "device": device,
-        "data": dataset(run.dataset).identity(options.data)})
+        "data": dataset(run).identity(run, options.data)})
     log.write(f"{time.ctime()}: {device}, from step {training.step} of {run.steps}"
               f"{'; ' + warning if warning else ''}\n")
 

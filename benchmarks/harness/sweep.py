@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 import shutil
 
-from benchmarks.harness import committed, preflight
+from benchmarks.harness import committed, lease, preflight
 from benchmarks.harness.device import check_device
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.launch import LAUNCHERS
@@ -82,6 +82,8 @@ class Sweep:
                 folder.discard()
             if self.options.retry_failed:
                 folder.forgive()
+            if folder.is_finished():
+                lease.remove_dead(folder.path)
             folder.declare(entry.run, self.selection.sources.get(entry.run.method))
 
     def _work(self, todo: dict[str, Task]) -> None:

@@ -1,0 +1,90 @@
+"""A user's own folder or zip file of images as a data set (`--dataset NAME=PATH`)."""
+
+from collections.abc import Sequence
+from functools import partial
+import hashlib
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.harness.album import Album, Form, form_of
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.pictures import Found, Request, centred, of_album
+
+TEST_SHARE, MOST_TEST = 10, 10_000  # one in ten is a test image where the folder has no split
+TEST_FOLDERS, TRAIN_FOLDERS = ("test", "val", "valid"), ("train", "training")
+DIGITS = 16
+
+
+class Survey(NamedTuple):
+    """What a folder holds, before a picture is decoded."""
+
+    digest: str  # of every file's name and content
+    splits: dict[str, list[str]]
+    classes: dict[str, int] | None  # class folder -> label
+
+
+def survey(path: Path) -> Survey:
+    """Names, splits and classes; raises UsageError for a folder without images."""
+    if not path.exists():
+        raise UsageError(f"--dataset: there is no {path}")
+    album = Album(path)
+    if len(album.names) < 2:
+        raise UsageError(f"--dataset: {path} has {len(album.names)} images (PNG, JPEG or WebP); "
+                         "that is no data set")
+    content = hashlib.sha256()
+    for name in album.names:
+        content.update(f"{name}\0{hashlib.sha256(album.read(name)).hexdigest()}\n".encode())
+    digest = content.hexdigest()[:DIGITS]
+    splits, depth = _splits(album.names, digest)
+    folders = {name: PurePosixPath(name).parts[depth:-1] for name in album.names}
+    names = {parts[0] for parts in folders.values() if parts}
+    classes = None
+    if len(names) > 1 and all(folders.values()):
+        classes = {folder: label for label, folder in enumerate(sorted(names))}
+    return Survey(digest, splits, classes)
+
+
+def _splits(names: Sequence[str], digest: str) -> tuple[dict[str, list[str]], int]:
+    """By the folders train/ and test/ if there are both; and how deep the class folders lie."""
+    top = {name: PurePosixPath(name).parts[0].lower() for name in names}
+    if set(top.values()) & set(TRAIN_FOLDERS) and set(top.values()) & set(TEST_FOLDERS):
+        test = [name for name in names if top[name] in TEST_FOLDERS]
+        return {"train": [name for name in names if top[name] in TRAIN_FOLDERS], "test": test}, 1
+    # an order that hangs on the names and the content alone, so that no class is left out
+    order = sorted(names, key=lambda name: hashlib.sha256(f"{digest}/{name}".encode()).digest())
+    count = min(MOST_TEST, max(1, len(names) // TEST_SHARE))
+    return {"train": sorted(order[count:]), "test": sorted(order[:count])}, 0
+
+
+def find(request: Request) -> Found:
+    """The folder's images, the square in their middle, at the size that is asked for.
+
+    Colour if any picture is coloured. Raises UsageError for pictures of different sizes.
+    """
+    assert request.path
+    album, found = Album(request.path), survey(request.path)
+    forms = [form_of(album.image(name)) for name in (album.names[0], album.names[-1])]
+    form = Form(forms[0].width, forms[0].height, 1)
+    channels = max(other.channels for other in forms)
+    size = request.size or min(form.width, form.height)
+    prepare = partial(_prepared, size=size)
+    splits = {}
+    for split, names in found.splits.items():
+        splits[split] = of_album(album, names, form, (channels, size, size), prepare,
+                                 _labels(names, found.classes))
+    return Found(splits, request.path.name)
+
+
+def _labels(names: Sequence[str], classes: dict[str, int] | None) -> np.ndarray | None:
+    if classes is None:
+        return None
+    folders = [PurePosixPath(name).parts[:-1] for name in names]
+    return np.array([next(classes[part] for part in parts if part in classes)
+                     for parts in folders], np.int64)
+
+
+def _prepared(image: Image.Image, size: int) -> Image.Image:
+    return centred(image).resize((size, size), Image.Resampling.LANCZOS)
