@@ -11,6 +11,7 @@ from benchmarks.harness.spec import Arm, Artefact, Measure
 FILE_DATASETS = ("mnist", "cifar10", "celeba", "celebahq")  # for these NAME=PATH says where
 NATIVE_SIZE = {"mnist": 28, "procedural-28": 28, "cifar10": 32, "procedural": 32}
 NEED_CLASSES = ("clusters", "tsne")
+AT_LEAST = {"clusters": 11, "tsne": 31, "pictures": 6}  # neighbours, perplexity, three pairs
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,12 @@ class UserData:
     def measures(self, artefact: Artefact, asked: Sequence[Measure]) -> tuple[Measure, ...]:
         """The measures on as many test images as there are.
 
-        Raises UsageError for one that needs classes where the images have none.
+        Raises UsageError for one that needs classes, or more images, than there are.
         """
+        least = max((AT_LEAST.get(measure.name, 2) for measure in asked), default=0)
+        if self.n_test < least:
+            raise UsageError(f"--dataset: {self.path} has {self.n_test} test images; "
+                             f"{artefact.name} measures on at least {least}")
         for measure in asked:
             if measure.name in NEED_CLASSES and not self.has_classes:
                 raise UsageError(f"--dataset: {artefact.name} compares classes; put the images of "
