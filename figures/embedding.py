@@ -48,13 +48,19 @@ def _block(
     grid = part.add_gridspec(1 + len(TILES), wide, height_ratios=[10, 2.4, 3.6, 3.6])
     classes: set[int] = set()
     for column, row in enumerate(block):
-        place = f"{row['arm']}.seed{row['drawn_seed']}"
-        ax = part.add_subplot(grid[0, column])
-        ax.set_title(f"{names[row['arm']]}\n{_scores(row)}", fontsize=8)
-        classes |= _points(ax, folder / "points" / f"{place}.points.csv")
-        for k, (name, label) in enumerate(TILES.items(), start=1):
-            ax = part.add_subplot(grid[k, column])
-            _tiles(ax, folder / "tiles" / f"{place}.{name}.png")
+        stem = row["exhibit"]  # none where the run has no outcome
+        axes = [part.add_subplot(grid[k, column]) for k in range(1 + len(TILES))]
+        axes[0].set_title(f"{names[row['arm']]}\n{_scores(row)}", fontsize=8)
+        for ax in axes:
+            _bare(ax)
+        if not isinstance(stem, str):
+            axes[0].annotate("no run to draw", (0.5, 0.5), xycoords="axes fraction", ha="center",
+                             color=WARNING)
+            continue
+        classes |= _points(axes[0], folder / "points" / f"{stem}.points.csv")
+        for ax, name in zip(axes[1:], TILES, strict=True):
+            ax.imshow(imread(folder / "tiles" / f"{stem}.{name}.png"), interpolation="nearest")
+        for ax, label in zip(axes[1:], TILES.values(), strict=True):
             if column == 0:
                 ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=7.5)
     return classes
@@ -71,25 +77,13 @@ def _scores(row: Series) -> str:
 
 
 def _points(ax: Axes, path: Path) -> set[int]:
-    """The points of one run, coloured by class; an empty frame where the run has none."""
-    _bare(ax)
-    if not path.exists():
-        ax.annotate("no run to draw", (0.5, 0.5), xycoords="axes fraction", ha="center",
-                    color=WARNING)
-        return set()
+    """The points of one run, coloured by class."""
     points = read_csv(path)
     colours = [CLASS_COLOURS[label % 10] for label in points["label"]]
     size = min(12.0, 2e4 / len(points))  # of a marker, square points
     ax.scatter(points["x"], points["y"], s=size, c=colours, lw=0, rasterized=True)
     ax.set_box_aspect(1)
     return set(points["label"])
-
-
-def _tiles(ax: Axes, path: Path) -> None:
-    """One grid of pictures."""
-    _bare(ax)
-    if path.exists():
-        ax.imshow(imread(path), interpolation="nearest")
 
 
 def _bare(ax: Axes) -> None:

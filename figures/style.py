@@ -30,6 +30,7 @@ LOOKS = {
     "mmd": Look("MMD", "#0072B2", "-"),
     "swd": Look("SWD", "#56B4E9", "-"),
     "sinkhorn": Look("Sinkhorn", "#009E73", (0, (5, 2))),
+    "sae": Look("Sinkhorn (SAE)", "#004D40", (0, (3, 1, 1, 1))),
     "uniformity": Look("Uniformity, τ = 0.05 (ours)", "#000000", ":"),
     "gan": Look("GAN (ours)", "#CC79A7", ":"),
     "cramer-wold": Look("Cramér-Wold (ours)", "#8C8C00", ":"),

@@ -59,7 +59,8 @@ def sample(mu: Tensor, kappa: Tensor, generator: torch.Generator) -> Tensor:
     accepted proposals, without the correction for acceptance (as in Davidson et al. 2018).
     """
     n, dim = mu.shape
-    b = (-2 * kappa + (4 * kappa**2 + (dim - 1) ** 2).sqrt()) / (dim - 1)
+    # Wood's b, written so that it does not cancel where kappa is large
+    b = (dim - 1) / (2 * kappa + (4 * kappa**2 + (dim - 1) ** 2).sqrt())
     epsilon = _accepted(b.detach(), kappa.detach(), dim, generator)
     w = (1 - (1 + b) * epsilon) / (1 - (1 - b) * epsilon)  # (n, 1), the cosine to mu
     # a uniform direction orthogonal to mu
@@ -70,11 +71,14 @@ def sample(mu: Tensor, kappa: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _accepted(b: Tensor, kappa: Tensor, dim: int, generator: torch.Generator) -> Tensor:
-    """(n, 1) proposals Beta((m-1)/2, (m-1)/2) that pass Wood's test."""
+    """(n, 1) proposals Beta((m-1)/2, (m-1)/2) that pass Wood's test.
+
+    Where kappa is not finite no proposal would ever pass; there it is NaN, and the loss with it.
+    """
     x = (1 - b) / (1 + b)
-    c = kappa * x + (dim - 1) * torch.log(1 - x**2)
-    epsilon = torch.empty_like(b)
-    open_ = torch.ones(len(b), dtype=torch.bool, device=b.device)
+    c = kappa * x + (dim - 1) * torch.log(4 * b / (1 + b) ** 2)  # 1 - x^2
+    epsilon = torch.full_like(b, torch.nan)
+    open_ = kappa[:, 0].isfinite()
     while open_.any():
         # (1 + u_1) / 2 of a uniform unit vector in R^m has just this Beta law
         proposal = (1 + Sphere(dim).sample(len(b), generator)[:, :1].to(b)) / 2

@@ -64,10 +64,10 @@ def zip_archive(files):
     return buffer.getvalue()
 
 
-def tar_archive(files):
-    """The bytes of a gzipped tar file."""
+def tar_archive(files, kind="gz"):
+    """The bytes of a packed tar file."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+    with tarfile.open(fileobj=buffer, mode=f"w:{kind}") as archive:
         for name, data in files.items():
             entry = tarfile.TarInfo(f"raw/{name}")
             entry.size = len(data)

@@ -10,7 +10,7 @@ from conftest import ROOT, Place
 import pytest
 
 from benchmarks import ARTEFACTS
-from benchmarks.harness import command
+from benchmarks.harness import checkpoints, command
 from benchmarks.harness.files import seal
 from benchmarks.harness.selection import select
 from benchmarks.harness.store import Store
@@ -164,6 +164,14 @@ def test_a_folder_that_cannot_be_written_is_named(where, option, capsys, place):
     assert option in lines[0]
 
 
+def test_a_cache_that_cannot_be_written_is_told_before_anything_is_done(place):
+    place.cache.mkdir()
+    (place.cache / "runs").symlink_to("/proc/self/fdinfo")  # there, and not to be written to
+    done = place.bench("fig1", "--scale", "smoke", "--results-dir", str(place.folder / "r"))
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "--cache-dir" in done.stderr
+
+
 def test_an_unusable_cache_is_told_as_such_at_every_scale(capsys, place):
     (place.folder / "file").touch()
     status, lines = ask(capsys, place, "fig1", "--cache-dir", str(place.folder / "file"))
@@ -190,7 +198,7 @@ def test_corrupt_checkpoints_without_a_good_one_stop_the_command(capsys, place):
     run = ARTEFACTS["fig1-synthetic"].arms("smoke")[0].run
     folder = Store(place.cache / "runs").folder(run.key)
     folder.declare(run, None)
-    folder.save_checkpoint(seal(b"x") + b"rubbish")
+    checkpoints.save(folder.path, seal(b"x") + b"rubbish")
     before = {p: p.read_bytes() for p in folder.path.iterdir()}
     status, lines = ask(capsys, place, "fig1")
     assert (status, len(lines)) == (2, 1)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.harness import command
 from benchmarks.harness.publish import draw, read_csv
 from figures import FIGURES, convergence, embedding
 from figures.style import FLOOR, LOOKS, looks
@@ -180,13 +181,15 @@ def test_more_arms_than_fit_in_a_row_go_below(codes, coded):
     assert [len(part.axes) // 4 for part in figure.subfigs] == [3, 3, 1]
 
 
-def test_a_run_that_is_missing_or_diverged_leaves_a_hole_that_says_so(codes, coded, tmp_path):
+def test_a_run_that_is_missing_or_diverged_leaves_a_hole_that_says_so(codes, coded):
     codes = codes.astype({"n": int})
     codes.loc[0, ["n", "missing"]] = [0, 2]
     codes.loc[1, ["n", "diverged"]] = [1, 1]
     scores = [name for name in codes if name.endswith(("_mean", "_std"))]
     codes.loc[0, scores] = np.nan
-    figure = FIGURES["fig7-tsne"](codes, tmp_path)
+    codes["exhibit"] = codes["exhibit"].astype(object)
+    codes.loc[0, "exhibit"] = np.nan
+    figure = FIGURES["fig7-tsne"](codes, coded.codes)
     lay_out(figure)
     (first, *_), (second, *_), _ = columns_of(figure)
     assert first.get_title().splitlines()[1:] == ["0 seeds, 2 missing"]
@@ -200,3 +203,23 @@ def test_figure_7_is_redrawn_byte_for_byte_from_its_folder(coded, tmp_path):
     draw("fig7-tsne", (coded.codes / "data.csv").read_text(), tmp_path)
     for name in ("figure.png", "figure.pdf"):
         assert (tmp_path / name).read_bytes() == (coded.codes / name).read_bytes()
+
+
+@pytest.mark.parametrize("damage", [
+    lambda path: path.unlink(), lambda path: path.write_bytes(b""),
+    lambda path: path.write_bytes(path.read_bytes()[:200])])
+@pytest.mark.parametrize("name", ["points/svae.seed0.points.csv", "tiles/svae.seed0.samples.png"])
+def test_redraw_does_not_draw_what_it_does_not_have(damage, name, coded, tmp_path, capsys):
+    results = tmp_path / "cache" / "smoke" / "fig7-tsne"
+    shutil.copytree(coded.codes, results)
+    path = results / name
+    damage(path)
+    if path.exists() and name.endswith("csv") and path.stat().st_size:
+        path.write_text("a,b\n1,2\n")
+    before = (results / "figure.png").read_bytes()
+    status = command.main(["fig7", "--scale", "smoke", "--redraw",
+                           "--cache-dir", str(tmp_path / "cache")])
+    lines = capsys.readouterr().err.splitlines()
+    assert (status, len(lines)) == (2, 1)
+    assert "missing or damaged" in lines[0]
+    assert (results / "figure.png").read_bytes() == before

@@ -1,9 +1,11 @@
 """MNIST's files in every form they come in, and damaged in every way; packing; the command."""
 
+import contextlib
 from dataclasses import replace
 import gzip
 import hashlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -127,6 +129,19 @@ def test_a_missing_file_is_named(tmp_path):
         find(tmp_path)
 
 
+def test_no_damage_to_an_archive_ends_in_a_traceback(tmp_path):
+    draws = random.Random(0)
+    for name, kind in (("mnist.tar.xz", "xz"), ("mnist.tar.gz", "gz"), ("mnist.zip", None)):
+        whole = small_mnist.tar_archive(FILES, kind) if kind else small_mnist.zip_archive(FILES)
+        for _ in range(12):
+            place = draws.randrange(len(whole))
+            (tmp_path / name).write_bytes(
+                whole[:place] + draws.randbytes(20) + whole[place + 20:])
+            with contextlib.suppress(UsageError):
+                find(tmp_path)
+        (tmp_path / name).unlink()
+
+
 @pytest.mark.parametrize("name", ["mnist.zip", "mnist.tar.gz"])
 def test_a_damaged_archive_is_named(name, tmp_path):
     make = small_mnist.zip_archive if name.endswith("zip") else small_mnist.tar_archive
@@ -212,6 +227,20 @@ def test_what_one_process_writes_no_other_sees(there):
     before = x.clone()
     x.zero_()
     assert torch.equal(train(there, 10).x, before)
+
+
+@pytest.mark.parametrize("damage", [b"", None, "zeroed", "gone"])
+def test_a_packed_set_that_was_damaged_is_packed_anew(damage, there, capsys):
+    path = packed.folder(there, "mnist") / "test.images.npy"
+    whole = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        half = whole[:-100] if damage is None else whole[:200] + bytes(len(whole) - 200)
+        path.write_bytes(half if damage in (None, "zeroed") else damage)
+    prepare(there, there / "files")
+    assert path.read_bytes() == whole
+    assert "is damaged: packing mnist anew" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x93NUMPY", None])

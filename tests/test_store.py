@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from benchmarks.harness import files, lease
+from benchmarks.harness import checkpoints, files, lease
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.files import seal, write_atomically
 from benchmarks.harness.store import RunFolder, Store
@@ -101,25 +101,25 @@ def test_of_many_rivals_for_a_dead_claim_one_wins(folder):
 
 
 def test_a_corrupt_checkpoint_falls_back_and_names_itself(folder):
-    folder.save_checkpoint(seal(b"first"))
-    folder.save_checkpoint(seal(b"second"))
-    assert folder.checkpoint() == (b"second", None)
+    checkpoints.save(folder.path, seal(b"first"))
+    checkpoints.save(folder.path, seal(b"second"))
+    assert checkpoints.newest(folder.path) == (b"second", None)
     path = folder.path / "checkpoint.pt"
     whole = path.read_bytes()
     for damage in (whole[:-1], b"", whole[:36], whole[:20] + b"x" + whole[21:], whole + b"x"):
         path.write_bytes(damage)
-        data, warning = folder.checkpoint()
+        data, warning = checkpoints.newest(folder.path)
         assert data == b"first"
         assert str(path) in warning
 
 
 def test_no_intact_checkpoint_is_an_error_that_touches_nothing(folder):
     for data in (b"first", b"second"):
-        folder.save_checkpoint(seal(data))
+        checkpoints.save(folder.path, seal(data))
     for path in folder.path.iterdir():
         path.write_bytes(b"rubbish")
     with pytest.raises(UsageError, match="remove that folder"):
-        folder.checkpoint()
+        checkpoints.newest(folder.path)
     assert [path.read_bytes() for path in folder.path.iterdir()] == [b"rubbish"] * 2
 
 
@@ -129,8 +129,8 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("moment", range(6))
 def test_a_good_checkpoint_survives_a_death_at_any_system_call(folder, moment, monkeypatch):
-    folder.save_checkpoint(seal(b"first"))
-    folder.save_checkpoint(seal(b"second"))
+    checkpoints.save(folder.path, seal(b"first"))
+    checkpoints.save(folder.path, seal(b"second"))
     calls = []
 
     def mortal(real):
@@ -144,13 +144,13 @@ def test_a_good_checkpoint_survives_a_death_at_any_system_call(folder, moment, m
     for name in ("fsync", "replace"):
         monkeypatch.setattr(os, name, mortal(getattr(os, name)))
     try:
-        folder.save_checkpoint(seal(b"third"))
+        checkpoints.save(folder.path, seal(b"third"))
     except Killed:
         assert moment < 4
     else:
         assert moment >= 4
     monkeypatch.undo()
-    data, warning = folder.checkpoint()
+    data, warning = checkpoints.newest(folder.path)
     assert warning is None
     assert data == (b"third" if moment >= 4 else b"second")
 
@@ -194,7 +194,7 @@ def test_nan_never_enters_a_json_file(tmp_path):
 
 
 def test_the_result_comes_last_and_clears_up(folder):
-    folder.save_checkpoint(seal(b"first"))
+    checkpoints.save(folder.path, seal(b"first"))
     folder.fail("earlier")
     assert folder.state() == "failed"
     assert folder.error() == "earlier"

@@ -110,3 +110,19 @@ def test_loss_is_cross_entropy_plus_divergence_and_trains():
         objective.loss(batch)[0]["loss"].backward()
         optimizer.step()
     assert float(objective.loss(batch)[0]["loss"].detach()) < 0.8 * first
+
+
+@pytest.mark.parametrize("kappa", [1e4, 1e5, 1e6])
+def test_concentrated_draws_stay_at_their_direction(kappa):
+    mu = normalize(torch.randn(200, 6, generator=torch.Generator().manual_seed(0)), dim=1)
+    z = sample(mu, torch.full((200, 1), kappa), torch.Generator().manual_seed(1))
+    # 1 - mu.z is about (m - 1) / (2 kappa) in the mean
+    assert float((1 - (z.double() * mu.double()).sum(1)).mean()) < 4 / kappa + 1e-6
+
+
+@pytest.mark.parametrize("kappa", [torch.nan, torch.inf, -torch.inf])
+def test_a_concentration_that_is_no_number_shows_and_does_not_hang(kappa):
+    mu = normalize(torch.randn(3, 6, generator=torch.Generator().manual_seed(0)), dim=1)
+    kappas = torch.tensor([[5.0], [kappa], [5.0]])
+    z = sample(mu, kappas, torch.Generator().manual_seed(1))
+    assert z.isfinite().all(1).tolist() == [True, False, True]

@@ -29,7 +29,8 @@ class Album:
             if self.archive is None:
                 return (self.path / name).read_bytes()
             return self.archive.read(name)
-        except (zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
+        except (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError,
+                NotImplementedError) as error:  # the last two: a password, an odd compression
             raise UsageError(f"{self.path}/{name} is damaged ({error}); fetch it again") from None
 
     def image(self, name: str) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 import hashlib
+import lzma
 from pathlib import Path
 import pickle
 import tarfile
@@ -60,7 +61,7 @@ def _archived(place: Path) -> Mapping[str, tuple[bytes, str]]:
         with tarfile.open(place) as archive:
             found = {Path(entry.name).name: file.read() for entry in archive
                      if (file := archive.extractfile(entry))}
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+    except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise UsageError(f"{place} is a damaged archive ({error}); fetch it again") from None
     for name in FILES:
         if name not in found:

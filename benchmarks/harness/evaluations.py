@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.errors import UsageError
 from benchmarks.harness.files import write_atomically, write_json
 from benchmarks.harness.spec import Measure
 
@@ -28,28 +27,22 @@ def save(
 
 
 def find(folder: Path, measure: Measure) -> dict[str, Any] | None:
-    """The stored outcome, or None; raises UsageError if it is unreadable."""
-    path = folder / "measures" / f"{measure.id}.json"
+    """The stored outcome; None if there is none that is whole, so that it is measured (again)."""
     try:
+        path = folder / "measures" / f"{measure.id}.json"
         content: dict[str, Any] = json.loads(path.read_text())
-        content["numbers"], content["files"], content["provenance"]
-    except FileNotFoundError:
+        content["numbers"], content["provenance"]
+        for name, digest in content["files"].items():
+            data = (folder / "measures" / f"{measure.id}.{name}").read_bytes()
+            if hashlib.sha256(data).hexdigest() != digest:
+                return None
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    except (ValueError, KeyError, TypeError):
-        raise _corrupt(path) from None
     return content
 
 
 def files(folder: Path, measure: Measure) -> dict[str, bytes]:
-    """The measure's files by name; raises UsageError if one is not what was stored."""
-    found = {}
-    for name, digest in (find(folder, measure) or {"files": {}})["files"].items():
-        path = folder / "measures" / f"{measure.id}.{name}"
-        found[name] = path.read_bytes() if path.exists() else b""
-        if hashlib.sha256(found[name]).hexdigest() != digest:
-            raise _corrupt(path)
-    return found
-
-
-def _corrupt(path: Path) -> UsageError:
-    return UsageError(f"{path} is corrupt; remove {path.parent} to have the run measured anew")
+    """The measure's files by name; none where it has no outcome that is whole."""
+    found = find(folder, measure) or {"files": {}}
+    return {name: (folder / "measures" / f"{measure.id}.{name}").read_bytes()
+            for name in found["files"]}

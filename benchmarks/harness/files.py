@@ -60,6 +60,15 @@ def remove_leftovers(folder: Path) -> None:
             leftover.unlink(missing_ok=True)
 
 
+def discard(folder: Path) -> None:
+    """Removes a folder; renamed first, so that a kill leaves no half of it under its name."""
+    doomed = folder.with_name(f".{folder.name}.discarded")
+    shutil.rmtree(doomed, ignore_errors=True)
+    if folder.exists():
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
+
+
 def seal(data: bytes) -> bytes:
     """The data behind its SHA-256 digest."""
     return hashlib.sha256(data).digest() + data

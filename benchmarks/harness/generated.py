@@ -30,16 +30,13 @@ def labelled_images(
     channels, height, width = shape
     rows = torch.linspace(-1, 1, height)[:, None]
     columns = torch.linspace(-1, 1, width)
-
-    def per_image(*size: int) -> Tensor:
-        return torch.rand(n, *size, generator=draws)
-
-    centre, radius = per_image(2, 1, 1) - 0.5, 0.2 + 0.4 * per_image(1, 1)
+    # a row of draws an image, so that the first images are the same however many are drawn
+    draw = torch.rand(n, 5 + 2 * channels, generator=draws)[..., None, None]
+    centre, radius, tilt = draw[:, :2] - 0.5, 0.2 + 0.4 * draw[:, 2], 2 * draw[:, 3:5] - 1
     distance = ((rows - centre[:, 0]) ** 2 + (columns - centre[:, 1]) ** 2).sqrt()  # (n, H, W)
     disc = torch.sigmoid((radius - distance) * width / 2)[:, None]
-    tilt = 2 * per_image(2, 1, 1) - 1
     ramp = (0.5 + 0.25 * (tilt[:, 0] * rows + tilt[:, 1] * columns))[:, None]
-    paint, ground = per_image(2, channels, 1, 1).unbind(1)
+    paint, ground = draw[:, 5:].chunk(2, dim=1)
     images = ((disc * paint + (1 - disc) * ground * ramp) * 255).round().to(torch.uint8)
     below, right = (centre.flatten(1) > 0).long().unbind(1)
     return images, 2 * below + right

@@ -9,6 +9,7 @@ sqrt(147) = 12.1 times larger.
 
 from math import log2
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, interpolate
@@ -62,8 +63,10 @@ def _level_distance(a: Tensor, b: Tensor, normalize: str, draws: torch.Generator
         lengths = {"std": directions.std(dim=0), "unit": directions.norm(dim=0)}
         directions /= lengths[normalize]
         for direction in directions.split(16, dim=1):  # type: ignore[no-untyped-call]
-            sorted_x, sorted_y = ((points @ direction).sort(dim=0).values for points in (x, y))
-            total += float((sorted_x - sorted_y).abs().mean(dim=0).sum())
+            # numpy sorts rows about eight times faster than torch does on a CPU
+            sorted_x, sorted_y = (np.sort((points @ direction).T.contiguous().numpy(), axis=1)
+                                  for points in (x, y))
+            total += float(np.abs(sorted_x - sorted_y).mean(axis=1).sum())
     return total / (ROUNDS * DIRECTIONS)
 
 

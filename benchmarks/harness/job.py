@@ -54,6 +54,9 @@ def _perform(
 ) -> str:
     provenance.code()  # noted before the code that it speaks of is imported
     from benchmarks.harness import stages  # torch, only where a run is trained
+    if task.outcome() == "unmeasured" and not task.folder.has_model():
+        log.write("the trained weights are missing or damaged: training anew\n")
+        task.folder.withdraw()
     if not task.folder.is_finished():
         stages.train_run(task, held, options, stop.is_set, report, log)
     if task.folder.state() == "done":

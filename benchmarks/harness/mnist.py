@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 import hashlib
+import lzma
 from pathlib import Path
 import tarfile
 from typing import NamedTuple
@@ -45,7 +46,8 @@ def find(request: Request) -> Found:
     if not files:
         files, source = _downloaded(request), "download"
     if lacking := [name for name in FILES if name not in files]:
-        raise UsageError(f"MNIST in {place} is incomplete: {lacking[0]} is missing")
+        where = Path(next(iter(files.values())).name).parent
+        raise UsageError(f"MNIST in {where} is incomplete: {lacking[0]} is missing")
     splits = {split: of_array(*_checked(files[f"{part}-images-idx3-ubyte"],
                                         files[f"{part}-labels-idx1-ubyte"], COUNTS[part]))
               for part, split in (("train", "train"), ("t10k", "test"))}
@@ -117,7 +119,8 @@ def _members(path: Path) -> Iterator[File]:
             for entry in tar:
                 if file := tar.extractfile(entry):
                     yield File(file.read(), f"{path}/{entry.name}")
-    except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error,
+            lzma.LZMAError, RuntimeError, NotImplementedError) as error:  # the last: a password
         raise UsageError(f"{path} is a damaged archive ({error}); fetch it again") from None
 
 

@@ -49,16 +49,18 @@ def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
         print(f"{selection.artefact.name}, {selection.scale} scale: {len(entries)} runs "
               f"({len(selection.arms)} arms, {selection.seeds} seeds): {_counted(states.values())}")
         print(f"  to train: {len(todo)}, of which shared with an artefact above: {len(shared)}")
-        if unmeasured := 0 if options.rerun else list(states.values()).count("unmeasured"):
-            print(f"  trained, and to be measured: {unmeasured}")
+        lacking = [entry for key, entry in entries.items()
+                   if states[key] == "unmeasured" and not options.rerun]
+        if lacking:
+            print(f"  trained, and to be measured: {len(lacking)}")
         folder = selection.results(options.results_dir.resolve(), options.cache_dir.resolve())
-        print(f"  {_cost(todo, folder, options.jobs)}")
+        print(f"  {_cost(todo, lacking, folder, options.jobs)}")
     return 0
 
 
-def _cost(todo: list[Entry], results: Path, jobs: int) -> str:
+def _cost(todo: list[Entry], lacking: list[Entry], results: Path, jobs: int) -> str:
     """Time and disk from what runs of the same arms took, and where that was measured."""
-    if not todo:
+    if not todo and not lacking:
         return "nothing to do"
     path = results / "provenance.json"
     if not path.exists():
@@ -67,8 +69,9 @@ def _cost(todo: list[Entry], results: Path, jobs: int) -> str:
         measured = _measured(path)
     except (ValueError, KeyError, TypeError, StatisticsError):
         raise UsageError(f"{path} is corrupt; restore it with git checkout, or remove it") from None
-    total = sum(entry.run.steps * _typical(measured, entry, "seconds")
-                + _typical(measured, entry, "measuring") for entry in todo) / 60
+    seconds = sum(entry.run.steps * _typical(measured, entry, "seconds") for entry in todo)
+    seconds += sum(_typical(measured, entry, "measuring") for entry in (*todo, *lacking))
+    total = seconds / 60
     disk = sum(_typical(measured, entry, "bytes") for entry in todo) / 2**20
     return (f"about {total:.1f} core-minutes, {total / jobs:.1f} minutes on {jobs} processes, and "
             f"{disk:.1f} MiB of disk, as measured in {path}")

@@ -20,7 +20,7 @@ from benchmarks.harness import lease
 from benchmarks.harness.bars import steps
 from benchmarks.harness.download import digest
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.files import remove_leftovers, temporary, write_json
+from benchmarks.harness.files import discard, remove_leftovers, temporary, write_json
 from benchmarks.harness.pictures import Found, Pictures
 from benchmarks.harness.streams import generator
 
@@ -38,19 +38,25 @@ def folder(root: Path, name: str) -> Path:
 
 
 def pack(root: Path, name: str, find: Find) -> None:
-    """Makes the arrays unless they are there; of several processes one works, the others wait.
+    """Makes the arrays unless they are there and whole; one process works, others wait for it.
 
     Raises what `find` and the making of its pictures raise.
     """
-    target = folder(root, name)
+    target, told = folder(root, name), False
     target.parent.mkdir(parents=True, exist_ok=True)
-    while not target.exists():
+    while not _is_whole(target):
         held = lease.acquire(target.parent)
         if held is None:
+            if not told:
+                print(f"another process prepares {name}: waiting for it", flush=True)
+            told = True
             time.sleep(POLL_SECONDS)
             continue
         try:
-            if not target.exists():
+            if not _is_whole(target):
+                if target.exists():
+                    print(f"{target} is damaged: packing {name} anew", flush=True)
+                    discard(target)
                 _write(target, name, find)
             for dead in lease.outnumbered(target.parent):
                 dead.unlink(missing_ok=True)
@@ -58,11 +64,21 @@ def pack(root: Path, name: str, find: Find) -> None:
             held.release()
 
 
+def _is_whole(target: Path) -> bool:
+    """Whether every file has the checksum that it was written with."""
+    try:
+        files = json.loads((target / MANIFEST).read_text())["files"]
+        return all(digest(target / name) == entry["md5"] for name, entry in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
 def _write(target: Path, name: str, find: Find) -> None:
     remove_leftovers(target.parent)
     found = find(target.parent / "downloads")
     fresh = temporary(target)
     try:
+        shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
         for split, pictures in found.splits.items():
             _write_split(fresh, name, split, pictures)
@@ -123,10 +139,10 @@ def array(root: Path, name: str, which: str) -> np.ndarray | None:
         return None
     try:
         mapped: np.ndarray = np.load(path, mmap_mode="c")
+        if list(mapped.shape) != entry["shape"]:
+            raise ValueError
     except (OSError, ValueError, EOFError):
         raise _corrupt(path) from None
-    if list(mapped.shape) != entry["shape"]:
-        raise _corrupt(path)
     return mapped
 
 

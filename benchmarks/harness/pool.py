@@ -15,6 +15,7 @@ from benchmarks.harness.signals import stop_on_signals
 from benchmarks.harness.task import Task
 from benchmarks.harness.watch import POLL_SECONDS, Watch, settled
 
+SHUT_DOWN_SECONDS = 60.0
 LIVES = 2  # a run whose worker dies is given to another one, this often in all
 
 
@@ -144,5 +145,6 @@ class Pool:
             else:
                 worker.process.terminate()
         for worker in self.workers:
-            worker.process.join()
+            worker.process.join(SHUT_DOWN_SECONDS)
+            worker.process.kill()  # should it hang: what it has stored is whole
         signal.signal(signal.SIGINT, signal.default_int_handler)

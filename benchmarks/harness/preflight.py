@@ -3,16 +3,21 @@
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
+from benchmarks.harness import checkpoints
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.selection import Entry
 from benchmarks.harness.task import UNSETTLED, Task
 
 
-def check_storage(root: Path) -> None:
-    """Raises UsageError where runs cannot be stored."""
+def check_storage(root: Path, *, to_write: bool) -> None:
+    """Raises UsageError where runs cannot be stored, or, if nothing is to be written, looked up."""
     try:
         root.mkdir(parents=True, exist_ok=True)
+        if to_write:
+            with NamedTemporaryFile(dir=root):
+                pass
     except OSError as error:
         raise UsageError(f"runs cannot be stored in {root}: {error.strerror}; "
                          "choose another folder with --cache-dir") from None
@@ -22,24 +27,26 @@ def check_runs(tasks: Mapping[str, Task], labels: Mapping[str, str], rerun: bool
     """Raises UsageError for a run that can neither be resumed nor, if asked, be trained anew."""
     for key, task in tasks.items():
         if not rerun:
-            if warning := task.folder.checkpoint()[1]:
+            if warning := checkpoints.newest(task.folder.path)[1]:
                 print(f"warning: {warning}")
         elif task.folder.is_being_trained():
             raise UsageError(f"--rerun: {labels[key]} is being trained right now")
 
 
 def prepare_data(
-    entries: Iterable[Entry], tasks: Mapping[str, Task], root: Path, options: Namespace
+    entries: Iterable[Entry], tasks: Mapping[str, Task], store: Path, root: Path,
+    options: Namespace,
 ) -> None:
-    """Packs every data set that something is still to be done with.
+    """Packs, under `root`, every data set that something is still to be done with.
 
-    Raises UsageError where one is missing or damaged.
+    Raises UsageError where one is missing or damaged, or `store` cannot take the runs.
     """
     states = {*UNSETTLED, "failed"} if options.retry_failed else set(UNSETTLED)
     needed = [entry for entry in entries
               if options.rerun or tasks[entry.run.key].state() in states]
     if not needed:
         return
+    check_storage(store, to_write=True)
     from benchmarks.harness import data, sources  # torch
     sources.prepare([entry.run for entry in needed], root, options.data_dir, options.paths)
     distinct = {(entry.run.packed_name, entry.run.n_train, entry.measures): entry

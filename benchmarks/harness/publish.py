@@ -98,7 +98,7 @@ def read_csv(text: str) -> pd.DataFrame:
 def draw(name: str, data: str, folder: Path) -> None:
     """figure.png and figure.pdf from data.csv and its folder's exhibits, the same bytes for each.
 
-    Raises FileNotFoundError if an exhibit is not there.
+    Raises OSError, ValueError, KeyError or SyntaxError if one of them is missing or damaged.
     """
     from figures import FIGURES
     figure = FIGURES[name](read_csv(data), folder)

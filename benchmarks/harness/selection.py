@@ -80,7 +80,9 @@ def select(
     every = (*arms, *added)
     if data:
         every = tuple(data.arm(artefact, arm) for arm in every)
-    claims = [*artefact.claims, *(artefact.claim_for(arm.name) for arm in added)]
+    declared = {arm.name for arm in artefact.arms(scale)}
+    claims = [*artefact.claims,
+              *(artefact.claim_for(arm.name) for arm in added if arm.name not in declared)]
     return Selection(
         artefact, scale, every, seeds or default,
         custom=bool(methods is not None or mine or data or (seeds or default) < default),

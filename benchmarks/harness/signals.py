@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 import signal
-from threading import Event
 from types import FrameType
 
 
-class InterruptedRun(Exception):  # noqa: N818 nothing went wrong
-    """A run was asked to stop; what it has stored is where it goes on from."""
+class InterruptedRun(BaseException):
+    """A run was asked to stop; what it has stored is where it goes on from.
+
+    No Exception, so that a library that survives those does not survive this.
+    """
 
 
-class StopRequest(Event):
+class StopRequest:
     """Set once this process is asked to end.
 
     Training looks at it after every step and stores a checkpoint first. What has no state to store
@@ -19,12 +21,15 @@ class StopRequest(Event):
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self._breaks_off = False
+        self._asked = self._breaks_off = False  # no Event: its lock may be held when a signal comes
+
+    def is_set(self) -> bool:
+        """Whether the process was asked to end."""
+        return self._asked
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """The handler of the signals."""
-        self.set()
+        self._asked = True
         if self._breaks_off:
             raise InterruptedRun
 
@@ -33,7 +38,7 @@ class StopRequest(Event):
         """Raises InterruptedRun inside as soon as the request is there."""
         self._breaks_off = True
         try:
-            if self.is_set():
+            if self._asked:
                 raise InterruptedRun
             yield
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from benchmarks.harness.run import Run
 from methods import Scalar
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 SCALES = ("paper", "mini", "smoke")
+
+
+def exhibit_stem(arm: str, seed: int) -> str:
+    """What the files of points and pictures of an arm's run are called in a results folder."""
+    return f"{quote(arm, safe='[]=,+ ')}.seed{seed}"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from threadpoolctl import threadpool_limits
 import torch
 
-from benchmarks.harness import evaluations, lease, models, provenance
+from benchmarks.harness import checkpoints, evaluations, lease, models, provenance
 from benchmarks.harness.data import dataset, load
 from benchmarks.harness.device import prepare_torch
 from benchmarks.harness.files import seal
@@ -35,7 +35,7 @@ def train_run(
     device = prepare_torch(options.device, run.precision)
     data = load(run, options.data)
     training = Training(run, data, task.curve, device, folder.path / "method.py")
-    sealed, warning = folder.checkpoint()
+    sealed, warning = checkpoints.newest(folder.path)
     if sealed:
         training.restore(_unpack(sealed))
     training.attempts.append({
@@ -46,7 +46,7 @@ def train_run(
 
     def save() -> None:
         held.insist()
-        folder.save_checkpoint(seal(_pack(training.state())))
+        checkpoints.save(folder.path, seal(_pack(training.state())))
 
     def tell() -> None:
         row = training.rows[-1]
@@ -55,8 +55,8 @@ def train_run(
 
     result = train(training, options.checkpoint_seconds, stop, save, tell)
     held.insist()
-    folder.finish(result, _provenance(training, began, folder.size()),
-                  models.packed(training.objective))
+    model = models.packed(training.objective)
+    folder.finish(result, _provenance(training, began, folder.size() + len(model)), model)
 
 
 def _pack(state: dict[str, Any]) -> bytes:
@@ -90,7 +90,7 @@ def measure_run(
     device = prepare_torch(options.device, run.precision)
     # one thread, as in training: their number changes the order of sums
     with torch.no_grad(), threadpool_limits(1):
-        trained = Trained(run, folder.model(), options.data, measure.n_eval, device)
+        trained = Trained(run, folder.model, options.data, measure.n_eval, device)
         numbers, files = MEASURES[measure.name](trained)
     seconds = round(time.monotonic() - began, 3)
     shown = " ".join(f"{name} {value:.6g}" for name, value in numbers.items())

@@ -13,14 +13,14 @@ provenance.json        where, when, from which code, how long
 """
 
 from collections.abc import Mapping
+import hashlib
 import json
 from pathlib import Path
-import shutil
 from typing import Any
 
 from benchmarks.harness import checkpoints, lease
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.files import write_atomically, write_json
+from benchmarks.harness.files import discard, write_atomically, write_json
 from benchmarks.harness.run import Run
 
 OUTCOMES = ("done", "diverged")
@@ -75,8 +75,9 @@ class RunFolder:
         return str(self._read("error.json")["error"])
 
     def size(self) -> int:
-        """Bytes of the folder's files."""
-        return sum(path.stat().st_size for path in self.path.glob("[!.]*"))
+        """Bytes of the files that stay once the run has an outcome."""
+        return sum(path.stat().st_size for path in self.path.rglob("[!.]*")
+                   if path.is_file() and path.name not in checkpoints.NAMES)
 
     def _read(self, name: str) -> dict[str, Any]:
         path = self.path / name
@@ -94,30 +95,32 @@ class RunFolder:
             write_atomically(self.path / "method.py", method_source.encode())
         write_json(self.path / "spec.json", run.fields())
 
-    def save_checkpoint(self, sealed: bytes) -> None:
-        """The new checkpoint in full, and the one before it kept; never neither."""
-        checkpoints.save(self.path, sealed)
-
-    def checkpoint(self) -> tuple[bytes | None, str | None]:
-        """See `checkpoints.newest`."""
-        return checkpoints.newest(self.path)
-
+    @property
     def model(self) -> Path:
-        """The trained weights; raises UsageError where a run has none."""
-        path = self.path / "model.safetensors"
-        if not path.exists():
-            raise UsageError(f"run {self.key} was stored without its weights; train it anew "
-                             "with --rerun")
-        return path
+        """Where the trained weights are."""
+        return self.path / "model.safetensors"
+
+    def has_model(self) -> bool:
+        """Whether the weights are there, and those that were stored with the outcome."""
+        try:
+            digest = hashlib.sha256(self.model.read_bytes()).hexdigest()
+        except FileNotFoundError:
+            return False
+        return bool(self.result().get("model") == digest)
+
+    def withdraw(self) -> None:
+        """Takes the outcome back, so that the run is trained anew."""
+        (self.path / "result.json").unlink(missing_ok=True)
 
     def finish(
         self, result: Mapping[str, Any], provenance: Mapping[str, Any], model: bytes
     ) -> None:
         """Writes the outcome, last of all; what only served to get there is removed."""
         (self.path / "error.json").unlink(missing_ok=True)
-        write_atomically(self.path / "model.safetensors", model)
+        write_atomically(self.model, model)
         write_json(self.path / "provenance.json", provenance)
-        write_json(self.path / "result.json", result)
+        digest = hashlib.sha256(model).hexdigest()
+        write_json(self.path / "result.json", {**result, "model": digest})
         spent = [self.path / name for name in checkpoints.NAMES]
         for path in (*spent, *lease.outnumbered(self.path)):
             path.unlink(missing_ok=True)
@@ -131,12 +134,8 @@ class RunFolder:
         (self.path / "error.json").unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Removes the run; renamed first, so that a kill leaves no half of it under its key."""
-        doomed = self.path.with_name(f".{self.key}.discarded")
-        shutil.rmtree(doomed, ignore_errors=True)
-        if self.path.exists():
-            self.path.rename(doomed)
-            shutil.rmtree(doomed)
+        """Removes the run."""
+        discard(self.path)
 
 
 class Store:

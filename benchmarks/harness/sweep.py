@@ -44,14 +44,15 @@ class Sweep:
 
     def check(self) -> None:
         """Raises UsageError for anything that would stop the sweep half-way."""
-        preflight.check_storage(self.store.root)
+        preflight.check_storage(self.store.root, to_write=False)
         self.there = committed.check(self.folder)
         data = self.folder / "data.csv"
         self.before = data.read_text() if data.exists() else None
         check_device(self.options.device)
         preflight.check_runs(self.tasks, self.labels, self.options.rerun)
         if not self.options.redraw:
-            preflight.prepare_data(self.entries, self.tasks, self.data, self.options)
+            preflight.prepare_data(self.entries, self.tasks, self.store.root, self.data,
+                                   self.options)
 
     def redraw(self) -> int:
         """Draws the figure of the data.csv that is there."""
@@ -60,9 +61,9 @@ class Sweep:
             raise UsageError(f"--redraw: there is no {data}; leave --redraw out to make it")
         try:
             draw(self.selection.artefact.name, data.read_text(), self.folder)
-        except FileNotFoundError as error:
-            raise UsageError(f"--redraw: there is no {error.filename}; leave --redraw out to make "
-                             "it") from None
+        except (OSError, ValueError, KeyError, SyntaxError) as error:
+            raise UsageError(f"--redraw: something in {self.folder} is missing or damaged "
+                             f"({error}); leave --redraw out to make it") from None
         print(f"drew {_shown(self.folder / 'figure.png')} and figure.pdf")
         return 0
 
