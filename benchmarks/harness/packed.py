@@ -67,8 +67,9 @@ def pack(root: Path, name: str, find: Find) -> None:
 def _is_whole(target: Path) -> bool:
     """Whether every file has the checksum that it was written with."""
     try:
-        files = json.loads((target / MANIFEST).read_text())["files"]
-        return all(digest(target / name) == entry["md5"] for name, entry in files.items())
+        content = json.loads((target / MANIFEST).read_text())
+        return "deviations" in content and all(
+            digest(target / name) == entry["md5"] for name, entry in content["files"].items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
