@@ -1,0 +1,68 @@
+"""The words and options that the command understands."""
+
+import argparse
+import difflib
+import os
+from pathlib import Path
+import re
+from typing import NoReturn
+
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.launch import cores
+from benchmarks.harness.provenance import ROOT
+from benchmarks.harness.spec import SCALES
+
+DESCRIPTION = "Regenerates the MoCA paper's figures and tables, with a verdict per claim."
+DATA_DIR = "WAE_BENCH_DATA_DIR"
+EPILOG = """commands:
+  NAME... | all    do what is missing, then write CSVs, figure and verdicts
+  plan NAME...     what that would train, and how long it takes; trains nothing
+  list             the artefacts and their state
+  status           every run that is done, running, failed, diverged or lost
+  classifier       trains the network behind fd_cifar10 (about an hour on two cores)
+
+exit status: 0 complete, 1 something failed or is missing, 2 bad usage"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are UsageErrors with the nearest option named."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises the one line that `main` prints."""
+        options = [option for action in self._actions for option in action.option_strings]
+        for word in re.findall(r"--[\w-]+", message):
+            near = difflib.get_close_matches(word, options, n=1)
+            if near and word not in options:
+                raise UsageError(f"unknown option {word}; did you mean {near[0]}?")
+        raise UsageError(f"{message}; see --help")
+
+
+def parser() -> Parser:
+    """The parser of everything that can be asked for."""
+    made = Parser(prog="bench.py", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
+                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("words", nargs="*", metavar="COMMAND|NAME", help="see below")
+    made.add_argument("--scale", default="paper", help=f"{', '.join(SCALES)} (default: paper)")
+    made.add_argument("--cluster", default="local", help="local: a pool of processes (default); "
+                        "debug: in this process, one run after the other")
+    made.add_argument("--seeds", type=int, metavar="N", help="the first N seeds")
+    made.add_argument("--methods", metavar="M,M:NAME=VALUE", help="only these methods; with a "
+                        "setting, an arm of your own such as moca:tau=0.3:K=500")
+    made.add_argument("--with", dest="own", action="append", default=[], metavar="FILE.py",
+                        help="add the method defined in this file")
+    made.add_argument("--redraw", action="store_true", help="draw the figure from data.csv again")
+    made.add_argument("--rerun", action="store_true", help="train the selected runs anew")
+    made.add_argument("--retry-failed", action="store_true", help="train failed runs again")
+    made.add_argument("--device", default="auto", help="cpu, cuda, ... (default: the fastest)")
+    made.add_argument("--jobs", type=int, default=cores(), metavar="N",
+                        help="processes of --cluster local (default: one a core, %(default)s here)")
+    made.add_argument("--checkpoint-seconds", type=float, default=120.0, metavar="S",
+                        help="time between checkpoints of a run (default: %(default)g)")
+    made.add_argument("--dataset", dest="datasets", action="append", default=[],
+                        metavar="NAME=PATH", help="your own images in the place of an artefact's "
+                        "(a folder or zip file), or where a known data set lies")
+    made.add_argument("--data-dir", type=Path, metavar="DIR", default=os.environ.get(DATA_DIR),
+                        help=f"where data sets lie (default: ${DATA_DIR}, or download)")
+    made.add_argument("--results-dir", type=Path, default=ROOT / "results", metavar="DIR")
+    made.add_argument("--cache-dir", type=Path, default=ROOT / ".cache", metavar="DIR")
+    return made
