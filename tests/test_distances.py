@@ -9,8 +9,10 @@ import torch
 from benchmarks.harness import kernel_distance as kernel_distance_module
 from benchmarks.harness.frechet import Gaussian, fit, frechet_distance
 from benchmarks.harness.image_swd import image_swd, pyramid
+from benchmarks.harness.isotropy import isotropy, singular_values
 from benchmarks.harness.kernel_distance import kernel_distance, squared_mmd
 from benchmarks.harness.manifold import manifold_scores, radii
+from methods.priors import Sphere
 
 
 def draws(seed=0):
@@ -189,3 +191,20 @@ def test_image_swd_refuses_another_range_or_number():
         image_swd(a, a[:4], "std", draws())
     with pytest.raises(ValueError, match="two sets of N x 3"):
         image_swd(a[:, :1], a[:, :1], "std", draws())
+
+
+def test_uniform_codes_are_as_even_as_the_floors_say():
+    """METHODS section 3: n = 10000, d = 128: condition 1.24, CV .057, effective rank 127.2."""
+    z = Sphere(128).sample(10_000, draws())
+    found = isotropy(z)
+    assert found["sv_condition"] == pytest.approx(1.24, abs=0.03)
+    assert found["sv_cv"] == pytest.approx(0.057, abs=0.003)
+    assert found["effective_rank"] == pytest.approx(127.2, abs=0.2)
+    assert float(singular_values(z).mean()) == pytest.approx(1, abs=0.01)
+
+
+def test_codes_in_a_subspace_have_its_rank():
+    z = torch.zeros(500, 16)
+    z[:, :4] = torch.linalg.qr(torch.randn(500, 4, generator=draws())).Q
+    assert isotropy(z)["effective_rank"] == pytest.approx(4, abs=1e-3)
+    assert isotropy(z)["sv_cv"] == pytest.approx(3**0.5, rel=1e-3)  # 4 ones and 12 zeros

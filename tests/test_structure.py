@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "figures": {"figures", "pandas", "matplotlib", "numpy"},
     "declarations": {"benchmarks", "methods"},
     "harness": {"benchmarks", "methods", "figures", "torch", "torchvision", "numpy", "pandas",
-                "scipy", "rich", "submitit", "sklearn", "threadpoolctl", "safetensors", "PIL"},
+                "scipy", "rich", "submitit", "sklearn", "threadpoolctl", "safetensors", "PIL",
+                "pytorch_fid"},
     "bench.py": {"benchmarks"},
 }
 

@@ -20,20 +20,23 @@ class DownloadError(Exception):
     """No mirror gave the file; the message says why, mirror by mirror."""
 
 
-def download(name: str, mirrors: Sequence[str], md5: str, folder: Path) -> Path:
+def download(
+    name: str, mirrors: Sequence[str], checksum: str, folder: Path, algorithm: str = "md5"
+) -> Path:
     """The file in `folder`, from the mirrors in their order; each mirror is a URL less the name.
 
-    What one attempt leaves is taken up by the next, at whichever mirror, in this process or a later
-    one. Raises DownloadError if no mirror has the file with that checksum.
+    `checksum` is the digest of the whole file, or its beginning. What one attempt leaves is taken
+    up by the next, at whichever mirror, in this process or a later one. Raises DownloadError if no
+    mirror has the file with that checksum.
     """
     target, part = folder / name, folder / f"{name}.part"
-    if target.exists() and digest(target) == md5:
+    if target.exists() and digest(target, algorithm).startswith(checksum):
         return target
     folder.mkdir(parents=True, exist_ok=True)
     for _ in range(ROUNDS):
         before, reasons = _size(part), []
         for mirror in mirrors:
-            reason = _attempt(mirror + name, part, md5)
+            reason = _attempt(mirror + name, part, checksum, algorithm)
             if reason is None:
                 part.replace(target)
                 return target
@@ -43,17 +46,17 @@ def download(name: str, mirrors: Sequence[str], md5: str, folder: Path) -> Path:
     raise DownloadError("; ".join(reasons))
 
 
-def digest(path: Path) -> str:
-    """The md5 of a file's content."""
+def digest(path: Path, algorithm: str = "md5") -> str:
+    """The digest of a file's content."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _attempt(url: str, part: Path, md5: str) -> str | None:
+def _attempt(url: str, part: Path, checksum: str, algorithm: str) -> str | None:
     """Fetches what is missing; returns why the file is not there, or None if it is."""
     try:
         _fetch(url, part)
@@ -63,11 +66,11 @@ def _attempt(url: str, part: Path, md5: str) -> str | None:
         return f"HTTP {error.code} {error.reason}"
     except (OSError, HTTPException, DownloadError) as error:
         return str(getattr(error, "reason", error)) or type(error).__name__
-    found = digest(part)
-    if found == md5:
+    found = digest(part, algorithm)
+    if found.startswith(checksum):
         return None
     part.unlink()
-    return f"what it sent has md5 {found}, not {md5}"
+    return f"what it sent has {algorithm} {found}, not {checksum}"
 
 
 def _fetch(url: str, part: Path) -> None:

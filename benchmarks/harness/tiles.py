@@ -9,6 +9,7 @@ from torchvision.transforms.functional import to_pil_image
 from torchvision.utils import make_grid
 
 from benchmarks.harness.run import Run
+from benchmarks.harness.scores import as_8_bits
 from benchmarks.harness.streams import generator
 from methods.priors import PRIORS
 
@@ -40,7 +41,7 @@ def tiles(
 
 def png(images: Tensor, columns: int) -> bytes:
     """A grid of images (n, C, H, W) in [0, 1], rounded to 8 bits, that many in a row."""
-    pixels = (images.clamp(0, 1) * 255).round().to(torch.uint8)
+    pixels = as_8_bits(images)
     buffer = io.BytesIO()
     to_pil_image(make_grid(pixels, columns, GAP, pad_value=255)).save(buffer, "PNG")
     return buffer.getvalue()

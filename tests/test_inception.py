@@ -1,0 +1,115 @@
+"""FID through pytorch-fid's network, its random weights served from loopback; fid's own name."""
+
+import hashlib
+
+from mirror import Mirror
+import pytest
+import torch
+from torchvision.transforms.functional import gaussian_blur, to_pil_image
+
+from benchmarks.harness import inception
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.frechet import fit, frechet_distance
+from benchmarks.harness.generated import procedural_images
+from benchmarks.harness.scores import NAMES, feature_scores
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A file of pytorch-fid's form with random weights, and its checksum."""
+    from pytorch_fid.inception import (
+        FIDInceptionA,
+        FIDInceptionC,
+        FIDInceptionE_1,
+        FIDInceptionE_2,
+        _inception_v3,
+    )
+    torch.manual_seed(0)
+    network = _inception_v3(num_classes=1008, aux_logits=False, weights=None)
+    for name, kind, size in (("5b", FIDInceptionA, (192, 32)), ("5c", FIDInceptionA, (256, 64)),
+                             ("5d", FIDInceptionA, (288, 64)), ("6b", FIDInceptionC, (768, 128)),
+                             ("6c", FIDInceptionC, (768, 160)), ("6d", FIDInceptionC, (768, 160)),
+                             ("6e", FIDInceptionC, (768, 192)), ("7b", FIDInceptionE_1, (1280,)),
+                             ("7c", FIDInceptionE_2, (2048,))):
+        options = {"A": "pool_features", "C": "channels_7x7"}.get(kind.__name__[-1])
+        layer = kind(size[0], **{options: size[1]}) if options else kind(size[0])
+        setattr(network, f"Mixed_{name}", layer)
+    path = tmp_path_factory.mktemp("weights") / inception.FILE
+    torch.save(network.state_dict(), path)
+    return path, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def expected(weights, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(inception, "SHA256", weights[1][:8])
+    return weights[0]
+
+
+def pictures(n, seed):
+    return procedural_images(n, torch.Generator().manual_seed(seed))
+
+
+def test_fid_is_pytorch_fids_own_on_the_same_png_files(expected, tmp_path, monkeypatch):
+    from pytorch_fid.fid_score import calculate_fid_given_paths
+    served = Mirror({inception.FILE: expected.read_bytes()})
+    monkeypatch.setattr(inception, "_mirrors", lambda: [served.url])
+    assert inception.prepare(tmp_path / "weights", None) is None
+    served.close()
+    sets = [pictures(48, 0), gaussian_blur(pictures(40, 1), [7, 7], [2, 2])]
+    for k, images in enumerate(sets):
+        (tmp_path / str(k)).mkdir()
+        for i, image in enumerate(images):
+            to_pil_image(image).save(tmp_path / str(k) / f"{i}.png")
+    network = inception.network(tmp_path / "weights", "cpu")
+    with torch.no_grad():
+        found = [torch.cat([inception.features(network, part) for part in x.split(16)])
+                 for x in sets]
+    assert found[0].shape == (48, 2048)
+    ours = frechet_distance(*map(fit, found))
+    with inception._hub(tmp_path / "weights" / "hub"):
+        theirs = calculate_fid_given_paths([str(tmp_path / "0"), str(tmp_path / "1")], 16, "cpu",
+                                           2048, num_workers=0)
+    assert ours == pytest.approx(theirs, rel=1e-3)
+    draws = torch.Generator().manual_seed(0)
+    scores = feature_scores("inception", real=found[0], made=found[1], draws=draws)
+    assert scores["fid"] == ours
+    assert {"kid", "precision_inception", "recall_inception"} <= set(scores)
+
+
+def test_a_given_file_is_taken_and_a_wrong_one_refused(expected, tmp_path):
+    assert inception.prepare(tmp_path, expected) is None
+    assert inception.prepare(tmp_path, None) is None  # it stays
+    wrong = tmp_path / "wrong.pth"
+    wrong.write_bytes(expected.read_bytes()[:-1])
+    with pytest.raises(UsageError, match=r"--fid-weights: .*wrong\.pth is not pt_inception"):
+        inception.prepare(tmp_path / "other", wrong)
+    with pytest.raises(UsageError, match="there is no file"):
+        inception.prepare(tmp_path / "other", tmp_path / "nowhere.pth")
+    assert not (tmp_path / "other").exists()
+
+
+def test_weights_that_are_nowhere_have_a_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr(inception, "_mirrors", lambda: ["http://127.0.0.1:9/"])
+    reason = inception.prepare(tmp_path, None)
+    assert "\n" not in reason
+    assert "--fid-weights" in reason
+    assert inception.FILE in reason
+
+
+def test_other_weights_from_a_mirror_are_refused(expected, tmp_path, monkeypatch):
+    served = Mirror({inception.FILE: b"something else"})
+    monkeypatch.setattr(inception, "_mirrors", lambda: [served.url])
+    assert "sha256" in inception.prepare(tmp_path, None)
+    served.close()
+    assert not (tmp_path / inception.FOLDER / inception.FILE).exists()
+
+
+def test_no_other_extractors_number_is_called_fid():
+    assert NAMES["inception"] == ("fid", "kid")
+    for extractor, names in NAMES.items():
+        assert extractor == "inception" or not {"fid", "kid"} & set(names)
+    draws = torch.Generator().manual_seed(0)
+    x = torch.randn(40, 8, generator=draws)
+    for column in feature_scores("cifar10", real=x, made=x + 1, draws=draws):
+        assert "cifar10" in column
