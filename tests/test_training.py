@@ -80,6 +80,27 @@ def test_resume_is_bit_for_bit(name, cut, tmp_path):
     assert len(expected["rows"]) == 5
 
 
+# 2 steps an epoch, 4 in all; width 1/64 keeps every layer and norm of the networks
+IMAGES = replace(BASE, dataset="procedural", objective="wae", n_train=19, epochs=2, width=1 / 64,
+                 image_size=32)
+
+
+@pytest.mark.parametrize("architecture", ["a1", "a2", "residual"])
+@pytest.mark.parametrize("name", [*METHODS, "svae"])
+def test_convolutional_runs_resume_bit_for_bit(name, architecture, tmp_path):
+    changes = {"objective": "svae"} if name == "svae" else {}
+    run = resolve(replace(IMAGES, architecture=architecture, **changes), name, SMALL.get(name, {}))
+    whole = training_of(run, tmp_path)
+    expected = finish(whole)
+    resumed = training_of(run, tmp_path)
+    resumed.restore(finish(training_of(run, tmp_path), stop_at=3))
+    assert finish(resumed) == expected
+    same(whole.objective.state_dict(), resumed.objective.state_dict())
+    norms = [m for m in whole.objective.encoder.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert norms
+    assert all(norm.num_batches_tracked > 0 for norm in norms)
+
+
 def test_checkpoint_of_another_device_is_refused(tmp_path):
     state = finish(training_of(run_of("mmd"), tmp_path), stop_at=3)
     state["device"] = "cuda"

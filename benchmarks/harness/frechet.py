@@ -23,10 +23,16 @@ def fit(features: Tensor) -> Gaussian:
     return Gaussian(mean, centred.T @ centred / (len(x) - 1))
 
 
-def root(covariance: Tensor) -> Tensor:
-    """The symmetric root of a covariance (d, d); eigenvalues that are rounding count as zero."""
+def factor(covariance: Tensor) -> Tensor:
+    """F (d, d) with F F^T the covariance: Cholesky's, or, where the rank is short of d, a root.
+
+    In the root, eigenvalues that are rounding count as zero.
+    """
+    lower, failed = torch.linalg.cholesky_ex(covariance)
+    if not failed:
+        return lower
     values, vectors = torch.linalg.eigh(covariance)
-    half: Tensor = vectors * significant(values).sqrt() @ vectors.T
+    half: Tensor = vectors * significant(values).sqrt()
     return half
 
 
@@ -39,11 +45,11 @@ def significant(values: Tensor) -> Tensor:
 def frechet_distance(a: Gaussian, b: Gaussian) -> float:
     """||m_a - m_b||^2 + tr(A + B - 2 (A B)^(1/2)).
 
-    The trace of (A B)^(1/2) is that of the symmetric (A^(1/2) B A^(1/2))^(1/2), so its eigenvalues
-    are real by construction, whatever the ranks of A and B.
+    With A = F F^T, A B has the eigenvalues of the symmetric F^T B F, which are real and at least 0
+    by construction; the trace is the sum of their roots, whatever the ranks of A and B.
     """
-    half = root(a.covariance)
-    middle = half @ b.covariance @ half
+    half = factor(a.covariance)
+    middle = half.T @ b.covariance @ half
     shared = significant(torch.linalg.eigvalsh((middle + middle.T) / 2)).sqrt().sum()
     distance = (a.mean - b.mean).square().sum() + a.covariance.trace() + b.covariance.trace()
     return float(distance - 2 * shared)

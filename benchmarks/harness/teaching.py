@@ -21,7 +21,7 @@ from benchmarks.harness.inference import in_chunks
 from benchmarks.harness.run import Run
 from benchmarks.harness.streams import generator, stream
 
-EPOCHS, BATCH, SEED = 16, 512, 0
+EPOCHS, BATCH, SEED = 24, 512, 0
 PEAK_LR, MOMENTUM, DECAY, SMOOTHING = 0.4, 0.9, 5e-4, 0.1
 SHIFT = 4  # pixels of padding that a picture may be moved by
 N_TRAIN, N_TEST = 50_000, 10_000
