@@ -20,13 +20,14 @@ from benchmarks.harness.curves import LatentSWD
 from benchmarks.harness.data import load, to_float
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.inference import CHUNK, in_chunks
-from benchmarks.harness.measures import MEASURES, Trained
+from benchmarks.harness.measures import MEASURES
 from benchmarks.harness.resolve import resolve
 from benchmarks.harness.run import Run
 from benchmarks.harness.signals import InterruptedRun, StopRequest, stop_on_signals
 from benchmarks.harness.spec import Measure
 from benchmarks.harness.tiles import GAP, png
 from benchmarks.harness.train import train
+from benchmarks.harness.trained import Trained
 from benchmarks.harness.training import Training
 from methods.priors import PRIORS, Gaussian, Sphere
 

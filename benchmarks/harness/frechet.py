@@ -28,11 +28,11 @@ def factor(covariance: Tensor) -> Tensor:
 
     In the root, eigenvalues that are rounding count as zero.
     """
-    lower, failed = torch.linalg.cholesky_ex(covariance)
-    if not failed:
-        return lower
-    values, vectors = torch.linalg.eigh(covariance)
-    half: Tensor = vectors * significant(values).sqrt()
+    half: Tensor
+    half, failed = torch.linalg.cholesky_ex(covariance)
+    if failed:
+        values, vectors = torch.linalg.eigh(covariance)
+        half = vectors * significant(values).sqrt()
     return half
 
 

@@ -129,10 +129,9 @@ def manifest(root: Path, name: str) -> dict[str, Any]:
 
 
 def array(root: Path, name: str, which: str) -> np.ndarray | None:
-    """One array, memory-mapped, or None if the set has no such.
+    """One array, memory-mapped copy-on-write, or None if the set has no such.
 
-    Processes share its pages, and what one writes stays its own. Raises UsageError if the file is
-    not whole.
+    Raises UsageError if the file is not whole.
     """
     path = folder(root, name) / f"{which}.npy"
     entry = manifest(root, name)["files"].get(path.name)

@@ -13,12 +13,13 @@ from benchmarks.harness import checkpoints, evaluations, lease, models, provenan
 from benchmarks.harness.data import dataset, load
 from benchmarks.harness.device import prepare_torch
 from benchmarks.harness.files import seal
-from benchmarks.harness.measures import MEASURES, Trained
+from benchmarks.harness.measures import MEASURES
 from benchmarks.harness.options import Options
 from benchmarks.harness.spec import Measure
 from benchmarks.harness.store import RunFolder
 from benchmarks.harness.task import Task
 from benchmarks.harness.train import train
+from benchmarks.harness.trained import Trained
 from benchmarks.harness.training import Training
 
 

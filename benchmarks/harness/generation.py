@@ -1,0 +1,59 @@
+"""Measures of the images that a model makes of prior draws, against the test set."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from benchmarks.harness import classifier, inception
+from benchmarks.harness.data import to_float
+from benchmarks.harness.image_swd import image_swd
+from benchmarks.harness.inference import in_chunks
+from benchmarks.harness.scores import as_8_bits, feature_scores
+from benchmarks.harness.tiles import tiles
+from benchmarks.harness.trained import Measured, Trained
+
+SWD_DRAWS = 2  # random seeds of Figure 2's distance (METHODS section 3)
+
+
+def pictures(trained: Trained) -> Measured:
+    """PNG tiles of the first n test images; see `tiles`."""
+    shown = tiles(trained.run, to_float(trained.test.x), trained.codes, trained.decode)
+    return Measured({}, shown)
+
+
+def distances(trained: Trained) -> Measured:
+    """`swd_image_std`, the paper's normalisation, and `swd_image_unit`: means over two draws."""
+    real = to_float(trained.test.x)
+    found = {}
+    for kind in ("std", "unit"):
+        draws = trained.draws("evaluation")
+        values = [image_swd(real, trained.samples.clamp(0, 1), kind, draws)
+                  for _ in range(SWD_DRAWS)]
+        found[f"swd_image_{kind}"] = sum(values) / SWD_DRAWS
+    return Measured(found, {})
+
+
+def cifar10_scores(trained: Trained) -> Measured:
+    """The scores in the features of the suite's own classifier; `fd_cifar10` is no `fid`."""
+    network = classifier.shipped().to(trained.device)
+
+    def features(x: Tensor) -> Tensor:
+        shown = to_float(x.to(trained.device))
+        return network.features(torch.nn.functional.interpolate(
+            shown.expand(-1, 3, -1, -1), size=(32, 32), mode="bilinear", antialias=True))
+
+    return _scored("cifar10", trained, features)
+
+
+def inception_scores(trained: Trained) -> Measured:
+    """FID, KID and the manifold scores in the features of Inception-2015."""
+    network = inception.network(trained.weights, trained.device)
+    return _scored("inception", trained,
+                   lambda x: inception.features(network, x.to(trained.device)))
+
+
+def _scored(extractor: str, trained: Trained, features: Callable[[Tensor], Tensor]) -> Measured:
+    real, made = (in_chunks(features, x) for x in (trained.test.x, as_8_bits(trained.samples)))
+    draws = trained.draws("evaluation")
+    return Measured(feature_scores(extractor, real=real, made=made, draws=draws), {})

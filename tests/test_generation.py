@@ -1,0 +1,83 @@
+"""Measures of generated images: the numbers of the distances themselves, on the same images."""
+
+from dataclasses import replace
+import math
+
+import pytest
+import torch
+
+from benchmarks.harness import classifier, models
+from benchmarks.harness.classifier import Classifier
+from benchmarks.harness.data import load
+from benchmarks.harness.frechet import fit, frechet_distance
+from benchmarks.harness.image_swd import image_swd
+from benchmarks.harness.isotropy import isotropy
+from benchmarks.harness.measures import MEASURES
+from benchmarks.harness.resolve import resolve
+from benchmarks.harness.run import Run
+from benchmarks.harness.streams import generator
+from benchmarks.harness.train import train
+from benchmarks.harness.trained import Trained
+from benchmarks.harness.training import Training
+from methods.priors import Sphere
+
+RUN = resolve(Run("procedural", 64, "a1", "moca", (), "1", dim=8, epochs=1, batch=16, lam=5.0,
+                  width=1 / 64, image_size=32), "moca", {"K": 32})
+N = 50
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    training = Training(RUN, load(RUN, folder), "none", "cpu", folder)
+    train(training, math.inf, lambda: False, lambda: None, lambda: None)
+    path = folder / "model.safetensors"
+    path.write_bytes(models.packed(training.objective))
+    with torch.no_grad():
+        yield Trained(RUN, path, folder / "data", N, "cpu")
+
+
+def test_samples_are_decoded_prior_draws_of_the_seed(model):
+    draws = Sphere(8).sample(N, generator(0, "samples"))
+    assert torch.equal(model.samples, model.decoder(draws))
+
+
+def test_image_swd_is_the_mean_over_two_draws_of_either_kind(model):
+    found = MEASURES["image_swd"](model).numbers
+    real = model.test.x.float() / 255
+    for kind in ("std", "unit"):
+        draws = generator(0, "evaluation")
+        values = [image_swd(real, model.samples, kind, draws) for _ in range(2)]
+        assert values[0] != values[1]
+        assert found[f"swd_image_{kind}"] == pytest.approx(sum(values) / 2)
+
+
+def test_classifier_scores_are_those_of_its_features_on_8_bit_images(model, monkeypatch):
+    torch.manual_seed(0)
+    network = Classifier((4, 8, 8, 8)).eval()
+    monkeypatch.setattr(classifier, "shipped", lambda: network)
+    found = MEASURES["cifar10"](model).numbers
+    stored = (model.samples * 255).round() / 255
+    real, made = (network.features(x) for x in (model.test.x.float() / 255, stored))
+    assert found["fd_cifar10"] == pytest.approx(frechet_distance(fit(real), fit(made)), rel=1e-4)
+    assert set(found) == {"fd_cifar10", "kd_cifar10", "kd_cifar10_std", "precision_cifar10",
+                          "recall_cifar10", "density_cifar10", "coverage_cifar10"}
+
+
+def test_isotropy_stands_beside_its_floor(model):
+    found = MEASURES["isotropy"](model)
+    assert isotropy(model.codes).items() <= found.numbers.items()
+    assert found.numbers["floor_effective_rank"] > 7
+    lines = found.files["spectrum.csv"].decode().splitlines()
+    assert lines[0] == "rank,codes,prior"
+    assert len(lines) == 1 + 8
+    values = [float(line.split(",")[1]) for line in lines[1:]]
+    assert values == sorted(values, reverse=True)
+
+
+def test_the_measures_of_a_seed_do_not_hang_on_each_other(model):
+    alone = MEASURES["image_swd"](model).numbers
+    MEASURES["isotropy"](model)
+    MEASURES["pictures"](model)
+    assert MEASURES["image_swd"](model).numbers == alone
+    assert replace(RUN, seed=1).key != RUN.key
