@@ -3,12 +3,15 @@
 import csv
 import os
 from pathlib import Path
+import time
 
 import pytest
 import torch
+from torchvision.transforms.functional import gaussian_blur
 
 from benchmarks.harness import sources
 from benchmarks.harness.data import dataset
+from benchmarks.harness.image_swd import image_swd
 from benchmarks.harness.run import Run
 
 DATA = Path(os.environ.get("WAE_BENCH_DATA_DIR", ""))
@@ -50,3 +53,44 @@ def test_figure_7_learns_real_digits(packed_mnist, place):
         assert float(row["nmi_mean"]) > 0.25
         assert 15 < float(row["test_reconstruction_mean"]) < 40
         assert row["n_eval"] == "2000"
+
+
+CIFAR_RUN = Run("cifar10", 50_000, "a1", "mmd", (), "1", dim=8, epochs=1, batch=8)
+
+
+@pytest.fixture(scope="module")
+def cifar10(tmp_path_factory):
+    root = tmp_path_factory.mktemp("cifar10")
+    began = time.monotonic()
+    sources.prepare([CIFAR_RUN], root, DATA, {})
+    assert time.monotonic() - began < 60  # two seconds where nothing else runs
+    source = dataset(CIFAR_RUN)
+    return source.train(CIFAR_RUN, root), source.test(CIFAR_RUN, 10_000, root)
+
+
+def test_cifar_10_is_whole_shuffled_and_what_torchvision_reads(cifar10):
+    from torchvision.datasets import CIFAR10
+    for ours, train in zip(cifar10, (True, False), strict=True):
+        oracle = CIFAR10(DATA, train=train)
+        theirs = torch.from_numpy(oracle.data).permute(0, 3, 1, 2).flatten(1)
+        weights = torch.arange(3072.0).double().sin()
+        keys = [x.double() @ weights for x in (ours.x.flatten(1), theirs)]
+        order, other = (key.argsort() for key in keys)
+        assert torch.equal(ours.x.flatten(1)[order], theirs[other])
+        assert torch.equal(ours.labels[order].long(), torch.tensor(oracle.targets)[other])
+        assert (ours.labels[:1000].bincount() - 100).abs().max() < 40
+
+
+def test_image_swd_is_calibrated_as_measured_elsewhere(cifar10):
+    """METHODS section 3, N = 1024 against the test set: the first 1024 there are other images."""
+    n = 1024
+    train, test = (split.x[:n].float() / 255 for split in cifar10)
+    shown = {
+        "train": (train, 139, 0.06),
+        "mean": (cifar10[0].x.float().mean(0).div(255).expand(n, -1, -1, -1), 4820, 0.08),
+        **{f"blur {sigma}": (gaussian_blur(train, [8 * sigma + 1] * 2, [sigma] * 2), value, 0.08)
+           for sigma, value in ((1, 684), (3, 2096))},
+    }
+    for name, (images, value, tolerance) in shown.items():
+        found = image_swd(images.contiguous(), test, "std", torch.Generator().manual_seed(0))
+        assert found == pytest.approx(value, rel=tolerance), name
