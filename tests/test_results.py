@@ -9,9 +9,11 @@ from conftest import ROOT
 import pytest
 
 from benchmarks import ARTEFACTS
+from benchmarks.harness.build import autoencoder
 from benchmarks.harness.claims import judge
 from benchmarks.harness.publish import read_csv
 from benchmarks.harness.selection import select
+from methods.priors import PRIORS
 
 COMMITTED = sorted(p.parent for p in (ROOT / "results").rglob("runs.csv")
                    if "custom" not in p.parts)
@@ -109,3 +111,16 @@ def test_the_points_of_figure_7_are_those_of_the_test_set():
         # of MNIST's 10,000 test images
         assert [labels.count(str(k)) for k in range(10)] == [
             980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+SHAPES = {"mnist": (1, 28, 28), "synthetic-normal": (100,), "synthetic-uniform": (100,)}
+
+
+def test_parameter_counts_are_those_of_the_networks(folder):
+    arms = {arm.name: arm.run for arm in artefact_of(folder).arms("paper")}
+    counts = {row["arm"]: row["parameters"]
+              for row in csv.DictReader((folder / "runs.csv").read_text().splitlines())}
+    for name, run in arms.items():
+        networks = autoencoder(run, SHAPES[run.dataset], PRIORS[run.prior](run.dim))
+        expected = sum(p.numel() for part in networks if part for p in part.parameters())
+        assert int(counts[name]) == expected

@@ -37,7 +37,9 @@ def _run_rows(selection: Selection, store: Store, entry: Entry) -> list[dict[str
         # a run in progress and one not begun are the same hole: the table holds no passing states
         return [row | {"status": "failed" if state == "failed" else "missing"}]
     result = folder.result()
-    row |= {"status": result["status"], "diverged_step": result["diverged_step"]}
+    counts = result["parameters"]  # a key encoder or a critic is not counted (A19, A21)
+    row |= {"status": result["status"], "diverged_step": result["diverged_step"],
+            "parameters": counts["encoder"] + counts.get("decoder", 0)}
     *before, last = result["rows"] or [{}]
     return [row | values for values in (*before, last | _measured(folder, entry))]
 
