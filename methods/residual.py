@@ -4,9 +4,9 @@ from itertools import pairwise
 from math import log2
 
 from torch import nn
-from torchvision.models.resnet import BasicBlock
 
 from methods.networks import Networks, Plan
+from methods.resnet import basic_block
 
 CHANNELS = (64, 128, 256, 512, 512, 512)  # ours: the paper gives none
 MAP = 4  # the encoder's last map is 4 x 4, whatever the image
@@ -22,13 +22,13 @@ def residual(plan: Plan) -> Networks:
     widths = [channels, *(plan.channels(full) for full in CHANNELS[:count])]
     encoder = [layer for inputs, outputs in pairwise(widths)
                for layer in (nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False),
-                             nn.BatchNorm2d(outputs), nn.ReLU(), BasicBlock(outputs, outputs))]
+                             nn.BatchNorm2d(outputs), nn.ReLU(), basic_block(outputs, outputs))]
     decoder: list[nn.Module] = []
     for inputs, outputs in pairwise(widths[:0:-1]):
-        decoder += [BasicBlock(inputs, inputs),
+        decoder += [basic_block(inputs, inputs),
                     nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False),
                     nn.BatchNorm2d(outputs), nn.ReLU()]
-    decoder += [BasicBlock(widths[1], widths[1]),
+    decoder += [basic_block(widths[1], widths[1]),
                 nn.ConvTranspose2d(widths[1], channels, 4, 2, 1), nn.Sigmoid()]
     size = widths[-1] * MAP * MAP
     return Networks(

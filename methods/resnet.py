@@ -3,7 +3,6 @@
 from itertools import pairwise
 
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock
 
 from methods.networks import Networks, Plan
 
@@ -37,8 +36,17 @@ def a2(plan: Plan) -> Networks:
                     nn.Sequential(*decoder))
 
 
+def basic_block(
+    inputs: int, outputs: int, stride: int = 1, shortcut: nn.Module | None = None
+) -> nn.Module:
+    """torchvision's, imported only where one is built: that takes longer than torch itself."""
+    from torchvision.models.resnet import BasicBlock
+    block: nn.Module = BasicBlock(inputs, outputs, stride, shortcut)
+    return block
+
+
 def _same(channels: int) -> list[nn.Module]:
-    return [BasicBlock(channels, channels) for _ in range(BLOCKS - 1)]
+    return [basic_block(channels, channels) for _ in range(BLOCKS - 1)]
 
 
 def _down(inputs: int, outputs: int, stride: int) -> nn.Module:
@@ -46,8 +54,7 @@ def _down(inputs: int, outputs: int, stride: int) -> nn.Module:
     if stride > 1 or inputs != outputs:
         shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False),
                                  nn.BatchNorm2d(outputs))
-    block: nn.Module = BasicBlock(inputs, outputs, stride, shortcut)
-    return block
+    return basic_block(inputs, outputs, stride, shortcut)
 
 
 class UpBlock(nn.Module):

@@ -12,8 +12,8 @@ from benchmarks.harness import packed
 from benchmarks.harness.errors import UsageError, unknown
 from benchmarks.harness.generated import labelled_images, synthetic_normal, synthetic_uniform
 from benchmarks.harness.run import Run, canonical
-from benchmarks.harness.sources import SOURCES
 from benchmarks.harness.streams import generator
+from benchmarks.harness.user_data import FILE_DATASETS
 
 
 class Split(NamedTuple):
@@ -103,8 +103,8 @@ def dataset(run: Run) -> Dataset:
     """Where the run's points come from; raises UsageError for a data set that is not known."""
     if run.dataset in GENERATED:
         return GENERATED[run.dataset]
-    if run.dataset not in SOURCES and run.data_digest is None:
-        raise unknown("dataset", run.dataset, [*GENERATED, *SOURCES])
+    if run.dataset not in FILE_DATASETS and run.data_digest is None:
+        raise unknown("dataset", run.dataset, [*GENERATED, *FILE_DATASETS])
     return Packed()
 
 

@@ -13,7 +13,6 @@ from benchmarks.harness import checkpoints, evaluations, lease, models, provenan
 from benchmarks.harness.data import dataset, load
 from benchmarks.harness.device import prepare_torch
 from benchmarks.harness.files import seal
-from benchmarks.harness.measures import MEASURES
 from benchmarks.harness.options import Options
 from benchmarks.harness.spec import Measure
 from benchmarks.harness.store import RunFolder
@@ -87,6 +86,7 @@ def measure_run(
     folder: RunFolder, held: lease.Lease, measure: Measure, options: Options, log: TextIO
 ) -> None:
     """Measures the trained model and stores what came out."""
+    from benchmarks.harness.measures import MEASURES  # scikit-learn, only where it is needed
     run, began = folder.run(), time.monotonic()
     device = prepare_torch(options.device, run.precision)
     # one thread, as in training: their number changes the order of sums
