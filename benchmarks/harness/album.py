@@ -5,10 +5,10 @@ import io
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 import zipfile
-import zlib
 
 from PIL import Image, UnidentifiedImageError
 
+from benchmarks.harness.archives import DAMAGED
 from benchmarks.harness.errors import UsageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -29,8 +29,7 @@ class Album:
             if self.archive is None:
                 return (self.path / name).read_bytes()
             return self.archive.read(name)
-        except (zipfile.BadZipFile, OSError, EOFError, zlib.error, RuntimeError,
-                NotImplementedError) as error:  # the last two: a password, an odd compression
+        except DAMAGED as error:
             raise UsageError(f"{self.path}/{name} is damaged ({error}); fetch it again") from None
 
     def image(self, name: str) -> Image.Image:

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 import hashlib
-import lzma
 from pathlib import Path
 import pickle
-import tarfile
-import zlib
 
 import numpy as np
 
+from benchmarks.harness.archives import File, members
 from benchmarks.harness.download import DownloadError, download
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.pictures import Found, Request, of_array
@@ -47,26 +45,21 @@ def find(request: Request) -> Found:
                  source)
 
 
-def _folder(place: Path) -> Mapping[str, tuple[bytes, str]]:
-    """The bytes of each batch and what to call it."""
+def _folder(place: Path) -> Mapping[str, File]:
+    """Each batch's file."""
     folder = place / FOLDER if (place / FOLDER).is_dir() else place
     for name in FILES:
         if not (folder / name).is_file():
             raise UsageError(f"CIFAR-10 in {folder} is incomplete: {name} is missing")
-    return {name: ((folder / name).read_bytes(), str(folder / name)) for name in FILES}
+    return {name: File((folder / name).read_bytes(), str(folder / name)) for name in FILES}
 
 
-def _archived(place: Path) -> Mapping[str, tuple[bytes, str]]:
-    try:
-        with tarfile.open(place) as archive:
-            found = {Path(entry.name).name: file.read() for entry in archive
-                     if (file := archive.extractfile(entry))}
-    except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise UsageError(f"{place} is a damaged archive ({error}); fetch it again") from None
+def _archived(place: Path) -> Mapping[str, File]:
+    found = {Path(file.name).name: file for file in members(place)}
     for name in FILES:
         if name not in found:
             raise UsageError(f"{place} is incomplete: it has no {name}")
-    return {name: (found[name], f"{place}/{name}") for name in FILES}
+    return found
 
 
 def _batch(data: bytes, name: str, md5: str) -> tuple[np.ndarray, np.ndarray]:
@@ -80,10 +73,9 @@ def _batch(data: bytes, name: str, md5: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _downloaded(request: Request) -> Path:
     try:
-        path = download(ARCHIVE, MIRRORS, ARCHIVE_MD5, request.downloads)
+        return download(ARCHIVE, MIRRORS, ARCHIVE_MD5, request.downloads)
     except DownloadError as error:
         raise UsageError(
             f"CIFAR-10 is missing: {request.asked}, and no mirror gave it ({error}); put "
             f"{ARCHIVE} or {FOLDER}/ into DIR and say --data-dir DIR, or try --scale smoke, which "
             "needs no data") from None
-    return path

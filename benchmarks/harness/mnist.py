@@ -2,16 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 import hashlib
-import lzma
 from pathlib import Path
-import tarfile
-from typing import NamedTuple
-import zipfile
-import zlib
 
 import numpy as np
 
 from benchmarks.harness import idx
+from benchmarks.harness.archives import File, members
 from benchmarks.harness.download import DownloadError, download
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.pictures import Found, Request, of_array
@@ -27,13 +23,6 @@ FILES = {
 }
 COUNTS = {"train": 60000, "t10k": 10000}
 SIZE = 28
-
-
-class File(NamedTuple):
-    """The bytes of one of the files and what to call it in a message."""
-
-    data: bytes
-    name: str
 
 
 def find(request: Request) -> Found:
@@ -80,13 +69,13 @@ def _check_md5(found: File, md5: str) -> None:
 def _local(place: Path) -> dict[str, File]:
     """The files in an archive, or in the first folder or archive under a folder that has any."""
     if place.is_file():
-        return _recognised(_members(place))
+        return _recognised(members(place))
     for folder in (place / name for name in FOLDERS):
         if found := _recognised(_files(folder)):
             return found
         for path in sorted(folder.glob("*")):
             if path.name.lower().startswith("mnist") and path.name.lower().endswith(ARCHIVES):
-                return _recognised(_members(path))
+                return _recognised(members(path))
     return {}
 
 
@@ -104,24 +93,6 @@ def _files(folder: Path) -> Iterator[File]:
     for path in sorted(folder.glob("*-ubyte*")):
         if path.is_file():
             yield File(path.read_bytes(), str(path))
-
-
-def _members(path: Path) -> Iterator[File]:
-    """The members of a zip or tar file; raises UsageError if it is no such, or damaged."""
-    try:
-        if path.suffix.lower() == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                for member in archive.infolist():
-                    if not member.is_dir():
-                        yield File(archive.read(member), f"{path}/{member.filename}")
-            return
-        with tarfile.open(path) as tar:
-            for entry in tar:
-                if file := tar.extractfile(entry):
-                    yield File(file.read(), f"{path}/{entry.name}")
-    except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error,
-            lzma.LZMAError, RuntimeError, NotImplementedError) as error:  # the last: a password
-        raise UsageError(f"{path} is a damaged archive ({error}); fetch it again") from None
 
 
 def _mirrors() -> tuple[list[str], Mapping[str, str]]:
