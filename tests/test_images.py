@@ -241,6 +241,13 @@ def test_a_users_folder_in_every_format(grey, form, tmp_path):
     assert np.bincount(labels).tolist() == [15, 15]
 
 
+def test_one_coloured_picture_in_the_middle_keeps_the_set_coloured(tmp_path):
+    files = {f"{k:02}.png": encoded(picture(k, 40, 40, grey=k != 5), "PNG") for k in range(12)}
+    path = write(tmp_path / "flowers", files)
+    run = flower_run(path)
+    assert packed_images(run, tmp_path / "packed", "train", path=path).shape[1] == 3
+
+
 def test_train_and_test_folders_are_kept_and_flat_folders_have_no_classes(tmp_path):
     files = {f"{split}/{name}": data for split in ("train", "test")
              for name, data in flowers(12 if split == "train" else 4).items()}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from benchmarks.harness.album import Album, Form, form_of
+from benchmarks.harness.album import Album, form_of
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.pictures import Found, Request, centred, of_album
 
@@ -66,9 +66,8 @@ def find(request: Request) -> Found:
     """
     assert request.path
     album, found = Album(request.path), survey(request.path)
-    forms = [form_of(album.image(name)) for name in (album.names[0], album.names[-1])]
-    form = Form(forms[0].width, forms[0].height, 1)
-    channels = max(other.channels for other in forms)
+    form = form_of(album.image(album.names[0]))._replace(channels=1)
+    channels = 3 if any(_is_coloured(album.image(name)) for name in album.names) else 1
     size = request.size or min(form.width, form.height)
     prepare = partial(_prepared, size=size)
     splits = {}
@@ -76,6 +75,12 @@ def find(request: Request) -> Found:
         splits[split] = of_album(album, names, form, (channels, size, size), prepare,
                                  _labels(names, found.classes))
     return Found(splits, request.path.name)
+
+
+def _is_coloured(image: Image.Image) -> bool:
+    """Whether any pixel is; WebP, for one, stores grey pictures with three equal channels."""
+    pixels = np.asarray(image.convert("RGB"))
+    return bool((pixels != pixels[..., :1]).any())
 
 
 def _labels(names: Sequence[str], classes: dict[str, int] | None) -> np.ndarray | None:
