@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.harness.resolve import resolve
 from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Artefact, Claim, Ordering
+from benchmarks.harness.spec import Arm, Artefact, Claim, Curve, Ordering
 from methods import Scalar
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ ARTEFACT = Artefact(
     arms=arms,
     template=template,
     settings=settings,
-    curve="latent_swd",
+    curves=lambda scale: (Curve("latent_swd"),),
     table=table,
     claims=(
         *(faster(f"moca[tau={tau:g}]", f"C1[tau={tau:g}]", "paper") for tau in PAPER_TAUS),

@@ -89,7 +89,6 @@ ARTEFACT = Artefact(
     arms=arms,
     template=template,
     settings=settings,
-    curve="none",
     table=table,
     claims=(comparable(f"moca[tau={PAPER_TAU:g}]", f"C14[tau={PAPER_TAU:g}]", "paper"),
             comparable(f"moca[tau={MAIN_TAU:g}]", f"C14[tau={MAIN_TAU:g}]", "sensitivity")),

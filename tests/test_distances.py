@@ -160,15 +160,35 @@ def photographs(n, seed, size=32):
 
 def test_image_swd_std_is_root_147_times_unit():
     a, b = photographs(60, 0), photographs(60, 1)
-    std, unit = (image_swd(a, b, kind, draws()) for kind in ("std", "unit"))
-    assert std / unit == pytest.approx(147**0.5, rel=0.01)
+    found = image_swd(a, b, draws())
+    assert found["std"] / found["unit"] == pytest.approx(147**0.5, rel=0.01)
+
+
+def test_image_swd_of_one_level_is_scipys_distance_of_projected_patches():
+    from scipy.stats import wasserstein_distance
+    a, b = photographs(20, 0, 16), photographs(20, 1, 16)
+    same = draws()
+    places = torch.randperm(100, generator=same)
+    directions = torch.cat([torch.randn(147, 128, generator=same) for _ in range(4)], dim=1)
+    sets = []
+    for images in (a, b):
+        patches = torch.nn.functional.unfold(images, 7).transpose(1, 2)[:, places]
+        patches = patches.reshape(-1, 3, 49)
+        spread, mean = torch.std_mean(patches, dim=(0, 2), keepdim=True)
+        sets.append(((patches - mean) / spread).flatten(1).double())
+    few = list(range(0, 512, 8))
+    for kind, scale in (("std", directions.std(0)), ("unit", directions.norm(dim=0))):
+        units = (directions / scale).double()
+        oracle = [wasserstein_distance(*((points @ units[:, k]).numpy() for points in sets))
+                  for k in few]
+        assert image_swd(a, b, draws())[kind] == pytest.approx(1000 * np.mean(oracle), rel=0.05)
 
 
 def test_image_swd_of_equal_sets_is_zero_and_order_is_free():
     a, b = photographs(30, 0), photographs(30, 1)
-    assert image_swd(a, a, "std", draws()) == 0
-    assert image_swd(a, a.flip(0), "std", draws()) == pytest.approx(0, abs=0.1)
-    assert image_swd(a, b, "std", draws()) == pytest.approx(image_swd(b, a, "std", draws()))
+    assert image_swd(a, a, draws()) == {"std": 0, "unit": 0}
+    assert image_swd(a, a.flip(0), draws()) == pytest.approx({"std": 0, "unit": 0}, abs=0.1)
+    assert image_swd(a, b, draws()) == pytest.approx(image_swd(b, a, draws()))
 
 
 @pytest.mark.parametrize("size", [32, 64])
@@ -186,11 +206,11 @@ def test_the_pyramid_loses_nothing_and_ends_at_16(size):
 def test_image_swd_refuses_another_range_or_number():
     a = photographs(8, 0)
     with pytest.raises(ValueError, match=r"pixels in \[0, 1\]"):
-        image_swd(a, 2 * a - 1, "std", draws())
+        image_swd(a, 2 * a - 1, draws())
     with pytest.raises(ValueError, match="two sets of N x 3"):
-        image_swd(a, a[:4], "std", draws())
+        image_swd(a, a[:4], draws())
     with pytest.raises(ValueError, match="two sets of N x 3"):
-        image_swd(a[:, :1], a[:, :1], "std", draws())
+        image_swd(a[:, :1], a[:, :1], draws())
 
 
 def test_uniform_codes_are_as_even_as_the_floors_say():

@@ -8,7 +8,8 @@ import torch
 
 from benchmarks.harness import classifier, models
 from benchmarks.harness.classifier import Classifier
-from benchmarks.harness.data import load
+from benchmarks.harness.curves import Scene
+from benchmarks.harness.data import dataset, load
 from benchmarks.harness.frechet import fit, frechet_distance
 from benchmarks.harness.image_swd import image_swd
 from benchmarks.harness.isotropy import isotropy
@@ -29,12 +30,13 @@ N = 50
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    training = Training(RUN, load(RUN, folder), "none", "cpu", folder)
+    training = Training(Scene(RUN, load(RUN, folder), folder, "cpu"), (), folder)
     train(training, math.inf, lambda: False, lambda: None, lambda: None)
     path = folder / "model.safetensors"
     path.write_bytes(models.packed(training.objective))
+    test = dataset(RUN).test(RUN, N, folder)
     with torch.no_grad():
-        yield Trained(RUN, path, folder / "data", N, "cpu")
+        yield Trained(RUN, models.load(RUN, (3, 32, 32), path, "cpu"), test, folder / "data", "cpu")
 
 
 def test_samples_are_decoded_prior_draws_of_the_seed(model):
@@ -47,7 +49,7 @@ def test_image_swd_is_the_mean_over_two_draws_of_either_kind(model):
     real = model.test.x.float() / 255
     for kind in ("std", "unit"):
         draws = generator(0, "evaluation")
-        values = [image_swd(real, model.samples, kind, draws) for _ in range(2)]
+        values = [image_swd(real, model.samples, draws)[kind] for _ in range(2)]
         assert values[0] != values[1]
         assert found[f"swd_image_{kind}"] == pytest.approx(sum(values) / 2)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torchvision.transforms.functional import gaussian_blur, to_pil_image
 
-from benchmarks.harness import inception
+from benchmarks.harness import fid_weights, inception
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.frechet import fit, frechet_distance
 from benchmarks.harness.generated import procedural_images
@@ -34,7 +34,7 @@ def weights(tmp_path_factory):
         options = {"A": "pool_features", "C": "channels_7x7"}.get(kind.__name__[-1])
         layer = kind(size[0], **{options: size[1]}) if options else kind(size[0])
         setattr(network, f"Mixed_{name}", layer)
-    path = tmp_path_factory.mktemp("weights") / inception.FILE
+    path = tmp_path_factory.mktemp("weights") / fid_weights.FILE
     torch.save(network.state_dict(), path)
     return path, hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -42,7 +42,7 @@ def weights(tmp_path_factory):
 @pytest.fixture
 def expected(weights, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(inception, "SHA256", weights[1][:8])
+    monkeypatch.setattr(fid_weights, "SHA256", weights[1][:8])
     return weights[0]
 
 
@@ -52,9 +52,9 @@ def pictures(n, seed):
 
 def test_fid_is_pytorch_fids_own_on_the_same_png_files(expected, tmp_path, monkeypatch):
     from pytorch_fid.fid_score import calculate_fid_given_paths
-    served = Mirror({inception.FILE: expected.read_bytes()})
-    monkeypatch.setattr(inception, "_mirrors", lambda: [served.url])
-    assert inception.prepare(tmp_path / "weights", None) is None
+    served = Mirror({fid_weights.FILE: expected.read_bytes()})
+    monkeypatch.setattr(fid_weights, "_mirrors", lambda: [served.url])
+    assert fid_weights.fetch(tmp_path / "weights") is None
     served.close()
     sets = [pictures(48, 0), gaussian_blur(pictures(40, 1), [7, 7], [2, 2])]
     for k, images in enumerate(sets):
@@ -78,31 +78,32 @@ def test_fid_is_pytorch_fids_own_on_the_same_png_files(expected, tmp_path, monke
 
 
 def test_a_given_file_is_taken_and_a_wrong_one_refused(expected, tmp_path):
-    assert inception.prepare(tmp_path, expected) is None
-    assert inception.prepare(tmp_path, None) is None  # it stays
+    assert not fid_weights.are_here(tmp_path)
+    fid_weights.take(expected, tmp_path)
+    assert fid_weights.are_here(tmp_path)
+    assert fid_weights.fetch(tmp_path) is None  # it stays
     wrong = tmp_path / "wrong.pth"
     wrong.write_bytes(expected.read_bytes()[:-1])
     with pytest.raises(UsageError, match=r"--fid-weights: .*wrong\.pth is not pt_inception"):
-        inception.prepare(tmp_path / "other", wrong)
+        fid_weights.take(wrong, tmp_path / "other")
     with pytest.raises(UsageError, match="there is no file"):
-        inception.prepare(tmp_path / "other", tmp_path / "nowhere.pth")
+        fid_weights.take(tmp_path / "nowhere.pth", tmp_path / "other")
     assert not (tmp_path / "other").exists()
 
 
 def test_weights_that_are_nowhere_have_a_reason(tmp_path, monkeypatch):
-    monkeypatch.setattr(inception, "_mirrors", lambda: ["http://127.0.0.1:9/"])
-    reason = inception.prepare(tmp_path, None)
+    monkeypatch.setattr(fid_weights, "_mirrors", lambda: ["http://127.0.0.1:9/"])
+    reason = fid_weights.fetch(tmp_path)
     assert "\n" not in reason
-    assert "--fid-weights" in reason
-    assert inception.FILE in reason
+    assert "127.0.0.1:9" in reason
 
 
 def test_other_weights_from_a_mirror_are_refused(expected, tmp_path, monkeypatch):
-    served = Mirror({inception.FILE: b"something else"})
-    monkeypatch.setattr(inception, "_mirrors", lambda: [served.url])
-    assert "sha256" in inception.prepare(tmp_path, None)
+    served = Mirror({fid_weights.FILE: b"something else"})
+    monkeypatch.setattr(fid_weights, "_mirrors", lambda: [served.url])
+    assert "sha256" in fid_weights.fetch(tmp_path)
     served.close()
-    assert not (tmp_path / inception.FOLDER / inception.FILE).exists()
+    assert not (tmp_path / fid_weights.FOLDER / fid_weights.FILE).exists()
 
 
 def test_no_other_extractors_number_is_called_fid():

@@ -16,10 +16,11 @@ from sklearn.metrics import mutual_info_score
 import torch
 
 from benchmarks.harness import evaluations, models
-from benchmarks.harness.curves import LatentSWD
-from benchmarks.harness.data import load, to_float
+from benchmarks.harness.curves import Scene
+from benchmarks.harness.data import dataset, load, to_float
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.inference import CHUNK, in_chunks
+from benchmarks.harness.latent_swd import LatentSWD
 from benchmarks.harness.measures import MEASURES
 from benchmarks.harness.resolve import resolve
 from benchmarks.harness.run import Run
@@ -43,12 +44,14 @@ def trained(tmp_path_factory):
     """Each run trained, its weights stored and read again."""
     folder, found = tmp_path_factory.mktemp("models"), {}
     for name, run in RUNS.items():
-        training = Training(run, load(run, folder), "none", "cpu", folder)
+        training = Training(Scene(run, load(run, folder), folder, "cpu"), (), folder)
         train(training, math.inf, lambda: False, lambda: None, lambda: None)
         path = folder / f"{name}.safetensors"
         path.write_bytes(models.packed(training.objective))
         with torch.no_grad():
-            found[name] = (Trained(run, path, folder, N, "cpu"), training)
+            model = models.load(run, (1, 28, 28), path, "cpu")
+            found[name] = (Trained(run, model, dataset(run).test(run, N, folder), folder, "cpu"),
+                           training)
     return found
 
 
@@ -129,7 +132,7 @@ def test_reconstruction_is_the_squared_error_of_an_image(model):
 
 def test_latent_swd_is_the_curves_on_the_test_set(model):
     curve = LatentSWD(model.run, model.test.x)
-    expected = curve(lambda x: model.encoder(x))
+    expected = curve(lambda x: model.encoder(to_float(x)))
     assert MEASURES["latent_swd"](model).numbers == {
         "test_swd2_root": expected["swd2_root"], "test_floor_root": expected["floor_root"]}
 

@@ -21,6 +21,7 @@ OTHER = {
     "objective": "latent", "prior": "gaussian", "n_prior": 65, "lam": 2.0,
     "lr": 1e-4, "halve_every": 60, "halve_until": 400, "precision": "tf32", "width": 0.25,
     "decoder_start": 8, "image_size": 64, "crop": "lanczos140", "data_digest": "ab", "seed": 1,
+    "beta1": 0.5, "snapshots": (40,),
 }
 
 

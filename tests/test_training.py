@@ -8,10 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks.harness.curves import Scene
 from benchmarks.harness.data import load
+from benchmarks.harness.latent_swd import LatentSWD
+from benchmarks.harness.models import evaluated
 from benchmarks.harness.resolve import UserMethod, resolve
 from benchmarks.harness.run import Run
 from benchmarks.harness.signals import InterruptedRun
+from benchmarks.harness.spec import Curve
 from benchmarks.harness.train import train
 from benchmarks.harness.training import Training
 from methods import METHODS
@@ -29,7 +33,8 @@ def run_of(name, **changes):
 
 
 def training_of(run, folder):
-    return Training(run, load(run, folder), "latent_swd", "cpu", folder / "method.py")
+    scene = Scene(run, load(run, folder), folder, "cpu")
+    return Training(scene, (Curve("latent_swd"),), folder / "method.py")
 
 
 def finish(training, stop_at=None):
@@ -115,7 +120,8 @@ def test_rivals_share_weights_batches_and_prior_draws(tmp_path):
         weights = {k: v.clone() for k, v in training.objective.encoder.state_dict().items()}
         order = [training.batches.next() for _ in range(12)]
         prior = [training.prior.sample(8, training.draws["prior"]) for _ in range(3)]
-        seen[name] = [weights, order, prior, training.data, training.curve.reference.tolist()]
+        seen[name] = [weights, order, prior, training.data,
+                      LatentSWD(run_of(name), training.data).reference.tolist()]
     for name in METHODS:
         same(seen["mmd"], seen[name], name)
     other = training_of(run_of("mmd", seed=4), tmp_path)
@@ -131,29 +137,30 @@ def test_one_epoch_visits_every_point_once(tmp_path):
 
 
 def test_learning_rate_is_halved_until_it_stays(tmp_path):
-    rates = {"optimizer": [], "adversary_optimizer": []}
+    rates = {"main": [], "adversary": []}
     training = training_of(run_of("gan", epochs=5, lr=0.01), tmp_path)
     for _ in range(5):
         training.advance()
         for name, seen in rates.items():
-            seen.append(getattr(training, name).param_groups[0]["lr"])
+            seen.append(training.optimizers.adams[name].param_groups[0]["lr"])
         for _ in range(4):
             training.advance()
     factors = [1, 0.5, 0.25, 0.25, 0.25]
-    assert rates["optimizer"] == pytest.approx([0.01 * f for f in factors])
-    assert rates["adversary_optimizer"] == pytest.approx([1e-3 * f for f in factors])
+    assert rates["main"] == pytest.approx([0.01 * f for f in factors])
+    assert rates["adversary"] == pytest.approx([1e-3 * f for f in factors])
 
 
 def test_adversary_moves_only_by_its_own_loss(tmp_path):
     training = training_of(run_of("gan"), tmp_path)
-    moved = {id(p) for p in training.optimizer.param_groups[0]["params"]}
-    critic = {id(p) for p in training.adversary.parameters()}
+    moved = {id(p) for p in training.optimizers.adams["main"].param_groups[0]["params"]}
+    adversary = training.objective.adversary()
+    critic = {id(p) for p in adversary.parameters()}
     assert not moved & critic
-    before = [p.clone() for p in training.adversary.parameters()]
-    training.adversary_optimizer.step = lambda: None
+    before = [p.clone() for p in adversary.parameters()]
+    training.optimizers.adams["adversary"].step = lambda: None
     for _ in range(3):
         training.advance()
-    same(before, [p.detach() for p in training.adversary.parameters()])
+    same(before, [p.detach() for p in adversary.parameters()])
 
 
 DIVERGING = """
@@ -185,7 +192,7 @@ def test_divergence_is_an_outcome_with_its_step(tmp_path):
 def test_wae_learns_to_reconstruct_images_under_every_method(name, tmp_path):
     run = run_of(name, dataset="procedural", objective="wae", n_train=64, epochs=12, lam=1.0,
                  halve_every=None, halve_until=None, lr=3e-3)
-    training = Training(run, load(run, tmp_path), "none", "cpu", tmp_path)
+    training = Training(Scene(run, load(run, tmp_path), tmp_path, "cpu"), (), tmp_path)
     outcome = finish(training)
     losses = [row["train_reconstruction"] for row in outcome["rows"][1:]]
     assert outcome["status"] == "done"
@@ -194,7 +201,7 @@ def test_wae_learns_to_reconstruct_images_under_every_method(name, tmp_path):
 
 def test_loss_is_reconstruction_plus_lambda_times_penalty(tmp_path):
     run = run_of("mmd", dataset="procedural", objective="wae", lam=7.0)
-    training = Training(run, load(run, tmp_path), "none", "cpu", tmp_path)
+    training = Training(Scene(run, load(run, tmp_path), tmp_path, "cpu"), (), tmp_path)
     training.advance()
     loss, penalty, reconstruction = (
         float(training.sums[k]) for k in ("loss", "penalty", "reconstruction"))
@@ -205,7 +212,7 @@ def test_at_lambda_zero_all_sphere_methods_are_one_run(tmp_path):
     rows = []
     for name in ("moca", "mmd", "swd"):
         run = run_of(name, dataset="procedural", objective="wae", lam=0.0)
-        outcome = finish(Training(run, load(run, tmp_path), "latent_swd", "cpu", tmp_path))
+        outcome = finish(training_of(run, tmp_path))
         rows.append([{k: v for k, v in row.items() if k != "train_penalty"}
                      for row in outcome["rows"]])
     assert rows[0] == rows[1] == rows[2]
@@ -215,7 +222,7 @@ def test_latent_swd_is_pots_and_its_floor_is_that_of_uniform_draws(tmp_path):
     import ot
     training = training_of(run_of("mmd", n_train=500), tmp_path)
     codes = training.objective.encoder(training.data).detach()
-    curve = training.curve
+    curve = LatentSWD(training.run, training.data)
     reference_draws = torch.Generator().manual_seed(0)
     with torch.no_grad():
         values = curve(training.objective.encoder)
@@ -232,8 +239,8 @@ def test_latent_swd_is_pots_and_its_floor_is_that_of_uniform_draws(tmp_path):
 
 def test_floor_at_the_papers_size(tmp_path):
     """METHODS section 3: root .0066 to .0068 for 1000 points in 128 dimensions."""
-    floors = [training_of(run_of("mmd", n_train=1000, dim=128, seed=seed), tmp_path)
-              .curve.floor["floor_root"] for seed in range(3)]
+    runs = [run_of("mmd", n_train=1000, dim=128, seed=seed) for seed in range(3)]
+    floors = [LatentSWD(run, load(run, tmp_path)).floor["floor_root"] for run in runs]
     assert all(0.0064 < floor < 0.0072 for floor in floors)
 
 
@@ -254,12 +261,15 @@ def test_the_loop_moves_momentum_encoder_and_queue(tmp_path):
 
 def test_the_loop_trains_the_critic_with_its_own_settings(tmp_path):
     training = training_of(run_of("gan"), tmp_path)
-    before = [p.clone() for p in training.adversary.parameters()]
+    adversary = training.objective.adversary()
+    before = [p.clone() for p in adversary.parameters()]
     training.advance()
-    assert all(not torch.equal(a, b) for a, b in zip(before, training.adversary.parameters(),
-                                                     strict=True))
-    assert training.adversary_optimizer.param_groups[0]["betas"] == (0.5, 0.999)
-    assert training.optimizer.param_groups[0]["betas"] == (0.9, 0.999)
+    assert all(not torch.equal(a, b) for a, b in zip(before, adversary.parameters(), strict=True))
+    adams = training.optimizers.adams
+    assert adams["adversary"].param_groups[0]["betas"] == (0.5, 0.999)
+    assert adams["main"].param_groups[0]["betas"] == (0.9, 0.999)
+    other = training_of(run_of("gan", beta1=0.5), tmp_path)
+    assert other.optimizers.adams["main"].param_groups[0]["betas"] == (0.5, 0.999)
     assert float(training.sums["adversary"]) > 0
 
 
@@ -299,13 +309,18 @@ def test_weights_that_break_in_the_last_step_are_a_divergence(tmp_path):
     assert [row["epoch"] for row in outcome["rows"]] == [0, 1, 2, 3]
 
 
-def test_measures_see_the_encoder_in_evaluation_mode():
-    from benchmarks.harness.curves import measured
-    encoder = torch.nn.BatchNorm1d(3)
+def test_curves_see_the_model_in_evaluation_mode(tmp_path):
+    run = resolve(replace(IMAGES, architecture="a1"), "mmd", {})
+    objective = training_of(run, tmp_path).objective
+    norm = next(m for m in objective.encoder.modules() if isinstance(m, torch.nn.BatchNorm2d))
     seen = []
-    measured(lambda module: seen.append((module.training, torch.is_grad_enabled())) or {}, encoder)
-    assert seen == [(False, False)]
-    assert encoder.training
+    with evaluated(objective) as model:
+        seen += [norm.training, model.encoder.training, model.decoder.training,
+                 torch.is_grad_enabled()]
+    assert not any(seen)
+    assert norm.training
+    assert objective.decoder.training
+    assert torch.is_grad_enabled()
 
 
 CARELESS = """

@@ -1,6 +1,6 @@
 """From a run's fields to its networks, its regularizer and its objective."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 import importlib
 from pathlib import Path
@@ -63,23 +63,3 @@ def build(
         kind = regularizer_class(run, method_file)
         regularizer = kind(context, **dict(run.hyper)).to(draws.device)
     return WAE(encoder, decoder, regularizer, run.lam)
-
-
-def trained_parameters(objective: Objective) -> list[nn.Parameter]:
-    """What the main optimizer moves: all that has a gradient, but not the adversary."""
-    adversary = objective.adversary()
-    kept = set(adversary.parameters()) if adversary else set()
-    return [p for p in objective.parameters() if p.requires_grad and p not in kept]
-
-
-def adam(parameters: Iterable[nn.Parameter], lr: float, beta1: float = 0.9) -> torch.optim.Adam:
-    """Torch's Adam at its other defaults (A25), in one kernel for all parameters."""
-    return torch.optim.Adam(parameters, lr=lr, betas=(beta1, 0.999), fused=True)
-
-
-def adversary_optimizer(objective: Objective, lr: float) -> torch.optim.Adam | None:
-    """The Adam of the objective's adversary, if it has one."""
-    adversary = objective.adversary()
-    if adversary is None:
-        return None
-    return adam(adversary.parameters(), lr, objective.adversary_beta1)

@@ -9,10 +9,11 @@ import sys
 from benchmarks import ARTEFACTS
 from benchmarks.harness import overview, sweep
 from benchmarks.harness.errors import UsageError, unknown
+from benchmarks.harness.fid_weights import measurable
 from benchmarks.harness.launch import LAUNCHERS
 from benchmarks.harness.parser import parser
 from benchmarks.harness.resolve import UserMethod
-from benchmarks.harness.selection import Selection, select
+from benchmarks.harness.selection import Selection, asked_curves, select
 from benchmarks.harness.spec import SCALES, Artefact
 from benchmarks.harness.store import Store
 from benchmarks.harness.user_data import read as read_data
@@ -78,9 +79,12 @@ def _dispatch(arguments: Sequence[str]) -> int:
     own = _own_methods(options.own)
     options.paths, data = read_data(options.datasets)
     chosen = {item.name: item for item in map(artefact, names)}
-    selections = [select(item, options.scale, options.seeds, options.methods, own, data)
+    asked = asked_curves(ARTEFACTS.values(), options.scale)
+    selections = [select(item, options.scale, options.seeds, options.methods, own, data, asked)
                   for item in chosen.values()]
     store = Store(options.cache_dir.resolve() / "runs")
+    options.to_train = first not in COMMANDS and not options.redraw
+    selections = [measurable(selection, store, options) for selection in selections]
     action = COMMANDS.get(first, sweep.run)
     return action(selections, store, options)
 

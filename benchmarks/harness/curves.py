@@ -1,74 +1,67 @@
-"""What is measured of the encoder at the start and after every epoch."""
+"""What is measured in training: at the start, after every so many epochs, and at the end."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from benchmarks.harness.data import to_float
-from benchmarks.harness.inference import in_chunks
+from benchmarks.harness.data import dataset, to_float
+from benchmarks.harness.latent_swd import LatentSWD
+from benchmarks.harness.models import Model, evaluated
 from benchmarks.harness.run import Run
-from benchmarks.harness.streams import generator
-from methods.priors import PRIORS
-from methods.swd import directions
-
-PROJECTIONS = 1000  # A18
-FLOOR_DRAWS = 8
+from benchmarks.harness.spec import Curve
+from methods.base import Objective
 
 
-class Curve(Protocol):
-    """A measure taken of the encoder at the start and after every epoch."""
+class Scene(NamedTuple):
+    """What is there before a model is: a run, its data, and where it is trained."""
 
-    def __call__(self, encoder: Callable[[Tensor], Tensor]) -> dict[str, float]:
-        """Numbers by column name."""
-
-
-class LatentSWD:
-    """Sliced Wasserstein distance between the codes of a set and the prior (Figure 1).
-
-    One reference sample and one set of directions per seed, so that neither the epochs nor the
-    rivals differ by them. The floor is the same distance from fresh prior samples to the reference.
-    """
-
-    def __init__(self, run: Run, data: Tensor) -> None:
-        draws = generator(run.seed, "evaluation")
-        prior = PRIORS[run.prior](run.dim)
-        self.data = data
-        self.projections = directions(PROJECTIONS, run.dim, draws)
-        self.reference = self._slices(prior.sample(len(data), draws))
-        floor = [self._squared(prior.sample(len(data), draws)) for _ in range(FLOOR_DRAWS)]
-        self.floor = {"floor_sq": float(np.mean(floor)),
-                      "floor_root": float(np.mean(np.sqrt(floor)))}
-
-    def __call__(self, encoder: Callable[[Tensor], Tensor]) -> dict[str, float]:
-        """`swd2_sq`, the mean over directions of W2^2; `swd2_root`, its root; and their floors."""
-        squared = self._squared(in_chunks(lambda x: encoder(to_float(x)), self.data))
-        return {"swd2_sq": squared, "swd2_root": squared**0.5, **self.floor}
-
-    def _slices(self, z: Tensor) -> np.ndarray:
-        # numpy sorts rows about eight times faster than torch does on a CPU
-        return np.sort((z @ self.projections).T.contiguous().numpy(), axis=1)
-
-    def _squared(self, z: Tensor) -> float:
-        return float(np.square(self._slices(z) - self.reference, dtype=np.float64).mean())
+    run: Run
+    data: Tensor  # (n_train, ...)
+    root: Path  # the folder of packed data sets
+    device: str
 
 
-def nothing(run: Run, data: Tensor) -> Curve:
-    """The curve of an artefact that looks at final models only."""
-    return lambda encoder: {}
+Point = Callable[[Model], Mapping[str, float]]
 
 
-CURVES: dict[str, Callable[[Run, Tensor], Curve]] = {"latent_swd": LatentSWD, "none": nothing}
+def _latent_swd(scene: Scene, curve: Curve) -> Point:
+    """Of the training set's codes, as Figure 1 has it."""
+    distance = LatentSWD(scene.run, scene.data)
+    return lambda model: distance(lambda x: model.encoder(to_float(x.to(scene.device))))
 
 
-def measured(curve: Curve, encoder: nn.Module) -> dict[str, float]:
-    """The curve's numbers for the encoder in evaluation mode, which is left in training mode."""
-    encoder.eval()
-    with torch.no_grad():
-        values = curve(encoder)
-    encoder.train()
-    return values
+def _measure(scene: Scene, curve: Curve) -> Point:
+    """The measure of that name, of the model as it is now."""
+    from benchmarks.harness.measures import MEASURES  # scikit-learn, only where it is needed
+    from benchmarks.harness.trained import Trained
+    run, root, device = scene.run, scene.root, scene.device
+    assert curve.n_eval is not None
+    test = dataset(run).test(run, curve.n_eval, root)
+    return lambda model: MEASURES[curve.name](Trained(run, model, test, root, device)).numbers
 
 
+CURVES: dict[str, Callable[[Scene, Curve], Point]] = {
+    "latent_swd": _latent_swd, "image_swd": _measure, "reconstruction": _measure,
+}
+
+
+class Recorder:
+    """The curves of a run in progress; `columns` by curve, once it has been taken."""
+
+    def __init__(self, curves: tuple[Curve, ...], scene: Scene) -> None:
+        self.curves, self.epochs = curves, scene.run.epochs
+        self.points = {curve.id: CURVES[curve.name](scene, curve) for curve in curves}
+        self.columns: dict[str, list[str]] = {}
+
+    def __call__(self, objective: Objective, epoch: int) -> dict[str, float]:
+        """The numbers that are due after that many epochs, by column name."""
+        values: dict[str, float] = {}
+        with evaluated(objective) as model:
+            for curve in self.curves:
+                if curve.is_due(epoch, self.epochs):
+                    found = self.points[curve.id](model)
+                    self.columns[curve.id] = list(found)
+                    values |= found
+        return values

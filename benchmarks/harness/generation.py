@@ -24,14 +24,12 @@ def pictures(trained: Trained) -> Measured:
 
 def distances(trained: Trained) -> Measured:
     """`swd_image_std`, the paper's normalisation, and `swd_image_unit`: means over two draws."""
-    real = to_float(trained.test.x)
-    found = {}
-    for kind in ("std", "unit"):
-        draws = trained.draws("evaluation")
-        values = [image_swd(real, trained.samples.clamp(0, 1), kind, draws)
-                  for _ in range(SWD_DRAWS)]
-        found[f"swd_image_{kind}"] = sum(values) / SWD_DRAWS
-    return Measured(found, {})
+    real, made = (images.to(trained.device)
+                  for images in (to_float(trained.test.x), trained.samples.clamp(0, 1)))
+    draws = trained.draws("evaluation")
+    found = [image_swd(real, made, draws) for _ in range(SWD_DRAWS)]
+    return Measured({f"swd_image_{kind}": sum(values[kind] for values in found) / SWD_DRAWS
+                     for kind in found[0]}, {})
 
 
 def cifar10_scores(trained: Trained) -> Measured:

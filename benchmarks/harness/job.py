@@ -5,7 +5,7 @@ from contextlib import redirect_stdout, suppress
 import traceback
 from typing import TextIO
 
-from benchmarks.harness import lease, provenance
+from benchmarks.harness import lease, model_files, provenance
 from benchmarks.harness.files import remove_leftovers
 from benchmarks.harness.options import Options
 from benchmarks.harness.signals import InterruptedRun, StopRequest
@@ -54,10 +54,11 @@ def _perform(
 ) -> str:
     provenance.code()  # noted before the code that it speaks of is imported
     from benchmarks.harness import stages  # torch, only where a run is trained
-    if task.outcome() == "unmeasured" and not task.folder.has_model():
+    folder = task.folder
+    unmeasured = task.outcome() == "unmeasured"
+    if lost := unmeasured and not model_files.are_whole(folder.path, folder.result()):
         log.write("the trained weights are missing or damaged: training anew\n")
-        task.folder.withdraw()
-    if not task.folder.is_finished():
+    if lost or not task.is_trained():
         stages.train_run(task, held, options, stop.is_set, report, log)
     if task.folder.state() == "done":
         for measure in task.lacking():

@@ -1,9 +1,13 @@
 """Trained encoders and decoders: their weights as a file, and the networks with them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from safetensors import SafetensorError
 import safetensors.torch
+import torch
 from torch import nn
 
 from benchmarks.harness.build import autoencoder
@@ -15,6 +19,13 @@ from methods.priors import PRIORS
 PARTS = ("encoder.", "decoder.")
 
 
+class Model(NamedTuple):
+    """The two networks of a run; a latent-matching run has no decoder."""
+
+    encoder: nn.Module
+    decoder: nn.Module | None
+
+
 def packed(objective: Objective) -> bytes:
     """Weights and buffers of encoder and decoder as a safetensors file."""
     return safetensors.torch.save({
@@ -22,9 +33,7 @@ def packed(objective: Objective) -> bytes:
         if name.startswith(PARTS)})
 
 
-def load(
-    run: Run, shape: tuple[int, ...], path: Path, device: str
-) -> tuple[nn.Module, nn.Module | None]:
+def load(run: Run, shape: tuple[int, ...], path: Path, device: str) -> Model:
     """Encoder and decoder for points of that shape, trained, in evaluation mode.
 
     Raises UsageError for a file that is corrupt.
@@ -38,4 +47,19 @@ def load(
     except (SafetensorError, RuntimeError):
         raise UsageError(f"{path} is corrupt; remove its folder to train the run anew") from None
     networks.to(device).eval()
-    return networks["encoder"], networks["decoder"] if decoder is not None else None
+    return Model(networks["encoder"], networks["decoder"] if decoder is not None else None)
+
+
+@contextmanager
+def evaluated(objective: Objective) -> Iterator[Model]:
+    """The model of a training in progress, in evaluation mode; back in training mode after."""
+    model = Model(objective.encoder, getattr(objective, "decoder", None))
+    parts = [part for part in model if part is not None]
+    for part in parts:
+        part.eval()
+    try:
+        with torch.no_grad():
+            yield model
+    finally:
+        for part in parts:
+            part.train()

@@ -13,7 +13,7 @@ from benchmarks.harness.task import Task, tasks
 def write(selection: Selection, store: Store, folder: Path) -> None:
     """Per run where it came from; what is the same for all of them stands once, under `shared`."""
     runs: dict[str, dict[str, Any]] = {}
-    asked = tasks(selection.entries(), selection.artefact.curve, store)
+    asked = tasks(selection.entries(), store)
     for entry in selection.entries():
         task = asked[entry.run.key]
         if task.folder.is_finished():
@@ -26,6 +26,7 @@ def write(selection: Selection, store: Store, folder: Path) -> None:
         "artefact": selection.artefact.name, "scale": selection.scale,
         "ambiguities": list(selection.artefact.ambiguities),
         "commits": sorted({str(run["commit"]) for run in each}),
+        "not_measured": dict(selection.without),
         "shared": shared,
         "runs": {key: {name: value for name, value in run.items() if name not in shared}
                  for key, run in runs.items()},

@@ -10,7 +10,7 @@ from statistics import StatisticsError, mean
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.selection import Entry, Selection
 from benchmarks.harness.store import Store
-from benchmarks.harness.task import STATES, tasks
+from benchmarks.harness.task import STATES, TO_TRAIN, tasks
 
 
 def _counted(states: Iterable[str]) -> str:
@@ -20,7 +20,7 @@ def _counted(states: Iterable[str]) -> str:
 
 def _states(selection: Selection, store: Store) -> dict[str, str]:
     """State by key of the selection's distinct runs."""
-    asked = tasks(selection.entries(), selection.artefact.curve, store)
+    asked = tasks(selection.entries(), store)
     return {key: task.state() for key, task in asked.items()}
 
 
@@ -42,13 +42,15 @@ def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
     for selection in selections:
         entries = {entry.run.key: entry for entry in selection.entries()}
         states = _states(selection, store)
-        wanted = {"missing", "lost"} | ({"failed"} if options.retry_failed else set())
+        wanted = {*TO_TRAIN, "failed"} if options.retry_failed else set(TO_TRAIN)
         todo = [entry for key, entry in entries.items() if options.rerun or states[key] in wanted]
         shared = [entry for entry in todo if entry.run.key in planned]
         planned |= {entry.run.key for entry in todo}
         print(f"{selection.artefact.name}, {selection.scale} scale: {len(entries)} runs "
               f"({len(selection.arms)} arms, {selection.seeds} seeds): {_counted(states.values())}")
         print(f"  to train: {len(todo)}, of which shared with an artefact above: {len(shared)}")
+        if again := sum(state == "uncharted" for state in states.values()):
+            print(f"  of these trained already, but without a curve that is wanted now: {again}")
         lacking = [entry for key, entry in entries.items()
                    if states[key] == "unmeasured" and not options.rerun]
         if lacking:

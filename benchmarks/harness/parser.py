@@ -63,6 +63,8 @@ def parser() -> Parser:
                         "(a folder or zip file), or where a known data set lies")
     made.add_argument("--data-dir", type=Path, metavar="DIR", default=os.environ.get(DATA_DIR),
                         help=f"where data sets lie (default: ${DATA_DIR}, or download)")
+    made.add_argument("--fid-weights", type=Path, metavar="FILE",
+                        help="the Inception weights that fid needs (default: download them)")
     made.add_argument("--results-dir", type=Path, default=ROOT / "results", metavar="DIR")
     made.add_argument("--cache-dir", type=Path, default=ROOT / ".cache", metavar="DIR")
     return made

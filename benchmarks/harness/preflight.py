@@ -49,9 +49,10 @@ def prepare_data(
     check_storage(store, to_write=True)
     from benchmarks.harness import data, sources  # torch
     sources.prepare([entry.run for entry in needed], root, options.data_dir, options.paths)
-    distinct = {(entry.run.packed_name, entry.run.n_train, entry.measures): entry
+    distinct = {(entry.run.packed_name, entry.run.n_train, entry.measures, entry.recorded): entry
                 for entry in needed if sources.is_packed(entry.run)}
     for entry in distinct.values():
         data.load(entry.run, root)
-        for measure in entry.measures:
-            data.dataset(entry.run).test(entry.run, measure.n_eval, root)
+        sizes = {measure.n_eval for measure in entry.measures}
+        for n in sizes | {curve.n_eval for curve in entry.recorded if curve.n_eval}:
+            data.dataset(entry.run).test(entry.run, n, root)

@@ -28,7 +28,7 @@ def collect(selection: Selection, store: Store) -> list[dict[str, Any]]:
 
 def _run_rows(selection: Selection, store: Store, entry: Entry) -> list[dict[str, Any]]:
     folder = store.folder(entry.run.key)
-    state = Task(folder, selection.artefact.curve, entry.measures).state()
+    state = Task(folder, entry.curves, entry.measures).state()
     row: dict[str, Any] = {"scale": selection.scale, "arm": entry.arm.name,
                            "panel": "+".join(entry.arm.panels)}
     row |= {field.name: getattr(entry.run, field.name) for field in fields(Run)}
@@ -40,8 +40,21 @@ def _run_rows(selection: Selection, store: Store, entry: Entry) -> list[dict[str
     counts = result["parameters"]  # a key encoder or a critic is not counted (A19, A21)
     row |= {"status": result["status"], "diverged_step": result["diverged_step"],
             "parameters": counts["encoder"] + counts.get("decoder", 0)}
-    *before, last = result["rows"] or [{}]
+    *before, last = asked_of(result, entry) or [{}]
     return [row | values for values in (*before, last | _measured(folder, entry))]
+
+
+def asked_of(result: dict[str, Any], entry: Entry) -> list[dict[str, Any]]:
+    """The rows of an outcome without what was recorded for other artefacts."""
+    recorded = {column for columns in result["curves"].values() for column in columns}
+    epochs = entry.run.epochs
+
+    def wanted(epoch: int) -> set[str]:
+        return {column for curve in entry.curves if curve.is_due(epoch, epochs)
+                for column in result["curves"][curve.id]}
+
+    return [{name: value for name, value in row.items()
+             if name not in recorded or name in wanted(row["epoch"])} for row in result["rows"]]
 
 
 def _measured(folder: RunFolder, entry: Entry) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from sklearn.metrics import normalized_mutual_info_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from benchmarks.harness import isotropy
-from benchmarks.harness.curves import LatentSWD
 from benchmarks.harness.data import to_float
+from benchmarks.harness.latent_swd import LatentSWD
 from benchmarks.harness.trained import Measured, Trained
 
 NEIGHBOURS = 10  # C14

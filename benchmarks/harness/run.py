@@ -53,6 +53,8 @@ class Run:
     image_size: int | None = None  # pixels of a side that images are brought to
     crop: str | None = None  # the recipe of that, where a data set has several
     data_digest: str | None = None  # of a user's own images
+    beta1: float | None = None  # Adam's first decay, where it is not .9
+    snapshots: tuple[int, ...] | None = None  # epochs whose weights are kept beside the final ones
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -63,6 +65,8 @@ class Run:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is {' or '.join(choices)}, not {getattr(self, name)!r}")
+        if any(not 1 <= epoch <= self.epochs for epoch in self.snapshots or ()):
+            raise ValueError(f"snapshots are of epochs 1 to {self.epochs}, not {self.snapshots}")
         if self.batch > self.n_train:
             raise ValueError(f"batch {self.batch} is larger than n_train {self.n_train}")
 
@@ -107,4 +111,6 @@ class Run:
             if name not in known:
                 raise unknown("run field", name, known)
         hyper: Mapping[str, Scalar] = values["hyper"]  # type: ignore[assignment]
-        return Run(**{**values, "hyper": tuple(sorted(hyper.items()))})  # type: ignore[arg-type]
+        kept = {name: tuple(value) if isinstance(value, list) else value
+                for name, value in values.items()}
+        return Run(**{**kept, "hyper": tuple(sorted(hyper.items()))})  # type: ignore[arg-type]

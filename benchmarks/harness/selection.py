@@ -1,14 +1,15 @@
 """What was asked for: an artefact at a scale, its arms, its seeds, and where the results go."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.picking import adopted, distinct, named
 from benchmarks.harness.resolve import UserMethod
 from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Artefact, Claim, Measure
+from benchmarks.harness.spec import Arm, Artefact, Claim, Curve, Measure
 from benchmarks.harness.user_data import UserData
 
 
@@ -19,6 +20,8 @@ class Entry:
     arm: Arm
     run: Run
     measures: tuple[Measure, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    recorded: tuple[Curve, ...] = ()  # those, and what other artefacts ask of an equal run
 
     @property
     def label(self) -> str:
@@ -38,17 +41,27 @@ class Selection:
     claims: tuple[Claim, ...]
     sources: dict[str, str] = field(default_factory=dict)  # user's method -> text of its file
     data: UserData | None = None  # in the place of the artefact's
+    asked: Mapping[Run, tuple[Curve, ...]] = field(default_factory=dict)  # by any artefact, seed 0
+    without: Mapping[str, str] = field(default_factory=dict)  # measure -> why it is not taken
 
     def entries(self) -> list[Entry]:
         """Every run, stage by stage, seed by seed: rivals under one seed finish together."""
         stages = sorted({arm.stage for arm in self.arms})
-        return [Entry(arm, replace(arm.run, seed=seed), self.measures(seed))
-                for stage in stages for seed in range(self.seeds)
+        return [self._entry(arm, seed) for stage in stages for seed in range(self.seeds)
                 for arm in self.arms if arm.stage == stage]
+
+    def _entry(self, arm: Arm, seed: int) -> Entry:
+        curves = self.artefact.curves(self.scale)
+        if self.data:
+            curves = tuple(map(self.data.curve, curves))
+        recorded = dict.fromkeys((*curves, *self.asked.get(arm.run, ())))
+        return Entry(arm, replace(arm.run, seed=seed), self.measures(seed), curves,
+                     tuple(sorted(recorded, key=lambda curve: curve.id)))
 
     def measures(self, seed: int) -> tuple[Measure, ...]:
         """What is measured of the runs of a seed."""
         asked = self.artefact.measures(self.scale, seed)
+        asked = tuple(measure for measure in asked if measure.name not in self.without)
         return self.data.measures(self.artefact, asked) if self.data else asked
 
     def results(self, results: Path, cache: Path) -> Path:
@@ -64,6 +77,7 @@ class Selection:
 def select(
     artefact: Artefact, scale: str, seeds: int | None, methods: str | None,
     own: Iterable[UserMethod], data: UserData | None = None,
+    asked: Mapping[Run, tuple[Curve, ...]] = MappingProxyType({}),
 ) -> Selection:
     """Resolves what the command line names; raises UsageError for what does not exist."""
     default, mine = artefact.seeds[scale], dict[str, UserMethod]()
@@ -87,5 +101,15 @@ def select(
         artefact, scale, every, seeds or default,
         custom=bool(methods is not None or mine or data or (seeds or default) < default),
         claims=tuple(claims), sources={name: method.source for name, method in mine.items()},
-        data=data,
+        data=data, asked=asked,
     )
+
+
+def asked_curves(artefacts: Iterable[Artefact], scale: str) -> dict[Run, tuple[Curve, ...]]:
+    """What the artefacts together ask to be recorded of each run."""
+    asked: dict[Run, tuple[Curve, ...]] = {}
+    for artefact in artefacts:
+        for arm in artefact.arms(scale):
+            curves = (*asked.get(arm.run, ()), *artefact.curves(scale))
+            asked[arm.run] = tuple(dict.fromkeys(curves))
+    return asked

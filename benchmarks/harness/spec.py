@@ -37,11 +37,31 @@ class Measure:
 
     name: str  # in harness.measures.MEASURES
     n_eval: int  # points of the test set
+    epoch: int | None = None  # of one of the run's snapshots; None: the final model
 
     @property
     def id(self) -> str:
         """What its stored outcome is called."""
-        return f"{self.name}@{self.n_eval}"
+        return f"{self.name}@{self.n_eval}" + (f",epoch={self.epoch}" if self.epoch else "")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What is measured in training: at the start, after every so many epochs, and at the end."""
+
+    name: str  # in harness.curves.CURVES
+    n_eval: int | None = None  # points of the test set; None: the training set
+    every: int = 1  # epochs
+
+    @property
+    def id(self) -> str:
+        """What a run's outcome calls it."""
+        points = "" if self.n_eval is None else f"@{self.n_eval}"
+        return f"{self.name}{points}/{self.every}"
+
+    def is_due(self, epoch: int, last: int) -> bool:
+        """Whether it is taken after that many of `last` epochs."""
+        return epoch % self.every == 0 or epoch == last
 
 
 @dataclass(frozen=True)
@@ -87,9 +107,9 @@ class Artefact:
     arms: Callable[[str], tuple[Arm, ...]]  # scale -> arms, seed 0
     template: Callable[[str], Run]  # scale -> the run that a method of the user's is put into
     settings: Callable[[str], Mapping[str, Mapping[str, Scalar]]]  # scale -> method -> hyper
-    curve: str  # a name in harness.curves.CURVES, recorded in training
     table: Callable[[DataFrame], DataFrame]  # rows of runs.csv -> data.csv
     claims: tuple[Claim, ...]
     claim_for: Callable[[str], Claim]  # the claim that an arm of the user's is judged by
     ambiguities: tuple[str, ...]  # ids of METHODS.md section 4 whose resolutions are in force
     measures: Callable[[str, int], tuple[Measure, ...]] = lambda scale, seed: ()
+    curves: Callable[[str], tuple[Curve, ...]] = lambda scale: ()

@@ -9,7 +9,8 @@ from typing import Any, TextIO
 from threadpoolctl import threadpool_limits
 import torch
 
-from benchmarks.harness import checkpoints, evaluations, lease, models, provenance
+from benchmarks.harness import checkpoints, evaluations, lease, model_files, models, provenance
+from benchmarks.harness.curves import Scene
 from benchmarks.harness.data import dataset, load
 from benchmarks.harness.device import prepare_torch
 from benchmarks.harness.files import seal
@@ -33,11 +34,9 @@ def train_run(
     folder, began = task.folder, time.time()
     run = folder.run()
     device = prepare_torch(options.device, run.precision)
-    data = load(run, options.data)
-    training = Training(run, data, task.curve, device, folder.path / "method.py")
-    sealed, warning = checkpoints.newest(folder.path)
-    if sealed:
-        training.restore(_unpack(sealed))
+    scene = Scene(run, load(run, options.data), options.data, device)
+    training = Training(scene, task.recorded, folder.path / "method.py")
+    warning = _resume(task, training)
     training.attempts.append({
         **provenance.code(), **provenance.environment(), "device": device,
         "data": dataset(run).identity(run, options.data)})
@@ -49,7 +48,11 @@ def train_run(
         checkpoints.save(folder.path, seal(_pack(training.state())))
 
     def tell() -> None:
-        row = training.rows[-1]
+        row, epoch = training.rows[-1], training.epoch
+        if epoch in (run.snapshots or ()):
+            held.insist()
+            training.snapshots[str(epoch)] = model_files.keep(
+                folder.path, models.packed(training.objective), epoch)
         log.write(" ".join(f"{k} {v:.6g}" for k, v in row.items()) + "\n")
         report(training.step / run.steps)
 
@@ -57,6 +60,18 @@ def train_run(
     held.insist()
     model = models.packed(training.objective)
     folder.finish(result, _provenance(training, began, folder.size() + len(model)), model)
+
+
+def _resume(task: Task, training: Training) -> str | None:
+    """Goes on from the last checkpoint that is of use; returns what is wrong with the others."""
+    sealed, warning = checkpoints.newest(task.folder.path)
+    if sealed is None:
+        return warning
+    state = _unpack(sealed)
+    if set(state["columns"]) != {curve.id for curve in task.recorded}:
+        return "the checkpoint lacks a curve that is asked for now"
+    training.restore(state)
+    return warning
 
 
 def _pack(state: dict[str, Any]) -> bytes:
@@ -91,7 +106,10 @@ def measure_run(
     device = prepare_torch(options.device, run.precision)
     # one thread, as in training: their number changes the order of sums
     with torch.no_grad(), threadpool_limits(1):
-        trained = Trained(run, folder.model, options.data, measure.n_eval, device)
+        test = dataset(run).test(run, measure.n_eval, options.data)
+        weights = model_files.place(folder.path, measure.epoch)
+        model = models.load(run, tuple(test.x.shape[1:]), weights, device)
+        trained = Trained(run, model, test, options.data, device)
         numbers, files = MEASURES[measure.name](trained)
     seconds = round(time.monotonic() - began, 3)
     shown = " ".join(f"{name} {value:.6g}" for name, value in numbers.items())

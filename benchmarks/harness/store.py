@@ -4,7 +4,7 @@ spec.json              the run's fields
 method.py              the text of a user's own method
 claim.N                who trains it; see `lease`
 checkpoint.pt          sealed; checkpoint.previous.pt is the one before
-model.safetensors      weights of the trained encoder and decoder
+model*.safetensors     trained weights; see `model_files`
 measures/              what was measured of it; see `evaluations`
 log.txt                what the run printed, with the trace of an error
 error.json             why it failed
@@ -13,12 +13,11 @@ provenance.json        where, when, from which code, how long
 """
 
 from collections.abc import Mapping
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import checkpoints, lease
+from benchmarks.harness import checkpoints, lease, model_files
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.files import discard, write_atomically, write_json
 from benchmarks.harness.run import Run
@@ -95,31 +94,19 @@ class RunFolder:
             write_atomically(self.path / "method.py", method_source.encode())
         write_json(self.path / "spec.json", run.fields())
 
-    @property
-    def model(self) -> Path:
-        """Where the trained weights are."""
-        return self.path / "model.safetensors"
-
-    def has_model(self) -> bool:
-        """Whether the weights are there, and those that were stored with the outcome."""
-        try:
-            digest = hashlib.sha256(self.model.read_bytes()).hexdigest()
-        except FileNotFoundError:
-            return False
-        return bool(self.result().get("model") == digest)
-
-    def withdraw(self) -> None:
-        """Takes the outcome back, so that the run is trained anew."""
-        (self.path / "result.json").unlink(missing_ok=True)
-
     def finish(
         self, result: Mapping[str, Any], provenance: Mapping[str, Any], model: bytes
     ) -> None:
-        """Writes the outcome, last of all; what only served to get there is removed."""
+        """Writes the outcome, last of all; what only served to get there is removed.
+
+        What was measured of other weights, trained earlier, is removed too.
+        """
         (self.path / "error.json").unlink(missing_ok=True)
-        write_atomically(self.model, model)
+        digest = model_files.digest(model)
+        if self.is_finished() and self.result()["model"] != digest:
+            discard(self.path / "measures")
+        model_files.keep(self.path, model)
         write_json(self.path / "provenance.json", provenance)
-        digest = hashlib.sha256(model).hexdigest()
         write_json(self.path / "result.json", {**result, "model": digest})
         spent = [self.path / name for name in checkpoints.NAMES]
         for path in (*spent, *lease.outnumbered(self.path)):

@@ -38,7 +38,7 @@ class Sweep:
         self.data = self.cache / "data"
         self.entries = selection.entries()
         self.labels = {entry.run.key: entry.label for entry in reversed(self.entries)}
-        self.tasks = tasks(self.entries, selection.artefact.curve, store)
+        self.tasks = tasks(self.entries, store)
         self.before: str | None = None  # the data.csv that is there when the sweep begins
         self.there: set[tuple[str, int]] = set()  # and the (arm, seed) of its outcomes
 

@@ -1,51 +1,73 @@
 """What a launcher is handed: a run to train, and what is to be measured of it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TypeVar
 
 from benchmarks.harness import evaluations
 from benchmarks.harness.selection import Entry
-from benchmarks.harness.spec import Measure
+from benchmarks.harness.spec import Curve, Measure
 from benchmarks.harness.store import RunFolder, Store
 
-STATES = ("done", "diverged", "failed", "running", "lost", "unmeasured", "missing")
+STATES = ("done", "diverged", "failed", "running", "lost", "unmeasured", "uncharted", "missing")
 SETTLED = ("done", "diverged")
-UNSETTLED = ("running", "lost", "unmeasured", "missing")  # and there is "failed"
+TO_TRAIN = ("missing", "lost", "uncharted")  # and there is "failed"
+UNSETTLED = ("running", "unmeasured", *TO_TRAIN)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A run with the curve and the measures that are asked of it."""
+    """A run with the curves and the measures that are asked of it."""
 
     folder: RunFolder
-    curve: str
+    curves: tuple[Curve, ...] = ()
     measures: tuple[Measure, ...] = ()
+    recorded: tuple[Curve, ...] = ()  # the curves that it is trained with, others' among them
 
     def lacking(self) -> list[Measure]:
         """The measures that have no stored outcome yet."""
         return [measure for measure in self.measures
                 if evaluations.find(self.folder.path, measure) is None]
 
+    def is_trained(self) -> bool:
+        """Whether there is an outcome with every curve that is asked for."""
+        return self.folder.is_finished() and all(
+            curve.id in self.folder.result()["curves"] for curve in self.curves)
+
     def outcome(self) -> str:
         """Like `state`, for who holds the run: nobody else is working on it."""
         state = self.folder.state()
+        if state in SETTLED and not self.is_trained():
+            return "uncharted"
         return "unmeasured" if state == "done" and self.lacking() else state
 
     def state(self) -> str:
-        """One of STATES; "unmeasured" is a run that is trained but lacks a measure."""
+        """One of STATES.
+
+        "unmeasured" is a run that is trained but lacks a measure; "uncharted", one that lacks a
+        curve: it is trained anew, and until then its outcome stands.
+        """
         state = self.outcome()
-        if state != "unmeasured":
+        if state not in ("unmeasured", "uncharted"):
             return state
         if self.folder.has_failed():
             return "failed"
         return "running" if self.folder.is_being_trained() else state
 
 
-def tasks(entries: Iterable[Entry], curve: str, store: Store) -> dict[str, Task]:
-    """One task per distinct run, by key, in order; it has every measure that any entry asks for."""
+def tasks(entries: Iterable[Entry], store: Store) -> dict[str, Task]:
+    """One task per distinct run, by key, in order; it has all that any entry asks for."""
     found: dict[str, Task] = {}
     for entry in entries:
-        task = found.get(entry.run.key) or Task(store.folder(entry.run.key), curve)
-        measures = tuple(dict.fromkeys((*task.measures, *entry.measures)))
-        found[entry.run.key] = replace(task, measures=measures)
+        before = found.get(entry.run.key) or Task(store.folder(entry.run.key))
+        found[entry.run.key] = Task(
+            before.folder, _union(before.curves, entry.curves),
+            _union(before.measures, entry.measures), _union(before.recorded, entry.recorded))
     return found
+
+
+T = TypeVar("T")
+
+
+def _union(first: tuple[T, ...], second: tuple[T, ...]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys((*first, *second)))

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.harness.data import dataset, to_float
+from benchmarks.harness.data import Split, to_float
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.inference import in_chunks
-from benchmarks.harness.models import load
+from benchmarks.harness.models import Model
 from benchmarks.harness.run import Run
 from benchmarks.harness.streams import generator, stream
 from methods.priors import PRIORS, Prior
@@ -25,13 +25,12 @@ class Measured(NamedTuple):
 
 
 class Trained:
-    """A trained model in evaluation mode, and n points of the test set that it is judged on."""
+    """A model in evaluation mode, and n points of the test set that it is judged on."""
 
-    def __init__(self, run: Run, model: Path, root: Path, n: int, device: str) -> None:
-        self.run, self.device, self.n = run, device, n
+    def __init__(self, run: Run, model: Model, test: Split, root: Path, device: str) -> None:
+        self.run, self.test, self.device, self.n = run, test, device, len(test.x)
         self.weights = root.parent / "weights"  # of networks that others have trained
-        self.test = dataset(run).test(run, n, root)
-        self.encoder, self.decoder = load(run, tuple(self.test.x.shape[1:]), model, device)
+        self.encoder, self.decoder = model
 
     @cached_property
     def codes(self) -> Tensor:

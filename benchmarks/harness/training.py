@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from benchmarks.harness.batches import Batches
-from benchmarks.harness.build import adam, adversary_optimizer, build, trained_parameters
-from benchmarks.harness.curves import CURVES, measured
+from benchmarks.harness.build import build
+from benchmarks.harness.curves import Recorder, Scene
 from benchmarks.harness.data import to_float
-from benchmarks.harness.run import Run
+from benchmarks.harness.optimizers import Optimizers
+from benchmarks.harness.spec import Curve
 from benchmarks.harness.streams import generator, stream
 from methods.base import Batch
 from methods.priors import PRIORS
@@ -20,26 +21,23 @@ from methods.priors import PRIORS
 class Training:
     """A run in progress: all that a step changes, hence all that a checkpoint holds."""
 
-    def __init__(
-        self, run: Run, data: Tensor, curve: str, device: str, method_file: Path
-    ) -> None:
+    def __init__(self, scene: Scene, curves: tuple[Curve, ...], method_file: Path) -> None:
+        run, device = scene.run, scene.device
         self.run, self.device = run, device
-        self.data = data.to(device)
+        self.data = scene.data.to(device)
         self.prior = PRIORS[run.prior](run.dim)
         self.draws = {name: generator(run.seed, name, device) for name in ("prior", "method")}
         # none of our methods draws from it, a user's may
         self.draws["global"] = torch.default_generator.manual_seed(stream(run.seed, "global"))
         shape = tuple(self.data.shape[1:])
         self.objective = build(run, shape, self.prior, self.draws["method"], method_file)
-        self.optimizer = adam(trained_parameters(self.objective), run.lr)
-        self.adversary = self.objective.adversary()
-        self.adversary_lr = self.objective.adversary_lr or run.lr
-        self.adversary_optimizer = adversary_optimizer(self.objective, self.adversary_lr)
+        self.optimizers = Optimizers(self.objective, run)
         self.batches = Batches(run.n_train, run.batch, generator(run.seed, "order"), device)
-        self.curve = CURVES[curve](run, self.data)
+        self.recorder = Recorder(curves, scene)
         self.step, self.seconds, self.attempts = 0, 0.0, list[dict[str, Any]]()
         self.rows: list[dict[str, float]] = []
         self.sums: dict[str, Tensor] = {}
+        self.snapshots: dict[str, str] = {}  # epoch -> digest of the weights that are kept
         self.diverged_at = torch.full((), -1, device=device)  # first step with a non-finite loss
 
     @property
@@ -62,34 +60,20 @@ class Training:
 
     def advance(self) -> None:
         """One step: the objective's update, what follows it, then the adversary's own update."""
-        self._set_learning_rate()
+        self.optimizers.set_rates(self.run.lr_factor(self.epoch))
         index = self.batches.next()
         progress = torch.full((), self.step / self.run.steps, device=self.device)
         prior = self.prior.sample(self.run.n_prior, self.draws["prior"])
-        self._freeze_adversary(True)
+        self.optimizers.freeze_adversary(True)
         terms, step = self.objective.loss(Batch(to_float(self.data[index]), index, prior, progress))
-        self.optimizer.zero_grad()
-        torch.autograd.backward(terms["loss"])
-        self.optimizer.step()
+        self.optimizers.minimise(terms["loss"], "main")
         self.objective.after_step(step)
-        if self.adversary_optimizer:
-            self._freeze_adversary(False)
+        if self.optimizers.network:
+            self.optimizers.freeze_adversary(False)
             terms["adversary"] = self.objective.adversary_loss(step)
-            self.adversary_optimizer.zero_grad()
-            torch.autograd.backward(terms["adversary"])
-            self.adversary_optimizer.step()
+            self.optimizers.minimise(terms["adversary"], "adversary")
         self._account(terms)
         self.step += 1
-
-    def _freeze_adversary(self, frozen: bool) -> None:
-        if self.adversary:
-            self.adversary.requires_grad_(not frozen)
-
-    def _set_learning_rate(self) -> None:
-        for optimizer, lr in ((self.optimizer, self.run.lr),
-                              (self.adversary_optimizer, self.adversary_lr)):
-            if optimizer:
-                optimizer.param_groups[0]["lr"] = lr * self.run.lr_factor(self.epoch)
 
     def _account(self, terms: dict[str, Tensor]) -> None:
         """Adds up the epoch's losses and notes the first non-finite one, without a host sync."""
@@ -104,7 +88,7 @@ class Training:
         """The row of the epoch just completed; none, and diverged, if a number is not finite."""
         losses = {f"train_{name}": float(total) / self.run.steps_per_epoch
                   for name, total in self.sums.items()}
-        values = {**losses, **measured(self.curve, self.objective.encoder)}
+        values = {**losses, **self.recorder(self.objective, self.epoch)}
         if all(map(isfinite, values.values())):
             self.rows.append({"epoch": self.epoch, **values})
         elif not self.diverged:
@@ -113,14 +97,13 @@ class Training:
 
     def state(self) -> dict[str, Any]:
         """Plain values and tensors from which `restore` goes on bit for bit."""
-        adversary = self.adversary_optimizer.state_dict() if self.adversary_optimizer else None
         return {
             "device": torch.device(self.device).type, "objective": self.objective.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "adversary_optimizer": adversary, "batches": self.batches.state(),
+            "optimizers": self.optimizers.state(), "batches": self.batches.state(),
             "draws": {name: draws.get_state() for name, draws in self.draws.items()},
             "step": self.step, "rows": self.rows, "sums": self.sums, "seconds": self.seconds,
             "diverged_at": self.diverged_at, "attempts": self.attempts,
+            "columns": self.recorder.columns, "snapshots": self.snapshots,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -129,9 +112,7 @@ class Training:
             raise ValueError(f"the checkpoint is from {state['device']}: go on there with "
                              f"--device {state['device']} --retry-failed, or --rerun")
         self.objective.load_state_dict(state["objective"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        if self.adversary_optimizer:
-            self.adversary_optimizer.load_state_dict(state["adversary_optimizer"])
+        self.optimizers.restore(state["optimizers"])
         self.batches.restore(state["batches"])
         for name, draws in self.draws.items():
             draws.set_state(state["draws"][name])
@@ -139,6 +120,7 @@ class Training:
         self.diverged_at = state["diverged_at"].to(self.device)
         self.step, self.rows = state["step"], state["rows"]
         self.seconds, self.attempts = state["seconds"], state["attempts"]
+        self.recorder.columns, self.snapshots = state["columns"], state["snapshots"]
 
     def outcome(self) -> dict[str, Any]:
         """What is stored of a run that has ended."""
@@ -146,4 +128,5 @@ class Training:
                       for name, part in self.objective.named_children()}
         diverged_step = int(self.diverged_at) if self.diverged else None
         return {"status": "done" if diverged_step is None else "diverged",
-                "diverged_step": diverged_step, "parameters": parameters, "rows": self.rows}
+                "diverged_step": diverged_step, "parameters": parameters, "rows": self.rows,
+                "curves": self.recorder.columns, "snapshots": self.snapshots}

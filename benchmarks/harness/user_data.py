@@ -6,7 +6,7 @@ from pathlib import Path
 import re
 
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.spec import Arm, Artefact, Measure
+from benchmarks.harness.spec import Arm, Artefact, Curve, Measure
 
 FILE_DATASETS = ("mnist", "cifar10", "celeba", "celebahq")  # for these NAME=PATH says where
 NATIVE_SIZE = {"mnist": 28, "procedural-28": 28, "cifar10": 32, "procedural": 32}
@@ -56,6 +56,10 @@ class UserData:
                 raise UsageError(f"--dataset: {artefact.name} compares classes; put the images of "
                                  f"each class of {self.path} into a folder of its own")
         return tuple(replace(measure, n_eval=min(measure.n_eval, self.n_test)) for measure in asked)
+
+    def curve(self, asked: Curve) -> Curve:
+        """The curve on as many test images as there are."""
+        return replace(asked, n_eval=asked.n_eval and min(asked.n_eval, self.n_test))
 
 
 def read(words: Sequence[str]) -> tuple[dict[str, Path], UserData | None]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from benchmarks.harness.store import RunFolder
-from benchmarks.harness.task import Task
+from benchmarks.harness.task import UNSETTLED, Task
 
 POLL_SECONDS = 0.3
 
@@ -29,7 +29,7 @@ def settled(waiting: list[Task], watch: Watch) -> Iterator[Task]:
         if state == "running":
             continue
         waiting.remove(task)
-        if state in ("lost", "missing", "unmeasured"):
+        if state in UNSETTLED:
             yield task
         else:
             watch.finished(task.folder, state)

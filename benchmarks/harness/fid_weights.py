@@ -1,0 +1,78 @@
+"""The file of Inception weights that FID is defined by: given, kept, or downloaded once."""
+
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+import shutil
+
+from benchmarks.harness.download import DownloadError, digest, download
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.files import temporary
+from benchmarks.harness.selection import Selection
+from benchmarks.harness.store import Store
+from benchmarks.harness.task import UNSETTLED, tasks
+
+FILE = "pt_inception-2015-12-05-6726825d.pth"
+SHA256 = "6726825d"  # the digits in its name, by torch.hub's convention
+FOLDER = "hub/checkpoints"  # where torch.hub looks, below the folder it is told
+MEASURE = "inception"
+
+
+def measurable(selection: Selection, store: Store, options: Namespace) -> Selection:
+    """The selection, less what Inception's weights are wanted for if they are not to be had.
+
+    They are looked for on the network only if something is to be trained or measured anyway, so
+    that a command that finds everything done stays instant. Raises what `take` raises.
+    """
+    if all(measure.name != MEASURE for entry in selection.entries() for measure in entry.measures):
+        return selection
+    root = options.cache_dir.resolve() / "weights"
+    if options.fid_weights:
+        take(options.fid_weights, root)
+    if are_here(root):
+        return selection
+    reason = f"the Inception weights {FILE} are not here; name them by --fid-weights"
+    rest = replace(selection, without={MEASURE: reason})
+    if options.to_train and any(task.state() in UNSETTLED
+                                for task in tasks(rest.entries(), store).values()):
+        failure = fetch(root)
+        if failure is None:
+            return selection
+        print(f"note: fid stays empty: {reason} ({failure})")
+    return rest
+
+
+def are_here(root: Path) -> bool:
+    """Whether the weights are under `root`, whole."""
+    place = root / FOLDER / FILE
+    return place.is_file() and digest(place, "sha256").startswith(SHA256)
+
+
+def take(given: Path, root: Path) -> None:
+    """Copies the user's file; raises UsageError if it is absent or has another checksum."""
+    if not given.is_file():
+        raise UsageError(f"--fid-weights: there is no file {given}")
+    found = digest(given, "sha256")
+    if not found.startswith(SHA256):
+        raise UsageError(f"--fid-weights: {given} is not {FILE}: its sha256 begins with "
+                         f"{found[:8]}, not {SHA256}")
+    place = root / FOLDER / FILE
+    place.parent.mkdir(parents=True, exist_ok=True)
+    fresh = temporary(place)
+    shutil.copyfile(given, fresh)
+    fresh.replace(place)
+
+
+def fetch(root: Path) -> str | None:
+    """Downloads them; returns why they are not to be had, or None."""
+    try:
+        download(FILE, _mirrors(), SHA256, root / FOLDER, "sha256")
+    except DownloadError as error:
+        return str(error)
+    return None
+
+
+def _mirrors() -> list[str]:
+    """Where pytorch-fid takes them from."""
+    from pytorch_fid.inception import FID_WEIGHTS_URL  # torch
+    return [FID_WEIGHTS_URL.removesuffix(FILE)]

@@ -1,0 +1,162 @@
+"""Curves and snapshots of a training: what is recorded, for whom, and when it is trained anew."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks import ARTEFACTS
+from benchmarks.harness import evaluations, model_files
+from benchmarks.harness.inline import train_inline
+from benchmarks.harness.options import Options
+from benchmarks.harness.publish import asked_of
+from benchmarks.harness.resolve import resolve
+from benchmarks.harness.run import Run
+from benchmarks.harness.selection import Entry, asked_curves, select
+from benchmarks.harness.spec import SCALES, Arm, Curve, Measure
+from benchmarks.harness.store import Store
+from benchmarks.harness.task import Task
+
+RUN = resolve(Run("procedural", 32, "a1", "mmd", (), "1", dim=4, epochs=5, batch=16,
+                  width=1 / 64, image_size=32, snapshots=(2,)), "mmd", {})
+ERROR, LATENT = Curve("reconstruction", n_eval=20, every=2), Curve("latent_swd")
+DISTANCE = Curve("image_swd", n_eval=8, every=3)
+
+
+class Silent:
+    def started(self, folder): ...
+
+    def moved(self, folder, fraction): ...
+
+    def finished(self, folder, state):
+        self.state = state
+
+
+@pytest.fixture
+def do(tmp_path):
+    """Brings a task for RUN up to date; returns its folder, the outcome and its log."""
+    def done(*curves, recorded=(), measures=(), run=RUN):
+        folder = Store(tmp_path / "runs").folder(run.key)
+        folder.declare(run, None)
+        task = Task(folder, curves, measures, (*curves, *recorded))
+        watch = Silent()
+        train_inline([task], Options(tmp_path / "data", "cpu"), watch)
+        assert watch.state == "done", (folder.path / "log.txt").read_text()
+        return task, folder.result(), (folder.path / "log.txt").read_text()
+    return done
+
+
+def losses(result):
+    return [{k: v for k, v in row.items() if k.startswith("train_")} for row in result["rows"]]
+
+
+def test_curves_are_taken_at_their_epochs_and_change_no_bit_of_the_training(do, tmp_path):
+    _, result, _ = do(ERROR, LATENT, DISTANCE)
+    rows = result["rows"]
+    due = {name: [row["epoch"] for row in rows if name in row] for name in
+           ("test_reconstruction", "swd2_root", "swd_image_std")}
+    assert due == {"test_reconstruction": [0, 2, 4, 5], "swd2_root": [0, 1, 2, 3, 4, 5],
+                   "swd_image_std": [0, 3, 5]}
+    model = result["model"]
+    _, plain, _ = do(run=replace(RUN, snapshots=None))
+    assert plain["model"] == model
+    assert losses(plain) == losses(result)
+
+
+def test_a_curve_ends_at_the_measure_of_the_final_model(do):
+    measures = (Measure("reconstruction", 20), Measure("image_swd", 8))
+    task, result, _ = do(ERROR, DISTANCE, measures=measures)
+    for measure in measures:
+        for name, value in evaluations.find(task.folder.path, measure)["numbers"].items():
+            assert result["rows"][-1][name] == value
+
+
+def test_who_asked_for_one_curve_is_shown_that_one(do):
+    _, result, _ = do(DISTANCE, recorded=(ERROR, LATENT))
+    assert set(result["curves"]) == {DISTANCE.id, ERROR.id, LATENT.id}
+    rows = asked_of(result, Entry(Arm("mmd", RUN), RUN, curves=(DISTANCE,)))
+    assert [row["epoch"] for row in rows if "swd_image_std" in row] == [0, 3, 5]
+    assert not any("swd2_root" in row or "test_reconstruction" in row for row in rows)
+    rarer = replace(ERROR, every=4)  # the same columns at fewer epochs
+    result["curves"][rarer.id] = result["curves"][ERROR.id]
+    rows = asked_of(result, Entry(Arm("mmd", RUN), RUN, curves=(rarer,)))
+    assert [row["epoch"] for row in rows if "test_reconstruction" in row] == [0, 4, 5]
+
+
+def test_a_run_without_a_curve_that_is_wanted_is_trained_anew_and_stands_until_then(do):
+    task, before, _ = do(ERROR, measures=(Measure("reconstruction", 20),))
+    wanting = replace(task, curves=(ERROR, LATENT), recorded=(ERROR, LATENT))
+    assert task.state() == "done"
+    assert wanting.state() == "uncharted"
+    assert task.folder.result() == before
+    _, after, log = do(ERROR, LATENT)
+    assert log.count("from step 0") == 2
+    assert wanting.state() == "done"
+    assert losses(after) == losses(before)
+    assert after["model"] == before["model"]
+    assert task.state() == "done"  # what was measured of the same weights is kept
+    do(ERROR)
+    assert task.folder.result() == after  # fewer curves are no reason to train
+
+
+def test_measures_of_other_weights_go_with_them(do):
+    task, _, _ = do(measures=(Measure("reconstruction", 20),))
+    result = task.folder.result()
+    task.folder.finish(result, {"commit": "none"}, b"other weights")
+    assert task.state() == "unmeasured"
+
+
+def test_a_snapshot_is_the_model_after_that_epoch(do, tmp_path):
+    final, early = Measure("reconstruction", 20), Measure("reconstruction", 20, epoch=2)
+    task, result, log = do(ERROR, measures=(final, early))
+    assert list(result["snapshots"]) == ["2"]
+    numbers = evaluations.find(task.folder.path, early)["numbers"]
+    (row,) = [row for row in result["rows"] if row["epoch"] == 2]
+    assert numbers["test_reconstruction"] == row["test_reconstruction"]
+    place = model_files.place(task.folder.path, 2)
+    place.write_bytes(place.read_bytes()[:-1])
+    do(ERROR, measures=(final, early))
+    assert "training anew" not in log  # all of it is measured: the weights are not missed
+    (task.folder.path / "measures" / f"{early.id}.json").unlink()
+    _, again, log = do(ERROR, measures=(final, early))
+    assert "weights are missing or damaged: training anew" in log
+    assert again == result
+    assert evaluations.find(task.folder.path, early)["numbers"] == numbers
+
+
+def test_a_checkpoint_that_lacks_a_curve_is_not_gone_on_from(do, tmp_path):
+    """Its early epochs would be missing from the curve."""
+    from benchmarks.harness import checkpoints, lease, stages
+    folder = Store(tmp_path / "runs").folder(RUN.key)
+    folder.declare(RUN, None)
+    held = lease.acquire(folder.path)
+    saved = []
+
+    def stop():
+        return bool(saved) or saved.append(1) or False
+
+    task = Task(folder, (ERROR,), (), (ERROR,))
+    with open(folder.path / "log.txt", "a") as log, pytest.raises(BaseException, match="stopped"):
+        stages.train_run(task, held, Options(tmp_path / "data", "cpu"), stop, lambda f: None, log)
+    held.release()
+    assert checkpoints.newest(folder.path)[0]
+    _, result, log = do(ERROR, LATENT)
+    assert "lacks a curve" in log
+    assert all("swd2_root" in row for row in result["rows"])
+
+
+@pytest.mark.parametrize("epochs", [(0,), (6,), (2, 9)])
+def test_a_snapshot_of_no_epoch_is_refused(epochs):
+    with pytest.raises(ValueError, match="snapshots are of epochs 1 to 5"):
+        replace(RUN, snapshots=epochs)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_run_is_trained_with_what_any_artefact_asks_of_it(scale):
+    asked = asked_curves(ARTEFACTS.values(), scale)
+    for artefact in ARTEFACTS.values():
+        selection = select(artefact, scale, 2, None, [], asked=asked)
+        for entry in selection.entries():
+            run = replace(entry.run, seed=0)
+            assert set(entry.curves) <= set(entry.recorded) == set(asked[run])
+            names = {(curve.name, curve.n_eval) for curve in entry.recorded}
+            assert len(names) == len({name for name, _ in names})  # else columns would clash
