@@ -1,8 +1,21 @@
 """The declarations: one module per artefact of the paper, collected here by name."""
 
-from benchmarks import fig1_synthetic, fig7_tsne
+from benchmarks import (
+    fig1_synthetic,
+    fig2_convergence,
+    fig3_isotropy,
+    fig6_samples,
+    fig7_tsne,
+    fig8_reconstruction,
+    fig14_cifar10_samples,
+    fig16_cifar10_reconstructions,
+    fig18_cifar10_interpolations,
+)
 from benchmarks.harness.spec import Artefact
 
 ARTEFACTS: dict[str, Artefact] = {
-    artefact.name: artefact for artefact in (fig1_synthetic.ARTEFACT, fig7_tsne.ARTEFACT)
+    module.ARTEFACT.name: module.ARTEFACT for module in (
+        fig1_synthetic, fig2_convergence, fig3_isotropy, fig6_samples, fig7_tsne,
+        fig8_reconstruction, fig14_cifar10_samples, fig16_cifar10_reconstructions,
+        fig18_cifar10_interpolations)
 }

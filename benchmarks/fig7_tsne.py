@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from benchmarks.harness.claim import Claim, Equivalence
 from benchmarks.harness.resolve import resolve
 from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Artefact, Claim, Equivalence, Measure, exhibit_stem
+from benchmarks.harness.spec import Arm, Artefact, Measure, exhibit_stem
 from methods import Scalar
 
 if TYPE_CHECKING:
@@ -90,9 +91,11 @@ ARTEFACT = Artefact(
     template=template,
     settings=settings,
     table=table,
-    claims=(comparable(f"moca[tau={PAPER_TAU:g}]", f"C14[tau={PAPER_TAU:g}]", "paper"),
-            comparable(f"moca[tau={MAIN_TAU:g}]", f"C14[tau={MAIN_TAU:g}]", "sensitivity")),
-    claim_for=lambda arm: comparable(arm, f"C14[{arm}]", "custom", arm),
+    claims=lambda scale: (
+        comparable(f"moca[tau={PAPER_TAU:g}]", f"C14[tau={PAPER_TAU:g}]", "paper"),
+        comparable(f"moca[tau={MAIN_TAU:g}]", f"C14[tau={MAIN_TAU:g}]", "sensitivity"),
+    ),
+    claim_for=lambda scale, arm: comparable(arm, f"C14[{arm}]", "custom", arm),
     ambiguities=("A3", "A4", "A5", "A6", "A8", "A22", "A24", "A25", "A31", "A33"),
     measures=measures,
 )

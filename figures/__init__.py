@@ -9,9 +9,16 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures import convergence, embedding
+from figures import convergence, embedding, gallery, image_distance, reconstruction, spectrum
 
 FIGURES: dict[str, Callable[[DataFrame, Path], Figure]] = {
     "fig1-synthetic": convergence.draw,
+    "fig2-convergence": image_distance.draw,
+    "fig3-isotropy": spectrum.draw,
+    "fig6-samples": gallery.draw,
     "fig7-tsne": embedding.draw,
+    "fig8-reconstruction": reconstruction.draw,
+    "fig14-cifar10-samples": gallery.draw,
+    "fig16-cifar10-reconstructions": gallery.draw,
+    "fig18-cifar10-interpolations": gallery.draw,
 }

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator, ScalarFormatter
 from pandas import DataFrame
 
-from figures.style import FLOOR, RC, Look, looks
+from figures.style import FLOOR, RC, WARNING, Look, looks
 
 TITLES = {
     "main": "Synthetic data N(0, I), batch 64",
@@ -70,7 +70,7 @@ def _panel(ax: Axes, data: DataFrame, panel: str, every: dict[str, Look]) -> Non
     holes = int(data.drop_duplicates("arm")["missing"].sum())
     if holes:
         ax.annotate(f"{holes} runs missing", (0.98, 0.98), xycoords="axes fraction", ha="right",
-                    va="top", color="#B00020", fontsize=8)
+                    va="top", color=WARNING, fontsize=8)
     if data["epoch"].isna().all():
         ax.set_xticks([])
         return

@@ -9,13 +9,12 @@ from matplotlib.image import imread
 from matplotlib.lines import Line2D
 from pandas import DataFrame, Series, read_csv
 
-from figures.style import RC, looks
+from figures.style import RC, WARNING, looks
 
 COLUMNS = 3  # arms side by side
 TILES = {"reconstructions": "input,\nrecon-\nstruction", "samples": "samples",
          "interpolations": "inter-\npolation"}
 CLASS_COLOURS = colormaps["tab10"].colors  # type: ignore[attr-defined]
-WARNING = "#B00020"
 
 
 def draw(data: DataFrame, folder: Path) -> Figure:

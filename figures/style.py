@@ -2,12 +2,19 @@
 
 from typing import Any, NamedTuple
 
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+from pandas import DataFrame, Series
+
 RC: dict[Any, Any] = {
     "font.size": 9.0, "axes.titlesize": 9.0, "axes.labelsize": 9.0, "legend.fontsize": 8.0,
     "xtick.labelsize": 8.0, "ytick.labelsize": 8.0, "axes.spines.top": False,
     "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "lines.linewidth": 1.4,
     "savefig.dpi": 200, "pdf.fonttype": 42, "figure.constrained_layout.use": True,
 }
+
+
+WARNING = "#B00020"
 
 
 class Look(NamedTuple):
@@ -37,6 +44,19 @@ LOOKS = {
 }
 FLOOR = Look("uniform vs. uniform", "#777777", "-")
 SPARE = ("#AA3377", "#228833", "#4477AA", "#BB5566", "#000000")
+
+
+def grid_colours(values: Series) -> dict[float, str]:
+    """A colour per distinct value, from dark to light along the grid."""
+    grid = sorted(values.dropna().unique())
+    shades = colormaps["viridis"]
+    return {value: to_hex(shades(0.88 * k / max(1, len(grid) - 1))) for k, value in enumerate(grid)}
+
+
+def setting(data: DataFrame) -> str:
+    """What no figure is without: data set and scale."""
+    first = data.iloc[0]
+    return f"{first['dataset']}, {first['scale']} scale"
 
 
 def looks(arms: list[str]) -> dict[str, Look]:

@@ -1,5 +1,7 @@
 """Verdicts against scipy's paired t-test and on tables whose truth is known."""
 
+from functools import partial
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
@@ -7,16 +9,18 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 
-from benchmarks.harness.claims import below, compare, judge
+from benchmarks.harness.claim import SCALES, Claim, Equivalence, Ordering, Range, Trend
+from benchmarks.harness.claims import judge
+from benchmarks.harness.comparisons import below, compare
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.intervals import summary, t_interval
-from benchmarks.harness.spec import Claim, Equivalence, Ordering
 from benchmarks.harness.statistics import (
     STATISTICS,
     auc_log_swd,
     epochs_to_twice_floor,
     final_swd,
 )
+from benchmarks.harness.trends import p_rising
 
 
 def rows_of(finals, epochs=4, status="done"):
@@ -55,11 +59,11 @@ def test_interval_is_scipys():
 
 def test_comparison_is_the_paired_t_test():
     rows = rows_of(CLEAR)
-    part = compare(rows, "low", "same", "final_swd", 0.95, below)
+    part = compare(rows, "low", "same", "final_swd", 0.95, partial(below, 0.0))
     expected = ttest_rel(CLEAR["low"], CLEAR["same"]).confidence_interval(0.95)
     assert (part.low, part.high) == pytest.approx((expected.low, expected.high))
     assert part.noise == pytest.approx(np.std(CLEAR["low"], ddof=1))
-    turned = compare(rows, "same", "low", "final_swd", 0.95, below)
+    turned = compare(rows, "same", "low", "final_swd", 0.95, partial(below, 0.0))
     assert turned.noise == part.noise > np.std(CLEAR["same"], ddof=1)
     assert part.n == 5
 
@@ -87,7 +91,7 @@ def test_a_difference_within_replicate_noise_is_inconclusive():
     """The pairs differ by a constant, so the interval is a point; yet the spread is larger."""
     spread = [1.0, 2.0, 3.0, 4.0, 5.0]
     rows = rows_of({"a": spread, "b": [v + 0.5 + 1e-6 * k for k, v in enumerate(spread)]})
-    part = compare(rows, "a", "b", "final_swd", 0.95, below)
+    part = compare(rows, "a", "b", "final_swd", 0.95, partial(below, 0.0))
     assert part.high < 0
     assert part.verdict == "inconclusive"
 
@@ -140,7 +144,7 @@ def test_statistics_on_known_curves():
 @given(st.lists(st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)), min_size=2, max_size=8))
 def test_turning_a_comparison_round_turns_its_verdict(pairs):
     rows = rows_of({"a": [p[0] for p in pairs], "b": [p[1] for p in pairs]}, epochs=2)
-    there, back = (compare(rows, *arms, "final_swd", 0.95, below)
+    there, back = (compare(rows, *arms, "final_swd", 0.95, partial(below, 0.0))
                    for arms in (("a", "b"), ("b", "a")))
     turned = {"reproduced": "contradicted", "contradicted": "reproduced",
               "inconclusive": "inconclusive"}
@@ -148,18 +152,29 @@ def test_turning_a_comparison_round_turns_its_verdict(pairs):
     assert back.estimate == pytest.approx(-there.estimate)
 
 
-def test_registry_of_statistics_is_what_the_claims_ask_for():
+def asked(test):
+    """Statistics and arms that a test speaks of."""
+    match test:
+        case Equivalence():
+            return {*test.statistics}, {test.arm, test.other}
+        case Ordering():
+            return {test.statistic, *test.beside}, {*test.lower, *test.higher}
+        case Trend():
+            return {test.statistic, *test.beside}, {*test.arms}
+        case Range():
+            return {test.statistic}, {arm for arm, *_ in test.bounds}
+    return set(), set()
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_claims_speak_of_statistics_and_arms_that_there_are(scale):
     from benchmarks import ARTEFACTS
     for artefact in ARTEFACTS.values():
-        arms = {arm.name for arm in artefact.arms("paper")}
-        for item in artefact.claims:
-            test = item.test
-            if isinstance(test, Equivalence):
-                assert {*test.statistics} <= set(STATISTICS)
-                assert {test.arm, test.other} <= arms
-                continue
-            assert {test.statistic, *test.beside} <= set(STATISTICS)
-            assert {*test.lower, *test.higher} <= arms
+        declared = {arm.name for arm in artefact.arms(scale)}
+        for item in artefact.claims(scale):
+            statistics, arms = asked(item.test)
+            assert statistics <= set(STATISTICS)
+            assert arms <= declared, item.id
 
 
 def test_the_verdict_row_is_the_comparison_that_decides():
@@ -204,3 +219,118 @@ def test_equivalence_with_one_seed_or_a_divergence_or_no_rival_concludes_nothing
     assert verdict_of(rows[rows["arm"] == "a"]) == "not run"
     rows.loc[(rows["arm"] == "b") & (rows["seed"] == 1), "status"] = "diverged"
     assert verdict_of(rows) == "inconclusive"
+
+
+def along(table, **columns):
+    """One run per arm and seed from rows (seeds) of values (arms)."""
+    return pd.DataFrame([
+        {"arm": f"a{k}", "seed": seed, "epoch": 3, "status": "done", "nmi": value, **columns}
+        for seed, row in enumerate(table) for k, value in enumerate(row)])
+
+
+def trend_of(table, direction="falls", arms=4, **columns):
+    test = Trend("nmi", tuple(f"a{k}" for k in range(arms)), direction)
+    (line,) = judge(along(table, **columns), [Claim("T", "", "", test)]).to_dict("records")
+    return line
+
+
+@pytest.mark.parametrize(("table", "direction", "expected"), [
+    ([[4.0, 3, 2, 1]], "falls", "reproduced"),  # 1 of 24 orders
+    ([[4.0, 3, 2, 1]], "rises", "contradicted"),
+    ([[4.0, 3, 1, 2]], "falls", "inconclusive"),
+    ([[4.0, 3, 1, 2], [4.1, 3.1, 1.1, 2.1]], "falls", "reproduced"),
+    ([[4.0, 3, 2, 1], [1.0, 2, 3, 4]], "falls", "inconclusive"),
+    ([[2.0, 2, 2, 2]], "falls", "inconclusive"),
+    ([[1.3, 1.2, 1.1, 1.0], [9.3, 9.2, 9.1, 9.0]], "falls", "inconclusive"),  # within the spread
+])
+def test_trends(table, direction, expected):
+    assert trend_of(table, direction)["verdict"] == expected
+
+
+def test_a_trend_over_three_points_of_one_seed_proves_nothing():
+    """1 of 6 orders is no 5 %."""
+    assert trend_of([[3.0, 2, 1]], arms=3)["verdict"] == "inconclusive"
+    assert trend_of([[3.0, 2, 1], [3.1, 2.1, 1.1]], arms=3)["verdict"] == "reproduced"  # 1 of 36
+
+
+def test_a_trend_with_a_hole_is_not_run_and_with_a_diverged_run_inconclusive():
+    test = Claim("T", "", "", Trend("nmi", ("a0", "a1", "a2", "a3")))
+    rows = along([[4.0, 3, 2, 1]] * 2)
+    rows["nmi"] += rows["seed"] / 100
+    hole = rows.assign(status=rows["status"].where(rows["arm"] != "a1", "missing"))
+    assert judge(hole, [test])["verdict"].to_list() == ["not run"]
+    broken = rows.copy()
+    broken.loc[2, "status"] = "diverged"
+    assert judge(broken, [test])["verdict"].to_list() == ["inconclusive"]
+    assert judge(rows, [test])["verdict"].to_list() == ["reproduced"]
+
+
+@given(st.permutations(range(5)))
+@settings(deadline=None)
+def test_one_seed_is_judged_by_all_orders(order):
+    """Against scipy's permutation test of Spearman's correlation, which enumerates them too."""
+    from scipy.stats import permutation_test, spearmanr
+    exact = permutation_test((list(order),), lambda x: spearmanr(range(5), x).statistic,
+                             permutation_type="pairings", alternative="greater",
+                             n_resamples=np.inf, vectorized=False)
+    assert p_rising(np.array([order], float)) == pytest.approx(exact.pvalue)
+
+
+def test_null_trends_are_called_reproduced_in_at_most_5_percent():
+    draws = np.random.default_rng(0)
+    for seeds in (1, 3):
+        found = [trend_of(draws.normal(size=(seeds, 4)))["verdict"] for _ in range(400)]
+        assert found.count("reproduced") <= 0.05 * 400 + 2 * (400 * 0.05 * 0.95) ** 0.5
+
+
+def range_of(values, bottom, top, from_one_seed=False):
+    test = Range("nmi", (("a0", bottom, top),), from_one_seed)
+    lines = judge(along([[value] for value in values]), [Claim("R", "", "", test)])
+    return lines["verdict"].iloc[0]
+
+
+@pytest.mark.parametrize(("values", "bounds", "expected"), [
+    ([1.0, 1.1, 0.9], (0, 2), "reproduced"),
+    ([1.0, 1.1, 0.9], (2, np.inf), "contradicted"),
+    ([1.0, 1.1, 0.9], (1, 2), "inconclusive"),
+    ([1.0], (0, 2), "inconclusive"),
+    ([5.0, 5.0], (5, 5), "reproduced"),
+])
+def test_ranges(values, bounds, expected):
+    assert range_of(values, *bounds) == expected
+
+
+def test_a_fact_is_judged_from_one_seed():
+    assert range_of([1.0], 0, 2, from_one_seed=True) == "reproduced"
+    assert range_of([1.0], 2, 3, from_one_seed=True) == "contradicted"
+
+
+def test_what_was_not_measured_was_not_run():
+    """A claim in FID where its network is not to be had; its proxy has a row of its own."""
+    rows = along([[1.0, 5.0], [1.1, 5.1]], fd_cifar10=1.0)
+    claim = Claim("C17", "", "", Ordering("fid", ("a0",), ("a1",), at_least=0.8))
+    assert judge(rows, [claim])["verdict"].iloc[0] == "not run"
+    proxy = claim.by_proxy()
+    assert (proxy.id, proxy.basis, proxy.test.at_least) == ("C17[fd_cifar10]", "proxy", 0)
+    rows["fd_cifar10"] = rows["nmi"]
+    assert judge(rows, [proxy])["verdict"].iloc[0] == "reproduced"
+    rows["fid"] = rows["nmi"] / 10
+    assert judge(rows, [claim])["verdict"].iloc[0] == "inconclusive"  # .4 is below .8
+
+
+def test_matched_arms_are_compared_one_by_one():
+    rows = along([[1.0, 5.0, 2.0, 6.0], [1.1, 5.1, 2.1, 6.1]])
+    matched = Ordering("nmi", ("a0", "a1"), ("a2", "a3"), matched=True)
+    assert judge(rows, [Claim("M", "", "", matched)])["verdict"].iloc[0] == "reproduced"
+    product = Ordering("nmi", ("a0", "a1"), ("a2", "a3"))
+    assert judge(rows, [Claim("M", "", "", product)])["verdict"].iloc[0] == "contradicted"
+
+
+def test_a_claim_about_absolute_numbers_is_not_tested_at_another_scale():
+    claim = Claim("C18", "", "", Range("nmi", (("a0", 0, 2),), True), scales=("paper",))
+    rows = along([[1.0]])
+    for scale, expected in (("paper", "reproduced"), ("mini", "not testable here")):
+        (line,) = judge(rows.assign(scale=scale), [claim]).query("role == 'verdict'").to_dict(
+            "records")
+        assert line["verdict"] == expected
+    assert "paper scale" in line["comparison"]

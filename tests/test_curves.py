@@ -6,13 +6,14 @@ import pytest
 
 from benchmarks import ARTEFACTS
 from benchmarks.harness import evaluations, model_files
+from benchmarks.harness.claim import SCALES
 from benchmarks.harness.inline import train_inline
 from benchmarks.harness.options import Options
 from benchmarks.harness.publish import asked_of
 from benchmarks.harness.resolve import resolve
 from benchmarks.harness.run import Run
 from benchmarks.harness.selection import Entry, asked_curves, select
-from benchmarks.harness.spec import SCALES, Arm, Curve, Measure
+from benchmarks.harness.spec import Arm, Curve, Measure
 from benchmarks.harness.store import Store
 from benchmarks.harness.task import Task
 

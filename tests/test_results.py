@@ -44,7 +44,8 @@ def test_the_table_follows_from_the_runs(folder):
 
 def test_the_verdicts_follow_from_the_runs(folder):
     rows = read_csv((folder / "runs.csv").read_text())
-    assert text_of(judge(rows, artefact_of(folder).claims)) == (folder / "claims.csv").read_text()
+    claims = artefact_of(folder).claims(rows["scale"].iloc[0])
+    assert text_of(judge(rows, claims)) == (folder / "claims.csv").read_text()
 
 
 def test_the_runs_are_those_declared_and_all_are_there(folder):

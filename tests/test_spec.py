@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 import pytest
 
 from benchmarks import ARTEFACTS
+from benchmarks.harness.claim import SCALES
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.resolve import UserMethod, resolve
 from benchmarks.harness.run import Run
 from benchmarks.harness.selection import select
-from benchmarks.harness.spec import SCALES
 
 RUN = Run("synthetic-normal", 1000, "mlp2", "mmd", (), "1", dim=128, epochs=80, batch=64)
 OTHER = {
@@ -82,7 +82,9 @@ def test_declarations_are_sound(name, scale):
     arms = artefact.arms(scale)
     assert len({arm.name for arm in arms}) == len({arm.run for arm in arms}) == len(arms)
     assert all(arm.run.seed == 0 for arm in arms)
-    assert len({claim.id for claim in artefact.claims}) == len(artefact.claims)
+    for scale in SCALES:
+        claims = artefact.claims(scale)
+        assert len({claim.id for claim in claims}) == len(claims)
 
 
 def test_more_seeds_change_no_key():

@@ -8,13 +8,14 @@ import sys
 
 from benchmarks import ARTEFACTS
 from benchmarks.harness import overview, sweep
+from benchmarks.harness.claim import SCALES
 from benchmarks.harness.errors import UsageError, unknown
 from benchmarks.harness.fid_weights import measurable
 from benchmarks.harness.launch import LAUNCHERS
 from benchmarks.harness.parser import parser
 from benchmarks.harness.resolve import UserMethod
 from benchmarks.harness.selection import Selection, asked_curves, select
-from benchmarks.harness.spec import SCALES, Artefact
+from benchmarks.harness.spec import Artefact
 from benchmarks.harness.store import Store
 from benchmarks.harness.user_data import read as read_data
 

@@ -39,11 +39,27 @@ def outcomes(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
                        missing=lambda s: (~s.isin(["done", "diverged"])).sum()).reset_index()
 
 
-def final_scores(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """One row per arm: `summary` of what was measured of its final models, and `outcomes`."""
-    by = ["scale", "dataset", "panel", "arm"]
+def final_scores(
+    rows: pd.DataFrame, columns: list[str], keep: Sequence[str] = ()
+) -> pd.DataFrame:
+    """One row per arm: `summary` of what was measured of its final models, and `outcomes`.
+
+    The first column is one that every run has; `keep` names fields of the run to show.
+    """
+    by = ["scale", "dataset", "panel", "arm", *keep]
     rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, "n_eval", *columns])))
     last = rows.groupby([*by, "seed"], sort=False).tail(1)
     scores = summary(last, by, columns).merge(outcomes(rows, by), on=by)
     n_eval = last.groupby(by, sort=False)["n_eval"].max().astype("Int64").reset_index()
     return n_eval.merge(scores, on=by)
+
+
+def curve_table(rows: pd.DataFrame, columns: list[str], keep: list[str]) -> pd.DataFrame:
+    """One row per panel, arm and epoch at which something was measured; `keep`: fields to show."""
+    by = ["scale", "dataset", "panel", "arm", *keep]
+    rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *columns])))
+    rows = rows.assign(panel=rows["panel"].str.split("+")).explode("panel", ignore_index=True)
+    taken = summary(rows[rows[columns[0]].notna()], [*by, "epoch"], columns)
+    out = outcomes(rows, by).merge(taken, "left", by)
+    counts = ["n", "epoch"]  # an arm that is missing has none
+    return out.astype(dict.fromkeys(counts, "Int64"))

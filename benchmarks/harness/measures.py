@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from benchmarks.harness import generation, representation
+from benchmarks.harness import generation, grids, representation
 from benchmarks.harness.trained import Measured, Trained
 
 MEASURES: dict[str, Callable[[Trained], Measured]] = {
@@ -12,6 +12,9 @@ MEASURES: dict[str, Callable[[Trained], Measured]] = {
     "isotropy": representation.spread,
     "tsne": representation.tsne,
     "pictures": generation.pictures,
+    "samples": grids.samples,
+    "reconstructions": grids.reconstructions,
+    "interpolations": grids.interpolations,
     "image_swd": generation.distances,
     "cifar10": generation.cifar10_scores,
     "inception": generation.inception_scores,

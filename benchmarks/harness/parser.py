@@ -7,10 +7,10 @@ from pathlib import Path
 import re
 from typing import NoReturn
 
+from benchmarks.harness.claim import SCALES
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.launch import cores
 from benchmarks.harness.provenance import ROOT
-from benchmarks.harness.spec import SCALES
 
 DESCRIPTION = "Regenerates the MoCA paper's figures and tables, with a verdict per claim."
 DATA_DIR = "WAE_BENCH_DATA_DIR"

@@ -53,12 +53,13 @@ def tsne(trained: Trained) -> Measured:
 def spread(trained: Trained) -> Measured:
     """`isotropy`, its floor from as many prior draws, and spectrum.csv: both sets' singular values.
 
-    All of codes and draws without centring (Figure 3).
+    Of the codes of training images, without centring (Section 4.2, Figure 3).
     """
-    prior = trained.prior.sample(len(trained.codes), trained.draws("evaluation"))
-    both = [isotropy.singular_values(z).tolist() for z in (trained.codes, prior)]
+    codes = trained.training_codes
+    prior = trained.prior.sample(len(codes), trained.draws("evaluation"))
+    both = [isotropy.singular_values(z).tolist() for z in (codes, prior)]
     lines = [f"{k},{code:.6g},{draw:.6g}\n"
              for k, (code, draw) in enumerate(zip(*both, strict=True), start=1)]
     floor = {f"floor_{name}": value for name, value in isotropy.isotropy(prior).items()}
-    return Measured({**isotropy.isotropy(trained.codes), **floor},
+    return Measured({**isotropy.isotropy(codes), **floor},
                     {"spectrum.csv": "".join(["rank,codes,prior\n", *lines]).encode()})

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from benchmarks.harness.claim import Claim
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.picking import adopted, distinct, named
 from benchmarks.harness.resolve import UserMethod
 from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Artefact, Claim, Curve, Measure
+from benchmarks.harness.spec import Arm, Artefact, Curve, Measure
 from benchmarks.harness.user_data import UserData
 
 
@@ -95,8 +96,8 @@ def select(
     if data:
         every = tuple(data.arm(artefact, arm) for arm in every)
     declared = {arm.name for arm in artefact.arms(scale)}
-    claims = [*artefact.claims,
-              *(artefact.claim_for(arm.name) for arm in added if arm.name not in declared)]
+    claims = [*artefact.claims(scale),
+              *(artefact.claim_for(scale, arm.name) for arm in added if arm.name not in declared)]
     return Selection(
         artefact, scale, every, seeds or default,
         custom=bool(methods is not None or mine or data or (seeds or default) < default),

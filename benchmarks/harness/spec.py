@@ -1,4 +1,4 @@
-"""Arms, measures, claims and artefacts as frozen values; imports neither torch nor pandas."""
+"""Arms, measures, curves and artefacts as frozen values; imports neither torch nor pandas."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from benchmarks.harness.claim import Claim
 from benchmarks.harness.run import Run
 from methods import Scalar
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-SCALES = ("paper", "mini", "smoke")
 
 
 def exhibit_stem(arm: str, seed: int) -> str:
@@ -65,38 +64,6 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Ordering:
-    """The test "`lower` has a smaller statistic than all (or any) of `higher`", paired by seed."""
-
-    statistic: str  # a name in harness.claims.STATISTICS
-    lower: tuple[str, ...]
-    higher: tuple[str, ...]
-    quantifier: str = "all"
-    beside: tuple[str, ...] = ()  # statistics reported with it and not judged
-
-
-@dataclass(frozen=True)
-class Equivalence:
-    """The test "`arm` and `other` differ by at most `margin`" in all statistics, paired by seed."""
-
-    statistics: tuple[str, ...]
-    arm: str
-    other: str
-    margin: float
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A checkable sentence of the paper; `basis` tells the paper's settings from ours."""
-
-    id: str
-    text: str
-    place: str
-    test: Ordering | Equivalence
-    basis: str = "paper"
-
-
-@dataclass(frozen=True)
 class Artefact:
     """One figure or table of the paper: what to train and measure, how to show and judge it."""
 
@@ -108,8 +75,8 @@ class Artefact:
     template: Callable[[str], Run]  # scale -> the run that a method of the user's is put into
     settings: Callable[[str], Mapping[str, Mapping[str, Scalar]]]  # scale -> method -> hyper
     table: Callable[[DataFrame], DataFrame]  # rows of runs.csv -> data.csv
-    claims: tuple[Claim, ...]
-    claim_for: Callable[[str], Claim]  # the claim that an arm of the user's is judged by
+    claims: Callable[[str], tuple[Claim, ...]]  # scale -> the paper's, and ours
+    claim_for: Callable[[str, str], Claim]  # scale, arm of the user's -> what it is judged by
     ambiguities: tuple[str, ...]  # ids of METHODS.md section 4 whose resolutions are in force
     measures: Callable[[str, int], tuple[Measure, ...]] = lambda scale, seed: ()
     curves: Callable[[str], tuple[Curve, ...]] = lambda scale: ()

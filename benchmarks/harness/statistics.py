@@ -5,6 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from benchmarks.harness.errors import unknown
+
+# of a run's rows; None where it was not measured
+Statistic = Callable[[pd.DataFrame], float | None]
+
 
 def auc_log_swd(curve: pd.DataFrame) -> float:
     """Mean over the epochs (trapezoid) of log(swd2_root / floor): 0 is the floor (claim C1)."""
@@ -23,15 +28,47 @@ def epochs_to_twice_floor(curve: pd.DataFrame) -> float:
     return float(reached.min() if len(reached) else curve["epoch"].iloc[-1] + 1)
 
 
-def final(column: str) -> Callable[[pd.DataFrame], float]:
+def distance_at_5(curve: pd.DataFrame) -> float | None:
+    """swd_image_std after five epochs (claim C6)."""
+    return _first(curve.loc[curve["epoch"] == 5].get("swd_image_std"))
+
+
+def distance_trend(curve: pd.DataFrame) -> float | None:
+    """Spearman's correlation of swd_image_std with the epoch (claim C4)."""
+    from scipy.stats import spearmanr  # takes most of a second to import
+    if "swd_image_std" not in curve:
+        return None
+    taken = curve.dropna(subset="swd_image_std")
+    if len(taken) < 3:
+        return np.nan
+    return float(spearmanr(taken["epoch"], taken["swd_image_std"]).statistic)
+
+
+def _first(column: pd.Series | None) -> float | None:
+    """The first number of a column that may be absent or empty."""
+    found = [] if column is None else column.dropna().to_list()
+    return float(found[0]) if found else None
+
+
+def _final(column: str) -> Statistic:
     """What was measured of the final model."""
-    return lambda curve: float(curve[column].iloc[-1])
+    return lambda curve: _first(curve.tail(1).get(column))
 
 
-STATISTICS: dict[str, Callable[[pd.DataFrame], float]] = {
+STATISTICS: dict[str, Statistic] = {
     "auc_log_swd": auc_log_swd,
     "final_swd": final_swd,
     "epochs_to_twice_floor": epochs_to_twice_floor,
-    "knn10_accuracy": final("knn10_accuracy"),
-    "nmi": final("nmi"),
+    "distance_at_5": distance_at_5,
+    "distance_trend": distance_trend,
+    **{column: _final(column) for column in (
+        "knn10_accuracy", "nmi", "parameters", "train_reconstruction", "test_reconstruction",
+        "fid", "fd_cifar10", "swd_image_std", "sv_cv", "effective_rank")},
 }
+
+
+def statistic(name: str) -> Statistic:
+    """By name; raises UsageError for one that there is not."""
+    if name not in STATISTICS:
+        raise unknown("statistic", name, STATISTICS)
+    return STATISTICS[name]

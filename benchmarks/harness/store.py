@@ -82,7 +82,8 @@ class RunFolder:
         path = self.path / name
         try:
             content: dict[str, Any] = json.loads(path.read_text())
-            if not content or (name == "result.json" and content["status"] not in OUTCOMES):
+            if not content or (name == "result.json" and (
+                    content["status"] not in OUTCOMES or "curves" not in content)):
                 raise ValueError
         except (ValueError, KeyError, TypeError, FileNotFoundError):
             raise UsageError(f"{path} is corrupt; remove its folder to train it anew") from None

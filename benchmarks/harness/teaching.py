@@ -134,11 +134,12 @@ def accuracy_of(network: nn.Module, test: Split, device: str) -> float:
 
 def write(course: Course, accuracy: float, device: str, data: str | None) -> None:
     """The weights, and beside them what they are worth and where they come from."""
+    code = provenance.code()  # before the weights that are written here count as an edit
     weights = safetensors.torch.save({name: value.contiguous().cpu() for name, value
                                       in course.network.state_dict().items()})
     write_atomically(WEIGHTS, weights)
     write_json(WEIGHTS.with_suffix(".json"), {
-        **provenance.code(), **provenance.environment(), "device": device, "data": data,
+        **code, **provenance.environment(), "device": device, "data": data,
         "sha256": hashlib.sha256(weights).hexdigest(), "test_accuracy": accuracy,
         "n_train": len(course.x), "n_test": N_TEST, "epochs": EPOCHS, "batch": BATCH,
         "precision": "bf16 in training, fp32 in use", "seed": SEED,

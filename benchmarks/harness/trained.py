@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.harness.data import Split, to_float
+from benchmarks.harness.data import Split, dataset, to_float
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.inference import in_chunks
 from benchmarks.harness.models import Model
@@ -29,6 +29,7 @@ class Trained:
 
     def __init__(self, run: Run, model: Model, test: Split, root: Path, device: str) -> None:
         self.run, self.test, self.device, self.n = run, test, device, len(test.x)
+        self.root = root  # of packed data sets
         self.weights = root.parent / "weights"  # of networks that others have trained
         self.encoder, self.decoder = model
 
@@ -36,6 +37,12 @@ class Trained:
     def codes(self) -> Tensor:
         """(n, dim) codes of the test points; of a posterior, its mean direction."""
         return in_chunks(self.encode, self.test.x)
+
+    @cached_property
+    def training_codes(self) -> Tensor:
+        """(n, dim) codes of the first n training points, which were shuffled when packed."""
+        x = dataset(self.run).train(self.run, self.root).x[:self.n]
+        return in_chunks(self.encode, x)
 
     @cached_property
     def samples(self) -> Tensor:

@@ -1,0 +1,77 @@
+"""Figure 3: how evenly MoCA's codes spread over the latent space, by lambda."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from benchmarks import cifar10
+from benchmarks.harness.claim import Claim, Ordering, Trend
+from benchmarks.harness.run import Run
+from benchmarks.harness.spec import Arm, Artefact, Measure, exhibit_stem
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+LAMBDAS = {"paper": (0, 500, 1000, 3000), "mini": (0, 500, 1000, 3000), "smoke": (0, 3000)}
+DRAWN_SEED = 0
+SCORES = ["sv_cv", "sv_condition", "effective_rank", "floor_sv_cv", "floor_sv_condition",
+          "floor_effective_rank", "fd_cifar10", "fid"]
+
+
+def template(scale: str) -> Run:
+    """Neither architecture nor temperature is stated: A2, tau = .05 (A11)."""
+    return cifar10.template(scale, "a2")
+
+
+def arms(scale: str) -> tuple[Arm, ...]:
+    """MoCA at every lambda."""
+    return tuple(Arm(f"moca[lam={lam:g}]", replace(template(scale), lam=float(lam)))
+                 for lam in LAMBDAS[scale])
+
+
+def measures(scale: str, seed: int) -> tuple[Measure, ...]:
+    """Spread of as many codes of training images as there are test images, and the scores."""
+    return cifar10.scores(scale, "isotropy")
+
+
+def table(rows: DataFrame) -> DataFrame:
+    """Per lambda the spread and the scores; `exhibit`: what the drawn run's spectrum is called."""
+    from benchmarks.harness.intervals import final_scores
+    drawn = rows[(rows["seed"] == DRAWN_SEED) & (rows["status"] == "done")]["arm"].unique()
+    stems = {arm: exhibit_stem(arm, DRAWN_SEED) for arm in drawn}
+    scores = final_scores(rows, SCORES, keep=["lam"])
+    return scores.assign(drawn_seed=DRAWN_SEED, exhibit=scores["arm"].map(stems))
+
+
+def claims(scale: str) -> tuple[Claim, ...]:
+    """C9 and C10; lambda 0 is part of the grid."""
+    grid = tuple(arm.name for arm in arms(scale))
+    better = Claim("C10", "The larger lambda, the lower the FID of MoCA's samples.",
+                   "Section 4.2, Figure 3", Trend("fid", grid))
+    return (Claim("C9", "The larger lambda, the more uniform the singular values of MoCA's codes.",
+                  "Section 4.2, Figure 3", Trend("sv_cv", grid, beside=("effective_rank",))),
+            better, better.by_proxy())
+
+
+def evener(scale: str, arm: str) -> Claim:
+    """An arm of the user's own, beside MoCA's largest lambda."""
+    last = arms(scale)[-1].name
+    return Claim(f"C9[{arm}]", f"The codes of {arm} are spread more evenly than those of {last}.",
+                 "Section 4.2, Figure 3", Ordering("sv_cv", (arm,), (last,)), "custom")
+
+
+ARTEFACT = Artefact(
+    name="fig3-isotropy",
+    caption="Singular values of MoCA's codes by lambda, CIFAR-10",
+    place="Figure 3, Section 4.2",
+    seeds={"paper": 1, "mini": 2, "smoke": 2},
+    arms=arms,
+    template=template,
+    settings=cifar10.settings,
+    table=table,
+    claims=claims,
+    claim_for=evener,
+    ambiguities=(*cifar10.AMBIGUITIES, "A11"),
+    measures=measures,
+)

@@ -1,0 +1,54 @@
+"""Artefacts that show pictures of runs that other artefacts train: the paper's grids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from benchmarks.harness.claim import Claim, Untestable
+from benchmarks.harness.run import Run
+from benchmarks.harness.spec import Arm, Artefact, Measure, exhibit_stem
+from methods import Scalar
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+SHOWN = {"samples": 64, "reconstructions": 32, "interpolations": 16}  # images that are asked for
+SCORES = ["test_reconstruction", "fd_cifar10", "fid", "kid"]
+REASON = "whether a picture looks realistic is for its reader to say"
+
+
+def table(rows: DataFrame) -> DataFrame:
+    """Per arm the scores beside its pictures; `exhibit`: what these are called."""
+    from benchmarks.harness.intervals import final_scores
+    stems = {(arm, seed): exhibit_stem(arm, seed) for arm, seed, status in
+             zip(rows["arm"], rows["seed"], rows["status"], strict=True) if status == "done"}
+    scores = final_scores(rows, SCORES)
+    return scores.assign(drawn_seed=0, exhibit=scores["arm"].map(
+        {arm: stem for (arm, seed), stem in stems.items() if seed == 0}))
+
+
+class Models(NamedTuple):
+    """Whose pictures are shown; the functions are of the scale."""
+
+    arms: Callable[[str], tuple[Arm, ...]]
+    template: Callable[[str], Run]
+    settings: Callable[[str], Mapping[str, Mapping[str, Scalar]]]
+    scores: Callable[[str], tuple[Measure, ...]]
+    ambiguities: tuple[str, ...]
+
+
+def gallery(
+    name: str, caption: str, place: str, shows: tuple[str, ...], models: Models
+) -> Artefact:
+    """An artefact of seed 0 of each arm: the pictures that `shows` names, and the scores."""
+    claim = Claim("C29", "Samples, reconstructions and interpolations look realistic.", place,
+                  Untestable(REASON))
+    return Artefact(
+        name=name, caption=caption, place=place, seeds={"paper": 1, "mini": 1, "smoke": 1},
+        arms=models.arms, template=models.template, settings=models.settings, table=table,
+        claims=lambda scale: (claim,), claim_for=lambda scale, arm: claim,
+        ambiguities=models.ambiguities,
+        measures=lambda scale, seed: (
+            *models.scores(scale), *(Measure(picture, SHOWN[picture]) for picture in shows)),
+    )

@@ -1,0 +1,97 @@
+"""Claims and the kinds of test that decide them, as frozen values; `claims` has the verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+SCALES = ("paper", "mini", "smoke")
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """The test "`lower` has a smaller statistic than all (or any) of `higher`", paired by seed.
+
+    Every one of `lower` is compared with every one of `higher`, or, if `matched`, the first with
+    the first, the second with the second, and so on.
+    """
+
+    statistic: str  # see harness.statistics
+    lower: tuple[str, ...]
+    higher: tuple[str, ...]
+    quantifier: str = "all"
+    beside: tuple[str, ...] = ()  # statistics reported with it and not judged
+    matched: bool = False
+    at_least: float = 0.0  # a smaller difference is noise whatever the seeds say
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """The test "`arm` and `other` differ by at most `margin`" in all statistics, paired by seed."""
+
+    statistics: tuple[str, ...]
+    arm: str
+    other: str
+    margin: float
+
+
+@dataclass(frozen=True)
+class Trend:
+    """The test "the statistic falls (or rises) along the arms", which are in order.
+
+    Page's test over the seeds, exact also for one seed, at 5 %; with several seeds the first and
+    the last arm must differ by more than either one's own spread.
+    """
+
+    statistic: str
+    arms: tuple[str, ...]
+    direction: str = "falls"  # or "rises"
+    beside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Range:
+    """The test "each arm's statistic lies between its two bounds".
+
+    A statistic that is itself a fact or a trend over many epochs is judged from one seed on.
+    """
+
+    statistic: str
+    bounds: tuple[tuple[str, float, float], ...]  # arm, low, high
+    from_one_seed: bool = False
+
+
+@dataclass(frozen=True)
+class Untestable:
+    """No test: what the claim says cannot be decided here."""
+
+    reason: str
+
+
+Test = Ordering | Equivalence | Trend | Range | Untestable
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A checkable sentence of the paper; `basis` tells the paper's settings from ours."""
+
+    id: str
+    text: str
+    place: str
+    test: Test
+    basis: str = "paper"
+    scales: tuple[str, ...] = SCALES  # elsewhere it cannot be tested: it speaks of absolute values
+
+    def at(self, scale: str) -> Claim:
+        """The claim as it is judged at that scale."""
+        if scale in self.scales:
+            return self
+        return replace(self, test=Untestable(f"it speaks of numbers at {self.scales[0]} scale"))
+
+    def by_proxy(self) -> Claim:
+        """A claim stated in FID, judged on the stand-in whose features the suite ships."""
+        assert isinstance(self.test, Ordering | Trend)
+        assert self.test.statistic == "fid"
+        test: Test = replace(self.test, statistic="fd_cifar10")
+        if isinstance(test, Ordering):
+            test = replace(test, at_least=0.0)
+        return replace(self, id=f"{self.id}[fd_cifar10]", test=test, basis="proxy")

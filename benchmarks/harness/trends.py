@@ -1,0 +1,66 @@
+"""Whether a statistic falls or rises along a grid of arms, or lies between two bounds."""
+
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.harness.comparisons import Comparison, values
+from benchmarks.harness.intervals import LEVEL, t_interval
+
+
+def trend(
+    rows: pd.DataFrame, arms: tuple[str, ...], statistic: str, direction: str
+) -> Comparison:
+    """Mean over seeds of Spearman's correlation with the arms' order, judged by Page's test."""
+    from scipy.stats import spearmanr  # takes most of a second to import
+    columns = [values(rows, arm, statistic) for arm in arms]
+    table = pd.concat(columns, axis=1, keys=arms)
+    whole = table.dropna().to_numpy()
+    rhos = [float(spearmanr(range(len(arms)), row).statistic) if np.ptp(row) else 0.0
+            for row in whole]
+    estimate, low, high = t_interval(rhos)
+    spread = float(table.std(ddof=1).iloc[[0, -1]].max())
+    step = abs(float(table.iloc[:, -1].mean() - table.iloc[:, 0].mean()))
+    verdict = "inconclusive" if all(len(column) for column in columns) else "not run"
+    diverged = any(column.isna().any() for column in columns)
+    # one seed has no spread; two arms make no trend
+    if len(whole) and len(arms) > 2 and not diverged and not step <= spread:
+        verdict = _verdict(whole, direction)
+    name = f"{direction} along {', '.join(arms)}"
+    return Comparison(name, statistic, estimate, low, high, spread, len(whole), verdict)
+
+
+def _verdict(table: np.ndarray, direction: str) -> str:
+    p = {"rises": p_rising(table), "falls": p_rising(-table)}
+    if p[direction] <= 1 - LEVEL:
+        return "reproduced"
+    return "contradicted" if min(p.values()) <= 1 - LEVEL else "inconclusive"
+
+
+def p_rising(table: np.ndarray) -> float:
+    """Page's test that the columns rise, a row being a seed; one row is tried in all orders."""
+    from scipy.stats import page_trend_test, rankdata
+    if len(table) > 1:
+        return float(page_trend_test(table).pvalue)
+    order = np.arange(table.shape[1])
+    ranks = rankdata(table[0])
+    chance = [np.dot(order, other) for other in permutations(ranks)]
+    return float(np.mean(np.array(chance) >= np.dot(order, ranks) - 1e-9))
+
+
+def in_range(
+    rows: pd.DataFrame, arm: str, bottom: float, top: float, statistic: str, from_one_seed: bool
+) -> Comparison:
+    """Whether the statistic's mean, with its interval, lies between the bounds."""
+    found = values(rows, arm, statistic)
+    estimate, low, high = t_interval(found.dropna().to_list())
+    verdict = "inconclusive" if len(found) else "not run"
+    ends = (estimate, estimate) if len(found) == 1 and from_one_seed else (low, high)
+    if len(found) and not found.isna().any():
+        if bottom <= ends[0] and ends[1] <= top:
+            verdict = "reproduced"
+        elif ends[1] < bottom or ends[0] > top:
+            verdict = "contradicted"
+    return Comparison(f"{arm} in [{bottom:g}, {top:g}]", statistic, estimate, low, high,
+                      float(found.std(ddof=1)), len(found.dropna()), verdict)

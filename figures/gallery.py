@@ -1,0 +1,70 @@
+"""Grids of images, every pixel of theirs a square of whole pixels here (Figures 5, 6, 11 to 19)."""
+
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+import numpy as np
+from pandas import DataFrame, Series, notna
+
+from figures.style import RC, WARNING, setting
+
+KINDS = ("reconstructions", "interpolations", "samples")  # the paper's order in Figures 5 and 6
+ZOOM = 2  # pixels of the figure for one of an image
+MARGIN, HEAD, TITLE = 16, 110, 44  # pixels around the pictures, above them all, above each
+
+
+def draw(data: DataFrame, folder: Path) -> Figure:
+    """One column an arm, one block a kind of picture."""
+    columns = [_pictures(row, folder) for _, row in data.iterrows()]
+    wide = [max([picture.shape[1] * ZOOM for picture in column.values()], default=400)
+            for column in columns]
+    tall = [sum(picture.shape[0] * ZOOM + TITLE for picture in column.values())
+            for column in columns]
+    size = (max(600, sum(wide) + MARGIN * (len(wide) + 1)), max([*tall, 60]) + HEAD + MARGIN)
+    dpi = int(RC["savefig.dpi"])
+    with rc_context(RC | {"figure.constrained_layout.use": False}):
+        figure = Figure(figsize=(size[0] / dpi, size[1] / dpi), dpi=dpi)
+        left = MARGIN
+        for (_, row), column, width in zip(data.iterrows(), columns, wide, strict=True):
+            top = _headed(figure, row, left, size)
+            for kind, picture in column.items():
+                top = _placed(figure, kind, picture, (left, top), size)
+            left += width + MARGIN
+        figure.text(MARGIN / size[0], 1 - 14 / size[1], f"{setting(data)}, seed "
+                    f"{data['drawn_seed'].iloc[0]}", va="top", fontsize=7)
+    return figure
+
+
+def _pictures(row: Series, folder: Path) -> dict[str, np.ndarray]:
+    """The pictures that there are of the arm's drawn run, by kind."""
+    if not isinstance(row["exhibit"], str):
+        return {}
+    paths = {kind: folder / "tiles" / f"{row['exhibit']}.{kind}.png" for kind in KINDS}
+    return {kind: imread(path) for kind, path in paths.items() if path.exists()}
+
+
+def _headed(figure: Figure, row: Series, left: int, size: tuple[int, int]) -> int:
+    """The arm and its scores above its column; returns where the pictures begin."""
+    scores = [f"{label} {row[f'{column}_mean']:.1f}" for label, column in
+              (("FID", "fid"), ("fd_cifar10", "fd_cifar10")) if notna(row[f"{column}_mean"])]
+    there = isinstance(row["exhibit"], str)
+    text = [str(row["arm"]), ", ".join(scores) if there else "not run: no picture to show"]
+    figure.text(left / size[0], 1 - 48 / size[1], "\n".join(text), va="top", fontsize=6,
+                color="black" if there else WARNING)
+    return HEAD
+
+
+def _placed(
+    figure: Figure, kind: str, picture: np.ndarray, corner: tuple[int, int], size: tuple[int, int]
+) -> int:
+    """The picture with its title at the corner (left, top), in pixels; returns where it ends."""
+    left, top = corner
+    figure.text(left / size[0], 1 - (top + 6) / size[1], kind, va="top", fontsize=6)
+    wide, tall = (n * ZOOM for n in picture.shape[1::-1])
+    bottom = size[1] - top - TITLE - tall
+    ax = figure.add_axes((left / size[0], bottom / size[1], wide / size[0], tall / size[1]))
+    ax.imshow(picture, interpolation="nearest", aspect="auto")
+    ax.set_axis_off()
+    return int(top + TITLE + tall)

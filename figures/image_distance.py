@@ -1,0 +1,52 @@
+"""Distance in image space over the training, a panel a method, a line a lambda (Figure 2)."""
+
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pandas import DataFrame
+
+from figures.style import RC, WARNING, grid_colours, setting
+
+TITLES = {"moca": "MoCA", "mmd sphere": "WAE-MMD, sphere", "mmd gaussian": "WAE-MMD, Gaussian"}
+
+
+def draw(data: DataFrame, folder: Path) -> Figure:
+    """One row of panels with the same axes; all of it stands in `data`."""
+    panels = list(data["panel"].drop_duplicates())
+    colours = grid_colours(data["lam"])
+    with rc_context(RC):
+        figure = Figure(figsize=(1.4 + 2.5 * len(panels), 3.6))
+        axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+        for ax, panel in zip(axes, panels, strict=True):
+            _panel(ax, data[data["panel"] == panel], colours)
+            ax.set_title(TITLES.get(panel, panel))
+            ax.set_xlabel("epoch")
+        axes[0].set_ylabel("SWD, samples to test images")
+        handles = {label: handle for ax in axes for handle, label in
+                   zip(*ax.get_legend_handles_labels(), strict=True)}
+        if handles:
+            figure.legend(handles.values(), handles.keys(), loc="outside right center",
+                          frameon=False)
+        figure.suptitle(f"{setting(data)}: image SWD over the training, mean and 95 % band",
+                        fontsize=9.5)
+    return figure
+
+
+def _panel(ax: Axes, data: DataFrame, colours: dict[float, str]) -> None:
+    """A line per arm with its band; a note of runs that are missing or have diverged."""
+    for _, rows in data.groupby("arm", sort=False):
+        lam = float(rows["lam"].iloc[0])
+        taken = rows.dropna(subset=["epoch", "swd_image_std_mean"])
+        ax.plot(taken["epoch"].astype(float), taken["swd_image_std_mean"], marker="o", ms=3,
+                color=colours[lam], label=f"λ = {lam:g}")
+        band = taken.dropna(subset=["swd_image_std_low"])
+        ax.fill_between(band["epoch"].astype(float), band["swd_image_std_low"],
+                        band["swd_image_std_high"], color=colours[lam], alpha=0.15, lw=0)
+    counts = data.drop_duplicates("arm")
+    notes = [f"{int(counts[name].sum())} runs {name}" for name in ("missing", "diverged")
+             if counts[name].sum()]
+    if notes:
+        ax.annotate("\n".join(notes), (0.98, 0.98), xycoords="axes fraction", ha="right",
+                    va="top", color=WARNING, fontsize=8)

@@ -1,0 +1,37 @@
+"""Reconstruction error at the end of training against lambda (Figure 8)."""
+
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from pandas import DataFrame
+
+from figures.style import RC, WARNING, setting
+
+SPLITS = {"test": ("#0072B2", "o", "-"), "train": ("#E69F00", "s", "--")}
+
+
+def draw(data: DataFrame, folder: Path) -> Figure:
+    """Means over the seeds with 95 % intervals; all of it stands in `data`."""
+    with rc_context(RC):
+        figure = Figure(figsize=(5.6, 3.6))
+        ax = figure.subplots()
+        places = range(len(data))
+        for split, (colour, marker, dash) in SPLITS.items():
+            mean = data[f"{split}_reconstruction_mean"]
+            ax.errorbar(places, mean, yerr=mean - data[f"{split}_reconstruction_low"], ms=4,
+                        color=colour, marker=marker, ls=dash, capsize=3, label=f"{split} images")
+        labels = [f"{row['lam']:g}" if row["lam"] == row["lam"] else str(row["arm"])
+                  for _, row in data.iterrows()]
+        ax.set_xticks(places, labels)
+        for place, (_, row) in enumerate(data.iterrows()):
+            notes = [f"{row[name]} {name}" for name in ("missing", "diverged") if row[name]]
+            if notes:
+                ax.annotate("\n".join(notes), (place, 0.02), xycoords=("data", "axes fraction"),
+                            ha="center", color=WARNING, fontsize=7)
+        ax.set_xlabel("λ")
+        ax.set_ylabel("squared error, summed over an image")
+        ax.legend(frameon=False)
+        figure.suptitle(f"{setting(data)}: final reconstruction error, {data['n'].max()} seeds",
+                        fontsize=9.5)
+    return figure

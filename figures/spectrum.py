@@ -1,0 +1,46 @@
+"""Singular values of codes, a line a lambda, beside those of prior draws (Figure 3)."""
+
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from pandas import DataFrame, Series, notna, read_csv
+
+from figures.style import FLOOR, RC, WARNING, grid_colours, setting
+
+
+def draw(data: DataFrame, folder: Path) -> Figure:
+    """The spectra of the drawn seed; the scores in the legend are means over the seeds."""
+    colours = grid_colours(data["lam"])
+    with rc_context(RC):
+        figure = Figure(figsize=(7.4, 3.8))
+        ax = figure.subplots()
+        floor = None
+        for _, row in data.iterrows():
+            if not isinstance(row["exhibit"], str):
+                continue
+            spectrum = read_csv(folder / "points" / f"{row['exhibit']}.spectrum.csv")
+            ax.plot(spectrum["rank"], spectrum["codes"], color=colours[row["lam"]],
+                    label=_label(row))
+            floor = spectrum if floor is None else floor
+        if floor is not None:
+            ax.plot(floor["rank"], floor["prior"], color=FLOOR.colour, lw=1, ls="--",
+                    label=f"as many prior draws: CV {data['floor_sv_cv_mean'].mean():.2f}")
+            ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, borderaxespad=0)
+        missing = int(data["missing"].sum())
+        if missing:
+            ax.annotate(f"{missing} runs missing", (0.98, 0.98), xycoords="axes fraction",
+                        ha="right", va="top", color=WARNING, fontsize=8)
+        ax.set_xlabel("rank")
+        ax.set_ylabel("singular value / √(n/d)")
+        figure.suptitle(f"{setting(data)}: singular values of the codes of training images, "
+                        f"seed {data['drawn_seed'].iloc[0]}", fontsize=9.5)
+    return figure
+
+
+def _label(row: Series) -> str:
+    """Lambda, and the scores that there are."""
+    shown = [f"λ = {row['lam']:g}: CV {row['sv_cv_mean']:.2f}"]
+    shown += [f"{name} {row[f'{column}_mean']:.1f}" for name, column in
+              (("FID", "fid"), ("fd_cifar10", "fd_cifar10")) if notna(row[f"{column}_mean"])]
+    return ", ".join(shown)
