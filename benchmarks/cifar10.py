@@ -15,8 +15,8 @@ N_TRAIN = {"paper": 50_000, "mini": 10_000, "smoke": 192}
 N_EVAL = {"paper": 10_000, "mini": 2000, "smoke": 48}
 QUEUE = {"paper": 30_000, "mini": 6000, "smoke": 96}  # then in proportion to N_TRAIN
 WIDTH = {"paper": None, "mini": 1 / 8, "smoke": 1 / 16}
-EPOCHS = {"a1": {"paper": 40, "mini": 8, "smoke": 2}, "a2": {"paper": 100, "mini": 8, "smoke": 2}}
-HALVE = {"paper": 60, "mini": 5}  # A2's rate, after as many epochs (A26)
+EPOCHS = {"a1": {"paper": 40, "mini": 6, "smoke": 2}, "a2": {"paper": 100, "mini": 6, "smoke": 2}}
+HALVE = {"paper": 60, "mini": 4}  # A2's rate, after as many epochs (A26)
 LAM = {"a1": 2000.0, "a2": 100.0}
 # WAE's own code trains WAE-GAN with these (configs.py, comment in line 20; wae.py, optimizer)
 GAN = {"lr": 3e-4, "beta1": 0.5}

@@ -1,6 +1,8 @@
 """The real data sets, where $WAE_BENCH_DATA_DIR has them; elsewhere there is nothing to test."""
 
 import csv
+import json
+from math import ceil
 import os
 from pathlib import Path
 import time
@@ -9,10 +11,13 @@ import pytest
 import torch
 from torchvision.transforms.functional import gaussian_blur
 
-from benchmarks.harness import sources
-from benchmarks.harness.data import dataset
+from benchmarks.harness import classifier, sources
+from benchmarks.harness.data import dataset, to_float
+from benchmarks.harness.frechet import fit, frechet_distance
 from benchmarks.harness.image_swd import image_swd
+from benchmarks.harness.inference import in_chunks
 from benchmarks.harness.run import Run
+from benchmarks.harness.teaching import accuracy_of
 
 DATA = Path(os.environ.get("WAE_BENCH_DATA_DIR", ""))
 MNIST_RUN = Run("mnist", 60_000, "mlp3", "mmd", (), "1", dim=6, epochs=1, batch=8)
@@ -94,3 +99,31 @@ def test_image_swd_is_calibrated_as_measured_elsewhere(cifar10):
     for name, (images, value, tolerance) in shown.items():
         found = image_swd(images.contiguous(), test, torch.Generator().manual_seed(0))
         assert found["std"] == pytest.approx(value, rel=tolerance), name
+
+
+def test_the_shipped_classifier_orders_damage(cifar10):
+    """Real training images, then blurs of them, the stronger the farther, then noise."""
+    network = classifier.shipped()
+
+    def fitted(images):
+        with torch.no_grad():
+            return fit(in_chunks(lambda x: network.features(to_float(x)), images))
+
+    n = 2000
+    train, test = cifar10[0].x[:n], fitted(cifar10[1].x[:n])
+    blurred = [(gaussian_blur(train.float(), [8 * ceil(sigma) + 1] * 2, [sigma] * 2)).round().byte()
+               for sigma in (0.5, 1, 2, 3)]
+    noise = torch.randint(0, 256, train.shape, dtype=torch.uint8,
+                          generator=torch.Generator().manual_seed(0))
+    found = [frechet_distance(fitted(images), test) for images in (train, *blurred, noise)]
+    assert found == sorted(found)
+    assert len(set(found)) == len(found)
+
+
+def test_the_shipped_classifier_is_as_accurate_as_is_said(cifar10):
+    said = json.loads(classifier.WEIGHTS.with_suffix(".json").read_text())
+    assert classifier.WEIGHTS.stat().st_size <= 8e6
+    assert said["n_train"] == 50_000
+    accuracy = accuracy_of(classifier.shipped(), cifar10[1], "cpu")
+    assert accuracy == pytest.approx(said["test_accuracy"], abs=2e-4)  # a tie or two by rounding
+    assert accuracy >= 0.9
