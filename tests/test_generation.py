@@ -44,6 +44,15 @@ def test_samples_are_decoded_prior_draws_of_the_seed(model):
     assert torch.equal(model.samples, model.decoder(draws))
 
 
+def test_grey_images_count_as_three_equal_channels(model, monkeypatch):
+    grey = model.test._replace(x=model.test.x[:, :1])
+    shown = Trained(RUN, (model.encoder, model.decoder), grey, model.root, "cpu")
+    monkeypatch.setattr(Trained, "samples", model.samples[:, :1])
+    thrice = Trained(RUN, (model.encoder, model.decoder),
+                     grey._replace(x=grey.x.repeat(1, 3, 1, 1)), model.root, "cpu")
+    assert MEASURES["image_swd"](shown).numbers == MEASURES["image_swd"](thrice).numbers
+
+
 def test_image_swd_is_the_mean_over_two_draws_of_either_kind(model):
     found = MEASURES["image_swd"](model).numbers
     real = model.test.x.float() / 255

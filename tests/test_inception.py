@@ -1,17 +1,23 @@
 """FID through pytorch-fid's network, its random weights served from loopback; fid's own name."""
 
+import csv
+from dataclasses import replace
 import hashlib
+import json
 
 from mirror import Mirror
 import pytest
 import torch
 from torchvision.transforms.functional import gaussian_blur, to_pil_image
 
+from benchmarks import ARTEFACTS
 from benchmarks.harness import fid_weights, inception
+from benchmarks.harness.command import main
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.frechet import fit, frechet_distance
 from benchmarks.harness.generated import procedural_images
 from benchmarks.harness.scores import NAMES, feature_scores
+from benchmarks.harness.spec import Measure
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +120,57 @@ def test_no_other_extractors_number_is_called_fid():
     x = torch.randn(40, 8, generator=draws)
     for column in feature_scores("cifar10", real=x, made=x + 1, draws=draws):
         assert "cifar10" in column
+
+
+@pytest.fixture
+def with_fid(monkeypatch):
+    """Figure 3 cut down to one run, of which FID is asked at smoke scale too."""
+    whole = ARTEFACTS["fig3-isotropy"]
+    cut = replace(whole, arms=lambda scale: whole.arms(scale)[:1], seeds={"smoke": 1},
+                  measures=lambda scale, seed: (Measure("isotropy", 8), Measure("inception", 8)))
+    monkeypatch.setitem(ARTEFACTS, cut.name, cut)
+    monkeypatch.setattr(fid_weights, "_mirrors", lambda: ["http://127.0.0.1:9/"])
+
+
+def test_fid_stays_empty_with_a_line_why_until_there_are_weights(
+    with_fid, expected, place, capfd, monkeypatch,
+):
+    words = ["fig3", "--scale", "smoke", "--cluster", "debug", *place.options]
+    folder = place.cache / "smoke" / "fig3-isotropy"
+    assert main(words) == 0
+    (note,) = [line for line in capfd.readouterr().out.splitlines() if line.startswith("note")]
+    assert f"fid stays empty: the Inception weights {fid_weights.FILE} are not here" in note
+    assert "127.0.0.1:9: " in note
+    assert "fid" not in (folder / "runs.csv").read_text().splitlines()[0].split(",")
+    assert "fid_mean" in (folder / "data.csv").read_text().splitlines()[0]
+    reasons = json.loads((folder / "provenance.json").read_text())["not_measured"]
+    assert "--fid-weights" in reasons["inception"]
+    claims = (folder / "claims.csv").read_text()
+    assert [line for line in claims.splitlines() if line.startswith("C10,") and "not run" in line]
+
+    def asked_again(root):
+        raise AssertionError("nothing is to be done, so the network must not be asked")
+    monkeypatch.setattr(fid_weights, "fetch", asked_again)
+    assert main(words) == 0
+    capfd.readouterr()
+    assert main([*words, "--fid-weights", str(expected)]) == 0
+    (log,) = (place.cache / "runs").glob("*/log.txt")
+    assert log.read_text().count("from step") == 1  # measured, not trained again
+    (row,) = [row for row in csv.DictReader((folder / "runs.csv").read_text().splitlines())
+              if row["epoch"] == "2"]
+    assert float(row["fid"]) > 0
+    assert json.loads((folder / "provenance.json").read_text())["not_measured"] == {}
+    assert main(words) == 0  # the file is kept: it need not be named again
+    assert "fid" in (folder / "runs.csv").read_text().splitlines()[0].split(",")
+
+
+def test_a_wrong_file_of_weights_is_one_line(place):
+    wrong = place.folder / "wrong.pth"
+    wrong.write_bytes(b"something else")
+    for path, reason in ((wrong, "is not pt_inception"), (place.folder / "no", "there is no file")):
+        done = place.bench("fig3", "--scale", "mini", "--fid-weights", str(path))
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+        (line,) = done.stderr.splitlines()
+        assert reason in line
+    assert not place.results.exists()

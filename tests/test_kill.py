@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks.harness import checkpoints
 from benchmarks.harness.store import RunFolder
+from methods import METHODS
 
 FEW = ("fig1-synthetic", "--scale", "smoke", "--methods", "moca,gan", "--seeds", "1")
 CHAINS, KILLS = 4, 3  # of timed kills; 12 in all, and 9 aimed ones below
@@ -187,3 +188,18 @@ def test_killed_while_measuring_and_publishing(coded, place):
                     for path in (coded.codes, folder))
     assert found == [row for row in whole if row["seed"] == "0"]
     assert not list(place.cache.rglob("*.tmp"))
+
+
+def test_convolutional_runs_killed_by_sigkill_go_on_bit_for_bit(tmp_path):
+    """A1 and A2 with every method; each of the runs is killed once, in the middle of an epoch."""
+    for how in ("whole", "killed"):
+        words = [sys.executable, str(ROOT / "tests" / "mortal_runs.py"), str(tmp_path / how), how]
+        subprocess.run(words, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True, timeout=400)
+    keys = sorted(path.name for path in (tmp_path / "whole" / "runs").iterdir())
+    assert len(keys) == 2 * (len(METHODS) + 1)
+    for key in keys:
+        whole, killed = (RunFolder(tmp_path / how / "runs" / key) for how in ("whole", "killed"))
+        assert "from step 2 of 6" in (killed.path / "log.txt").read_text()
+        assert "from step 2" not in (whole.path / "log.txt").read_text()
+        assert killed.result() == whole.result()  # every row, and the digest of the weights
+        assert killed.result()["status"] == "done"

@@ -23,8 +23,11 @@ def pictures(trained: Trained) -> Measured:
 
 
 def distances(trained: Trained) -> Measured:
-    """`swd_image_std`, the paper's normalisation, and `swd_image_unit`: means over two draws."""
-    real, made = (images.to(trained.device)
+    """`swd_image_std`, the paper's normalisation, and `swd_image_unit`: means over two draws.
+
+    Grey images count as three equal channels, as they do for the networks below.
+    """
+    real, made = (images.to(trained.device).expand(-1, 3, -1, -1)
                   for images in (to_float(trained.test.x), trained.samples.clamp(0, 1)))
     draws = trained.draws("evaluation")
     found = [image_swd(real, made, draws) for _ in range(SWD_DRAWS)]

@@ -1,0 +1,76 @@
+"""Trains A1 and A2 with every method, one run after the other; if asked, is killed in each of them.
+
+usage: mortal_runs.py FOLDER whole|killed
+
+Every attempt is a process of its own. A killed one dies by SIGKILL right after it has written its
+second checkpoint of a run that it began, and the next attempt goes on from there.
+"""
+
+from dataclasses import replace
+import os
+from pathlib import Path
+import signal
+import sys
+
+from benchmarks.harness import checkpoints, stages  # noqa: F401 torch, once for all attempts
+from benchmarks.harness.inline import train_inline
+from benchmarks.harness.options import Options
+from benchmarks.harness.resolve import resolve
+from benchmarks.harness.run import Run
+from benchmarks.harness.store import Store
+from benchmarks.harness.task import Task
+from methods import METHODS
+
+# 3 steps an epoch, 6 in all; width 1/64 keeps every layer and norm
+BASE = Run("procedural", 24, "a1", "mmd", (), "", dim=8, epochs=2, batch=8, n_prior=8,
+           halve_every=1, width=1 / 64, image_size=32)
+SMALL = {"moca": {"K": 12}, "gan": {"hidden": 16, "layers": 2}}  # 12 is no multiple of the batch
+RUNS = [resolve(replace(BASE, architecture=architecture,
+                        objective="svae" if name == "svae" else "wae"), name, SMALL.get(name, {}))
+        for architecture in ("a1", "a2") for name in (*METHODS, "svae")]
+
+
+class Silent:
+    def started(self, folder): ...
+
+    def moved(self, folder, fraction): ...
+
+    def finished(self, folder, state): ...
+
+
+def mortal(save):
+    count = {}
+
+    def saved(folder, sealed):
+        save(folder, sealed)
+        count[folder] = count.get(folder, 0) + 1
+        first_attempt = (folder / "log.txt").read_text().count("from step") == 1
+        if count[folder] == 2 and first_attempt:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return saved
+
+
+def attempt(folder, killed):
+    if killed:
+        checkpoints.save = mortal(checkpoints.save)
+    store, tasks = Store(folder / "runs"), []
+    for run in RUNS:
+        tasks.append(Task(store.folder(run.key)))
+        tasks[-1].folder.declare(run, None)
+    train_inline(tasks, Options(folder / "data", "cpu", checkpoint_seconds=0), Silent())
+
+
+def main():
+    folder, killed = Path(sys.argv[1]), sys.argv[2] == "killed"
+    while True:
+        child = os.fork()  # before torch has computed anything: no threads are lost
+        if child == 0:
+            attempt(folder, killed)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status != -signal.SIGKILL:
+            sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
