@@ -1,6 +1,7 @@
 """The declarations: one module per artefact of the paper, collected here by name."""
 
 from benchmarks import (
+    cifar10,
     fig1_synthetic,
     fig2_convergence,
     fig3_isotropy,
@@ -12,6 +13,7 @@ from benchmarks import (
     fig18_cifar10_interpolations,
 )
 from benchmarks.harness.spec import Artefact
+from benchmarks.tuning import tuning
 
 ARTEFACTS: dict[str, Artefact] = {
     module.ARTEFACT.name: module.ARTEFACT for module in (
@@ -19,3 +21,6 @@ ARTEFACTS: dict[str, Artefact] = {
         fig8_reconstruction, fig14_cifar10_samples, fig16_cifar10_reconstructions,
         fig18_cifar10_interpolations)
 }
+
+# what `tune NAME` runs; no part of the paper, so `all` leaves it out
+TUNINGS: dict[str, Artefact] = {table.name: tuning(table) for table in (cifar10.TUNED,)}

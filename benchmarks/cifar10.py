@@ -8,6 +8,7 @@ from benchmarks.gallery import Models
 from benchmarks.harness.resolve import resolve
 from benchmarks.harness.run import Run
 from benchmarks.harness.spec import Arm, Measure
+from benchmarks.tuning import Table
 from methods import Scalar
 
 DIM = 128  # A20
@@ -43,7 +44,7 @@ def rival(scale: str, architecture: str, method: str, prior: str, lam: float) ->
     run = replace(template(scale, architecture), prior=prior, lam=lam)
     if method == "gan":
         run = replace(run, lr=GAN["lr"], beta1=GAN["beta1"])
-    return resolve(run, method, {})
+    return resolve(run, method, settings(scale).get(method, {}))
 
 
 def scores(scale: str, *others: str) -> tuple[Measure, ...]:
@@ -59,3 +60,8 @@ def moca_a2(scale: str) -> tuple[Arm, ...]:
 
 GALLERY = Models(moca_a2, lambda scale: template(scale, "a2"), settings,
                  lambda scale: scores(scale, "reconstruction"), AMBIGUITIES)
+
+TUNED = Table(
+    "table2", "Table 2", ("a1", "a2"),
+    lambda scale, architecture, who, lam: rival(scale, architecture, who.method, who.prior, lam),
+    settings, N_TRAIN | {"paper": 45_000}, N_EVAL | {"paper": 5000}, AMBIGUITIES)

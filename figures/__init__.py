@@ -9,7 +9,15 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures import convergence, embedding, gallery, image_distance, reconstruction, spectrum
+from figures import (
+    convergence,
+    embedding,
+    gallery,
+    grid_search,
+    image_distance,
+    reconstruction,
+    spectrum,
+)
 
 FIGURES: dict[str, Callable[[DataFrame, Path], Figure]] = {
     "fig1-synthetic": convergence.draw,
@@ -21,4 +29,5 @@ FIGURES: dict[str, Callable[[DataFrame, Path], Figure]] = {
     "fig14-cifar10-samples": gallery.draw,
     "fig16-cifar10-reconstructions": gallery.draw,
     "fig18-cifar10-interpolations": gallery.draw,
+    "tune-table2": grid_search.draw,
 }

@@ -46,6 +46,24 @@ FLOOR = Look("uniform vs. uniform", "#777777", "-")
 SPARE = ("#AA3377", "#228833", "#4477AA", "#BB5566", "#000000")
 
 
+RIVALS = {  # by a row's label without its architecture
+    "moca": LOOKS["moca[tau=0.05]"]._replace(label="MoCA"),
+    "mmd sphere": LOOKS["mmd"]._replace(label="MMD, sphere"),
+    "mmd gaussian": LOOKS["mmd"]._replace(label="MMD, Gaussian", dash=":"),
+    "gan sphere": LOOKS["gan"]._replace(label="GAN, sphere", dash="-"),
+    "gan gaussian": LOOKS["gan"]._replace(label="GAN, Gaussian"),
+    "uniformity": LOOKS["uniformity"]._replace(label="Uniformity"),
+    "cramer-wold": LOOKS["cramer-wold"]._replace(label="Cramér-Wold"),
+    **{name: LOOKS[name] for name in ("swd", "sinkhorn", "sae")},
+}
+
+
+def rival_looks(labels: list[str]) -> dict[str, Look]:
+    """A look per regularizer and prior; the user's own take the spare colours."""
+    own = looks([label for label in labels if label not in RIVALS])
+    return {label: RIVALS.get(label) or own[label] for label in labels}
+
+
 def grid_colours(values: Series) -> dict[float, str]:
     """A colour per distinct value, from dark to light along the grid."""
     grid = sorted(values.dropna().unique())

@@ -7,8 +7,8 @@ import torch
 
 from benchmarks.harness import classifier, command, teaching
 from benchmarks.harness.classifier import Classifier, shipped
-from benchmarks.harness.data import Split
 from benchmarks.harness.errors import UsageError
+from benchmarks.harness.split import Split
 
 
 @pytest.fixture

@@ -14,9 +14,14 @@ from benchmarks.harness.trends import in_range, trend
 Judged = tuple[Comparison, list[Comparison], list[Comparison]]  # verdict, parts, beside
 
 
+COLUMNS = ["claim", "role", "basis", "comparison", "statistic", "estimate", "low", "high", "noise",
+           "n", "verdict", "place", "text"]
+
+
 def judge(rows: pd.DataFrame, claims: Iterable[Claim]) -> pd.DataFrame:
     """claims.csv: per claim its verdict row, then its parts, then what is reported beside it."""
-    return pd.DataFrame([line for claim in claims for line in _lines(rows, claim)])
+    lines = [line for claim in claims for line in _lines(rows, claim)]
+    return pd.DataFrame(lines, columns=COLUMNS)
 
 
 def _lines(rows: pd.DataFrame, claim: Claim) -> list[dict[str, object]]:

@@ -6,11 +6,12 @@ from pathlib import Path
 import signal
 import sys
 
-from benchmarks import ARTEFACTS
+from benchmarks import ARTEFACTS, TUNINGS
 from benchmarks.harness import overview, sweep
 from benchmarks.harness.claim import SCALES
 from benchmarks.harness.errors import UsageError, unknown
 from benchmarks.harness.fid_weights import measurable
+from benchmarks.harness.freeze import tune
 from benchmarks.harness.launch import LAUNCHERS
 from benchmarks.harness.parser import parser
 from benchmarks.harness.resolve import UserMethod
@@ -31,6 +32,13 @@ def artefact(name: str) -> Artefact:
     if name in COMMANDS:
         raise UsageError(f"the command comes first: bench.py {name} NAME...")
     raise unknown("artefact or command", name, [*ARTEFACTS, *COMMANDS, "classifier", "all"])
+
+
+def tuned(name: str) -> Artefact:
+    """The grid by which the table's lambdas are chosen."""
+    if name not in TUNINGS:
+        raise unknown("table to tune", name, TUNINGS)
+    return TUNINGS[name]
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -74,19 +82,21 @@ def _dispatch(arguments: Sequence[str]) -> int:
     first, *rest = options.words
     if first == "classifier":
         return _classifier(options, rest)
-    names = rest if first in COMMANDS else options.words
+    names = rest if first in (*COMMANDS, "tune") else options.words
+    if first == "tune" and not names:
+        raise UsageError(f"tune takes the name of a table: {', '.join(TUNINGS)}")
     if (first in COMMANDS and not names) or "all" in names:
         names = list(ARTEFACTS)
     own = _own_methods(options.own)
     options.paths, data = read_data(options.datasets)
-    chosen = {item.name: item for item in map(artefact, names)}
+    chosen = {item.name: item for item in map(tuned if first == "tune" else artefact, names)}
     asked = asked_curves(ARTEFACTS.values(), options.scale)
     selections = [select(item, options.scale, options.seeds, options.methods, own, data, asked)
                   for item in chosen.values()]
     store = Store(options.cache_dir.resolve() / "runs")
     options.to_train = first not in COMMANDS and not options.redraw
     selections = [measurable(selection, store, options) for selection in selections]
-    action = COMMANDS.get(first, sweep.run)
+    action = (COMMANDS | {"tune": tune}).get(first, sweep.run)
     return action(selections, store, options)
 
 

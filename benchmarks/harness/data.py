@@ -1,26 +1,23 @@
 """Training and test sets as tensors, and the batches drawn from them."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
 import hashlib
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from benchmarks.harness import packed
 from benchmarks.harness.errors import UsageError, unknown
-from benchmarks.harness.generated import labelled_images, synthetic_normal, synthetic_uniform
+from benchmarks.harness.generated import GENERATED
 from benchmarks.harness.run import Run, canonical
-from benchmarks.harness.streams import generator
+from benchmarks.harness.spec import Measure
+from benchmarks.harness.split import Split
 from benchmarks.harness.user_data import FILE_DATASETS
 
-
-class Split(NamedTuple):
-    """Points with their classes, where they have any."""
-
-    x: Tensor  # (n, ...) floats as they are, or uint8 pixels
-    labels: Tensor | None  # (n,)
+VALIDATION = 5000  # of the training images, kept from who is chosen by them
 
 
 class Dataset(Protocol):
@@ -32,29 +29,11 @@ class Dataset(Protocol):
     def test(self, run: Run, n: int, root: Path) -> Split:
         """The first n points of the test set."""
 
+    def validation(self, run: Run, n: int, root: Path) -> Split:
+        """The first n points of a part of the training set that the run does not train on."""
+
     def identity(self, run: Run, root: Path) -> str | None:
         """Digest of the data that the points are taken from; None where they are drawn."""
-
-
-class Generated:
-    """Points drawn by `make`; `own_per_seed` sets are drawn anew for every seed of a run."""
-
-    def __init__(
-        self, make: Callable[[Run, int, torch.Generator], Split], own_per_seed: bool
-    ) -> None:
-        self.make, self.own_per_seed = make, own_per_seed
-
-    def train(self, run: Run, root: Path) -> Split:
-        """The draws of the stream "data"."""
-        draws = generator(run.seed if self.own_per_seed else 0, "data")
-        return self.make(run, run.n_train, draws)
-
-    def test(self, run: Run, n: int, root: Path) -> Split:
-        """The draws of a stream of their own."""
-        return self.make(run, n, generator(0, "test data"))
-
-    def identity(self, run: Run, root: Path) -> None:
-        """Nothing: the draws are decided by the run's fields."""
 
 
 class Packed:
@@ -62,41 +41,39 @@ class Packed:
 
     def train(self, run: Run, root: Path) -> Split:
         """The same for every seed; raises UsageError if there are fewer than n_train."""
-        return self._split(run, "train", run.n_train, root)
+        return self._first(run, "train", run.n_train, root)
 
     def test(self, run: Run, n: int, root: Path) -> Split:
         """Raises UsageError if there are fewer than n."""
-        return self._split(run, "test", n, root)
+        return self._first(run, "test", n, root)
+
+    def validation(self, run: Run, n: int, root: Path) -> Split:
+        """Of the last VALIDATION of the training set; UsageError if the run trains on them."""
+        whole = self._whole(run, "train", root)
+        count = len(whole.x)
+        if run.n_train > count - VALIDATION or n > VALIDATION:
+            raise UsageError(f"{run.dataset} has {count} training images: {run.n_train} to train "
+                             f"on and {n} of the last {VALIDATION} to choose by are too many")
+        return whole.part(count - VALIDATION, n)
 
     def identity(self, run: Run, root: Path) -> str:
         """Digest of the packed files' own."""
         files = canonical(packed.manifest(root, run.packed_name)["files"])
         return hashlib.sha256(files.encode()).hexdigest()[:16]
 
-    def _split(self, run: Run, which: str, n: int, root: Path) -> Split:
-        x = packed.array(root, run.packed_name, f"{which}.images")
-        labels = packed.array(root, run.packed_name, f"{which}.labels")
-        if x is None or len(x) < n:
-            count = 0 if x is None else len(x)
-            raise UsageError(f"{run.dataset} has {count} images in its {which} split, not {n}")
-        return Split(torch.from_numpy(x[:n]),
-                     None if labels is None else torch.from_numpy(labels[:n]))
+    def _first(self, run: Run, which: str, n: int, root: Path) -> Split:
+        whole = self._whole(run, which, root)
+        if len(whole.x) < n:
+            raise UsageError(f"{run.dataset} has {len(whole.x)} images in its {which} split, "
+                             f"not {n}")
+        return whole.part(0, n)
 
-
-def _images(run: Run, n: int, draws: torch.Generator) -> Split:
-    size = run.image_size or 32
-    return Split(*labelled_images(n, draws, (3, size, size)))
-
-
-GENERATED: dict[str, Generated] = {
-    "synthetic-normal": Generated(
-        lambda run, n, draws: Split(synthetic_normal(n, draws), None), True),
-    "synthetic-uniform": Generated(
-        lambda run, n, draws: Split(synthetic_uniform(n, draws), None), True),
-    "procedural": Generated(_images, False),
-    "procedural-28": Generated(
-        lambda run, n, draws: Split(*labelled_images(n, draws, (1, 28, 28))), False),
-}
+    def _whole(self, run: Run, which: str, root: Path) -> Split:
+        x, labels = (packed.array(root, run.packed_name, f"{which}.{part}")
+                     for part in ("images", "labels"))
+        if x is None:
+            raise UsageError(f"{run.dataset} has no {which} split")
+        return Split(torch.from_numpy(x), None if labels is None else torch.from_numpy(labels))
 
 
 def dataset(run: Run) -> Dataset:
@@ -106,6 +83,13 @@ def dataset(run: Run) -> Dataset:
     if run.dataset not in FILE_DATASETS and run.data_digest is None:
         raise unknown("dataset", run.dataset, [*GENERATED, *FILE_DATASETS])
     return Packed()
+
+
+def points_of(run: Run, measure: Measure, root: Path) -> Split:
+    """What the measure is taken on; raises UsageError where there are too few."""
+    source = dataset(run)
+    return {"test": source.test, "validation": source.validation}[measure.split](
+        run, measure.n_eval, root)
 
 
 def load(run: Run, root: Path) -> Tensor:

@@ -1,7 +1,14 @@
 """Data sets that need no files: the laws of Figure 1, and pictures to try the suite with."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import torch
 from torch import Tensor
+
+from benchmarks.harness.run import Run
+from benchmarks.harness.split import Split
+from benchmarks.harness.streams import generator
 
 SYNTHETIC_DIM = 100  # MoCA paper, Section 4.1
 
@@ -40,3 +47,44 @@ def labelled_images(
     images = ((disc * paint + (1 - disc) * ground * ramp) * 255).round().to(torch.uint8)
     below, right = (centre.flatten(1) > 0).long().unbind(1)
     return images, 2 * below + right
+
+
+class Generated:
+    """Points drawn by `make`; `own_per_seed` sets are drawn anew for every seed of a run."""
+
+    def __init__(
+        self, make: Callable[[Run, int, torch.Generator], Split], own_per_seed: bool
+    ) -> None:
+        self.make, self.own_per_seed = make, own_per_seed
+
+    def train(self, run: Run, root: Path) -> Split:
+        """The draws of the stream "data"."""
+        draws = generator(run.seed if self.own_per_seed else 0, "data")
+        return self.make(run, run.n_train, draws)
+
+    def test(self, run: Run, n: int, root: Path) -> Split:
+        """The draws of a stream of their own."""
+        return self.make(run, n, generator(0, "test data"))
+
+    def validation(self, run: Run, n: int, root: Path) -> Split:
+        """The draws of another stream of their own."""
+        return self.make(run, n, generator(0, "validation data"))
+
+    def identity(self, run: Run, root: Path) -> None:
+        """Nothing: the draws are decided by the run's fields."""
+
+
+def _images(run: Run, n: int, draws: torch.Generator) -> Split:
+    size = run.image_size or 32
+    return Split(*labelled_images(n, draws, (3, size, size)))
+
+
+GENERATED: dict[str, Generated] = {
+    "synthetic-normal": Generated(
+        lambda run, n, draws: Split(synthetic_normal(n, draws), None), True),
+    "synthetic-uniform": Generated(
+        lambda run, n, draws: Split(synthetic_uniform(n, draws), None), True),
+    "procedural": Generated(_images, False),
+    "procedural-28": Generated(
+        lambda run, n, draws: Split(*labelled_images(n, draws, (1, 28, 28))), False),
+}

@@ -19,6 +19,7 @@ EPILOG = """commands:
   plan NAME...     what that would train, and how long it takes; trains nothing
   list             the artefacts and their state
   status           every run that is done, running, failed, diverged or lost
+  tune TABLE       chooses lambda for the table's regularizers, on validation images
   classifier       trains the network behind fd_cifar10 (about an hour on two cores)
 
 exit status: 0 complete, 1 something failed or is missing, 2 bad usage"""

@@ -53,6 +53,7 @@ def prepare_data(
                 for entry in needed if sources.is_packed(entry.run)}
     for entry in distinct.values():
         data.load(entry.run, root)
-        sizes = {measure.n_eval for measure in entry.measures}
-        for n in sizes | {curve.n_eval for curve in entry.recorded if curve.n_eval}:
+        for measure in entry.measures:
+            data.points_of(entry.run, measure, root)
+        for n in {curve.n_eval for curve in entry.recorded if curve.n_eval}:
             data.dataset(entry.run).test(entry.run, n, root)

@@ -96,8 +96,8 @@ def select(
     if data:
         every = tuple(data.arm(artefact, arm) for arm in every)
     declared = {arm.name for arm in artefact.arms(scale)}
-    claims = [*artefact.claims(scale),
-              *(artefact.claim_for(scale, arm.name) for arm in added if arm.name not in declared)]
+    judged = [artefact.claim_for(scale, arm.name) for arm in added if arm.name not in declared]
+    claims = [*artefact.claims(scale), *(claim for claim in judged if claim)]
     return Selection(
         artefact, scale, every, seeds or default,
         custom=bool(methods is not None or mine or data or (seeds or default) < default),

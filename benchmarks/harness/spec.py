@@ -37,11 +37,14 @@ class Measure:
     name: str  # in harness.measures.MEASURES
     n_eval: int  # points of the test set
     epoch: int | None = None  # of one of the run's snapshots; None: the final model
+    split: str = "test"  # or "validation": what is chosen by it has not seen the test set
 
     @property
     def id(self) -> str:
         """What its stored outcome is called."""
-        return f"{self.name}@{self.n_eval}" + (f",epoch={self.epoch}" if self.epoch else "")
+        parts = (f"{self.name}@{self.n_eval}", f"epoch={self.epoch}" if self.epoch else "",
+                 self.split if self.split != "test" else "")
+        return ",".join(filter(None, parts))
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ class Artefact:
     settings: Callable[[str], Mapping[str, Mapping[str, Scalar]]]  # scale -> method -> hyper
     table: Callable[[DataFrame], DataFrame]  # rows of runs.csv -> data.csv
     claims: Callable[[str], tuple[Claim, ...]]  # scale -> the paper's, and ours
-    claim_for: Callable[[str, str], Claim]  # scale, arm of the user's -> what it is judged by
+    # scale, arm of the user's -> what it is judged by, if by anything
+    claim_for: Callable[[str, str], Claim | None]
     ambiguities: tuple[str, ...]  # ids of METHODS.md section 4 whose resolutions are in force
     measures: Callable[[str, int], tuple[Measure, ...]] = lambda scale, seed: ()
     curves: Callable[[str], tuple[Curve, ...]] = lambda scale: ()

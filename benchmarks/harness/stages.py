@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.harness import checkpoints, evaluations, lease, model_files, models, provenance
 from benchmarks.harness.curves import Scene
-from benchmarks.harness.data import dataset, load
+from benchmarks.harness.data import dataset, load, points_of
 from benchmarks.harness.device import prepare_torch
 from benchmarks.harness.files import seal
 from benchmarks.harness.options import Options
@@ -106,7 +106,7 @@ def measure_run(
     device = prepare_torch(options.device, run.precision)
     # one thread, as in training: their number changes the order of sums
     with torch.no_grad(), threadpool_limits(1):
-        test = dataset(run).test(run, measure.n_eval, options.data)
+        test = points_of(run, measure, options.data)
         weights = model_files.place(folder.path, measure.epoch)
         model = models.load(run, tuple(test.x.shape[1:]), weights, device)
         trained = Trained(run, model, test, options.data, device)

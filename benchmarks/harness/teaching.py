@@ -14,11 +14,12 @@ from benchmarks.harness import checkpoints, provenance, sources
 from benchmarks.harness.bars import steps
 from benchmarks.harness.batches import Batches
 from benchmarks.harness.classifier import WEIGHTS, Classifier
-from benchmarks.harness.data import Split, dataset, to_float
+from benchmarks.harness.data import dataset, to_float
 from benchmarks.harness.device import prepare_torch
 from benchmarks.harness.files import seal, write_atomically, write_json
 from benchmarks.harness.inference import in_chunks
 from benchmarks.harness.run import Run
+from benchmarks.harness.split import Split
 from benchmarks.harness.streams import generator, stream
 
 EPOCHS, BATCH, SEED = 24, 512, 0

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.harness.data import Split, dataset, to_float
+from benchmarks.harness.data import dataset, to_float
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.inference import in_chunks
 from benchmarks.harness.models import Model
 from benchmarks.harness.run import Run
+from benchmarks.harness.split import Split
 from benchmarks.harness.streams import generator, stream
 from methods.priors import PRIORS, Prior
 

@@ -1,0 +1,107 @@
+"""The choice of lambda for every regularizer of a table, by one grid and one metric for all.
+
+Judged on images of the training set that no run of the grid trains on; `bench.py tune NAME` runs
+the grid and writes the choice to benchmarks/tuned/NAME.csv, from where the table reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from benchmarks.harness.run import Run
+from benchmarks.harness.spec import Arm, Artefact, Measure
+from methods import Scalar
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+GRID = {"paper": (1, 10, 100, 1000, 10000), "mini": (1, 10, 100, 1000, 10000), "smoke": (1, 10000)}
+SHARE_OF_EPOCHS = 0.5  # of the table's own training: a grid of full ones costs five tables
+METRICS = ("fid", "fd_cifar10")  # the first that every run has
+
+
+class Rival(NamedTuple):
+    """A regularizer with a prior, as a table's rows name it."""
+
+    label: str
+    method: str
+    prior: str
+
+
+RIVALS = (
+    Rival("moca", "moca", "sphere"), Rival("mmd sphere", "mmd", "sphere"),
+    Rival("mmd gaussian", "mmd", "gaussian"), Rival("gan sphere", "gan", "sphere"),
+    Rival("gan gaussian", "gan", "gaussian"), Rival("swd", "swd", "sphere"),
+    Rival("sinkhorn", "sinkhorn", "sphere"), Rival("sae", "sae", "sphere"),
+    Rival("cramer-wold", "cramer-wold", "sphere"), Rival("uniformity", "uniformity", "sphere"),
+)
+
+
+class Table(NamedTuple):
+    """What of a table its tuning needs; the functions begin with the scale."""
+
+    name: str
+    place: str
+    architectures: tuple[str, ...]
+    run: Callable[[str, str, Rival, float], Run]  # architecture, rival, lambda
+    settings: Callable[[str], dict[str, dict[str, Scalar]]]
+    n_train: dict[str, int]
+    n_eval: dict[str, int]
+    ambiguities: tuple[str, ...]
+
+
+def shortened(table: Table, scale: str, run: Run) -> Run:
+    """The run on fewer images, none of them of the validation split, for fewer epochs."""
+    epochs = max(1, round(SHARE_OF_EPOCHS * run.epochs))
+    return replace(run, n_train=table.n_train[scale], epochs=epochs,
+                   halve_every=run.halve_every and max(1, round(SHARE_OF_EPOCHS * run.halve_every)))
+
+
+def tuning(table: Table) -> Artefact:
+    """The grid as an artefact of its own."""
+    def arms(scale: str) -> tuple[Arm, ...]:
+        return tuple(
+            Arm(f"{rival.label}[{architecture.upper()},lam={lam:g}]",
+                shortened(table, scale, table.run(scale, architecture, rival, float(lam))),
+                (f"{rival.label}[{architecture.upper()}]",))
+            for architecture in table.architectures for rival in RIVALS for lam in GRID[scale])
+
+    def measures(scale: str, seed: int) -> tuple[Measure, ...]:
+        names = ("cifar10",) if scale == "smoke" else ("cifar10", "inception")
+        return tuple(Measure(name, table.n_eval[scale], split="validation") for name in names)
+
+    return Artefact(
+        name=f"tune-{table.name}",
+        caption=f"The choice of lambda for the regularizers of {table.name}",
+        place=table.place, seeds=dict.fromkeys(GRID, 1), arms=arms,
+        template=lambda scale: arms(scale)[0].run, settings=table.settings, table=chosen,
+        claims=lambda scale: (), claim_for=_unjudged, ambiguities=table.ambiguities,
+        measures=measures)
+
+
+def _unjudged(scale: str, arm: str) -> None:
+    """Nobody claims anything of a grid."""
+
+
+def chosen(rows: DataFrame) -> DataFrame:
+    """Per arm its scores on the validation split; `chosen` marks the best of each panel's grid."""
+    from benchmarks.harness.intervals import final_scores
+    keep = ["architecture", "method", "prior", "lam"]
+    scores = final_scores(rows, list(METRICS[::-1]), keep)
+    done = scores["n"] > 0
+    metric = next((name for name in METRICS if scores.loc[done, f"{name}_mean"].notna().all()),
+                  METRICS[-1])
+    best = scores.loc[done].groupby("panel")[f"{metric}_mean"].idxmin()
+    return scores.assign(metric=metric, chosen=scores.index.isin(best))
+
+
+def lam(table: str, architecture: str, label: str) -> float:
+    """The choice that was made; raises KeyError where there is none."""
+    path = Path(__file__).parent / "tuned" / f"{table}.csv"
+    with open(path, newline="") as file:
+        choices = {row["panel"]: float(row["lam"]) for row in csv.DictReader(file)}
+    return choices[f"{label}[{architecture.upper()}]"]
