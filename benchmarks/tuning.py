@@ -42,12 +42,11 @@ RIVALS = (
 
 
 class Table(NamedTuple):
-    """What of a table its tuning needs; the functions begin with the scale."""
+    """What the tuning of a table's architecture needs; the functions begin with the scale."""
 
-    name: str
+    name: str  # such as table2-a1
     place: str
-    architectures: tuple[str, ...]
-    run: Callable[[str, str, Rival, float], Run]  # architecture, rival, lambda
+    run: Callable[[str, Rival, float], Run]
     settings: Callable[[str], dict[str, dict[str, Scalar]]]
     n_train: dict[str, int]
     n_eval: dict[str, int]
@@ -65,10 +64,9 @@ def tuning(table: Table) -> Artefact:
     """The grid as an artefact of its own."""
     def arms(scale: str) -> tuple[Arm, ...]:
         return tuple(
-            Arm(f"{rival.label}[{architecture.upper()},lam={lam:g}]",
-                shortened(table, scale, table.run(scale, architecture, rival, float(lam))),
-                (f"{rival.label}[{architecture.upper()}]",))
-            for architecture in table.architectures for rival in RIVALS for lam in GRID[scale])
+            Arm(f"{rival.label}[lam={lam:g}]",
+                shortened(table, scale, table.run(scale, rival, float(lam))), (rival.label,))
+            for rival in RIVALS for lam in GRID[scale])
 
     def measures(scale: str, seed: int) -> tuple[Measure, ...]:
         names = ("cifar10",) if scale == "smoke" else ("cifar10", "inception")
@@ -76,7 +74,7 @@ def tuning(table: Table) -> Artefact:
 
     return Artefact(
         name=f"tune-{table.name}",
-        caption=f"The choice of lambda for the regularizers of {table.name}",
+        caption=f"The choice of lambda for every regularizer, {table.name}",
         place=table.place, seeds=dict.fromkeys(GRID, 1), arms=arms,
         template=lambda scale: arms(scale)[0].run, settings=table.settings, table=chosen,
         claims=lambda scale: (), claim_for=_unjudged, ambiguities=table.ambiguities,
@@ -99,9 +97,10 @@ def chosen(rows: DataFrame) -> DataFrame:
     return scores.assign(metric=metric, chosen=scores.index.isin(best))
 
 
-def lam(table: str, architecture: str, label: str) -> float:
-    """The choice that was made; raises KeyError where there is none."""
-    path = Path(__file__).parent / "tuned" / f"{table}.csv"
+def choices(name: str) -> dict[str, float]:
+    """Lambda by rival as it was chosen; nothing where that has not been done."""
+    path = Path(__file__).parent / "tuned" / f"{name}.csv"
+    if not path.exists():
+        return {}
     with open(path, newline="") as file:
-        choices = {row["panel"]: float(row["lam"]) for row in csv.DictReader(file)}
-    return choices[f"{label}[{architecture.upper()}]"]
+        return {row["panel"]: float(row["lam"]) for row in csv.DictReader(file)}

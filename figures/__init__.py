@@ -16,6 +16,7 @@ from figures import (
     grid_search,
     image_distance,
     reconstruction,
+    score_table,
     spectrum,
 )
 
@@ -29,5 +30,7 @@ FIGURES: dict[str, Callable[[DataFrame, Path], Figure]] = {
     "fig14-cifar10-samples": gallery.draw,
     "fig16-cifar10-reconstructions": gallery.draw,
     "fig18-cifar10-interpolations": gallery.draw,
-    "tune-table2": grid_search.draw,
+    "table2": score_table.draw,
+    "tune-table2-a1": grid_search.draw,
+    "tune-table2-a2": grid_search.draw,
 }

@@ -24,21 +24,22 @@ COMMANDS: dict[str, Callable[[list[Selection], Store, argparse.Namespace], int]]
     "list": overview.list_artefacts, "plan": overview.plan, "status": overview.status,
 }
 
-def artefact(name: str) -> Artefact:
+def named(name: str) -> list[Artefact]:
     """The artefact of that name, or of that name's first part: fig1 is fig1-synthetic."""
     for candidate in ARTEFACTS.values():
         if name in (candidate.name, candidate.name.split("-")[0]):
-            return candidate
+            return [candidate]
     if name in COMMANDS:
         raise UsageError(f"the command comes first: bench.py {name} NAME...")
     raise unknown("artefact or command", name, [*ARTEFACTS, *COMMANDS, "classifier", "all"])
 
 
-def tuned(name: str) -> Artefact:
-    """The grid by which the table's lambdas are chosen."""
-    if name not in TUNINGS:
+def tuned(name: str) -> list[Artefact]:
+    """The grids by which a table's lambdas are chosen: table2 has table2-a1 and table2-a2."""
+    found = [item for key, item in TUNINGS.items() if name in (key, key.rpartition("-")[0])]
+    if not found:
         raise unknown("table to tune", name, TUNINGS)
-    return TUNINGS[name]
+    return found
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -89,7 +90,8 @@ def _dispatch(arguments: Sequence[str]) -> int:
         names = list(ARTEFACTS)
     own = _own_methods(options.own)
     options.paths, data = read_data(options.datasets)
-    chosen = {item.name: item for item in map(tuned if first == "tune" else artefact, names)}
+    found = map(tuned if first == "tune" else named, names)
+    chosen = {item.name: item for items in found for item in items}
     asked = asked_curves(ARTEFACTS.values(), options.scale)
     selections = [select(item, options.scale, options.seeds, options.methods, own, data, asked)
                   for item in chosen.values()]

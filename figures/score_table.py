@@ -1,0 +1,70 @@
+"""Scores of samples, a line a regularizer, with a few of its samples beside them (Tables 1, 2)."""
+
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+from pandas import DataFrame, Series
+
+from figures.style import RC, WARNING, rival_looks, setting
+
+METRICS = {"fid": "FID", "fd_cifar10": "fd_cifar10 (a stand-in for FID)"}
+
+
+def draw(data: DataFrame, folder: Path) -> Figure:
+    """Means over the seeds with 95 % intervals; the paper's own numbers hollow, on FID's axis."""
+    shown = {name: label for name, label in METRICS.items()
+             if data[f"{name}_mean"].notna().any() or (name == "fid" and _cited(data))}
+    with rc_context(RC):
+        figure = Figure(figsize=(5.4 + 2.6 * len(shown), 1.3 + 0.34 * len(data)))
+        grid = figure.add_gridspec(1, len(shown) + 1, width_ratios=[*[2.6] * len(shown), 2.9])
+        first = None
+        for column, (name, label) in enumerate(shown.items()):
+            ax = first = figure.add_subplot(grid[0, column], sharey=first)
+            _scores(ax, data, name)
+            ax.set_xlabel(label)
+            ax.tick_params(labelleft=column == 0)
+        _samples(figure.add_subplot(grid[0, -1]), data, folder)
+        figure.suptitle(f"{setting(data)}, up to {data['n'].max()} seeds; hollow: as printed in "
+                        f"the paper; samples: seed {data['drawn_seed'].iloc[0]}", fontsize=9.5)
+    return figure
+
+
+def _cited(data: DataFrame) -> bool:
+    return bool(data["cited_fid"].notna().any())
+
+
+def _scores(ax: Axes, data: DataFrame, name: str) -> None:
+    """One metric, an arm a line, the first on top."""
+    looks = rival_looks(list(data["arm"].str.partition("[")[0].drop_duplicates()))
+    for place, (_, row) in enumerate(data.iterrows()):
+        mean = row[f"{name}_mean"]
+        ax.errorbar([mean], [place], xerr=[[mean - row[f"{name}_low"]]], marker="o", ms=5,
+                    capsize=3, color=looks[row["arm"].partition("[")[0]].colour)
+        if name == "fid":
+            ax.plot([row["cited_fid"]], [place], marker="D", ms=5, mfc="none", color="black")
+    if data[f"{name}_mean"].isna().all():
+        ax.annotate("not measured:\nno Inception weights", (0.5, 0.02), ha="center", va="bottom",
+                    xycoords="axes fraction", color=WARNING, fontsize=8)
+    ax.set_yticks(range(len(data)), [_label(row) for _, row in data.iterrows()])
+    ax.set_ylim(len(data) - 0.5, -0.5)
+
+
+def _label(row: Series) -> str:
+    """The arm with its lambda, and what became of runs that have no scores."""
+    notes = [f"{row[name]} {name}" for name in ("diverged", "missing") if row[name]]
+    return ", ".join([f"{row['arm']}  \N{GREEK SMALL LETTER LAMDA} = {row['lam']:g}", *notes])
+
+
+def _samples(ax: Axes, data: DataFrame, folder: Path) -> None:
+    """A row of samples level with each arm's scores."""
+    for place, stem in enumerate(data["exhibit"]):
+        if isinstance(stem, str):
+            picture = imread(folder / "tiles" / f"{stem}.samples.png")
+            ax.imshow(picture, extent=(0, picture.shape[1] / picture.shape[0], place + 0.47,
+                                       place - 0.47), interpolation="nearest", aspect="auto")
+    ax.set_xlim(0, 8)
+    ax.set_ylim(len(data) - 0.5, -0.5)
+    ax.set_axis_off()
