@@ -60,7 +60,7 @@ def shortened(table: Table, scale: str, run: Run) -> Run:
                    halve_every=run.halve_every and max(1, round(SHARE_OF_EPOCHS * run.halve_every)))
 
 
-def tuning(table: Table) -> Artefact:
+def search(table: Table) -> Artefact:
     """The grid as an artefact of its own."""
     def arms(scale: str) -> tuple[Arm, ...]:
         return tuple(

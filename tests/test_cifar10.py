@@ -1,0 +1,230 @@
+"""The artefacts on CIFAR-10 at smoke scale: shared runs, pictures that show data.csv, tuning."""
+
+import csv
+from dataclasses import replace
+import io
+
+from conftest import CIFAR10
+from matplotlib.colors import to_hex
+from matplotlib.image import imread
+import numpy as np
+import pandas as pd
+from PIL import Image
+import pytest
+
+from benchmarks import ARTEFACTS, TUNINGS, cifar10
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.freeze import freeze
+from benchmarks.harness.publish import read_csv
+from benchmarks.harness.selection import select
+from benchmarks.harness.tiles import GAP
+from benchmarks.tuning import GRID, RIVALS, chosen
+from figures import FIGURES, gallery
+
+
+def folder_of(place, name):
+    return place.cache / "smoke" / name
+
+
+def drawn(place, name):
+    """The figure made again, and the data that it is made of."""
+    folder = folder_of(place, name)
+    data = read_csv((folder / "data.csv").read_text())
+    return FIGURES[name](data, folder), data
+
+
+def test_a_run_of_several_artefacts_is_trained_once(pictured):
+    """Figures 6, 14, 16 and 18 show Table 2's model; Figures 2, 3 and 8 share MoCA at lambda 0."""
+    keys = set()
+    for name in CIFAR10:
+        artefact = ARTEFACTS[name]
+        keys |= {entry.run.key for entry in select(artefact, "smoke", None, None, []).entries()}
+    logs = list((pictured.cache / "runs").glob("*/log.txt"))
+    assert len(logs) == len(keys)
+    assert all(log.read_text().count("from step") == 1 for log in logs)
+    assert pictured.output.count("training ") < len(CIFAR10)  # some had nothing left to train
+
+
+def test_figure_2_draws_every_curve_and_nothing_else(pictured):
+    figure, data = drawn(pictured, "fig2-convergence")
+    axes = [ax for ax in figure.axes if ax.get_title()]
+    assert len(axes) == data["panel"].nunique() == 3
+    for ax, (_, rows) in zip(axes, data.groupby("panel", sort=False), strict=True):
+        for line, (_, arm) in zip(ax.get_lines(), rows.groupby("arm", sort=False), strict=True):
+            np.testing.assert_array_equal(line.get_ydata(), arm["swd_image_std_mean"])
+            np.testing.assert_array_equal(line.get_xdata(), arm["epoch"])
+    assert data["epoch"].to_list() == [0, 2] * 6  # the start and the end, in less than 5 epochs
+
+
+def test_figure_2_says_what_is_missing(pictured):
+    data = read_csv((folder_of(pictured, "fig2-convergence") / "data.csv").read_text())
+    data.loc[data["arm"] == "moca[lam=0]", ["epoch", "n", "swd_image_std_mean"]] = np.nan
+    data.loc[data["arm"] == "moca[lam=0]", "missing"] = 1
+    figure = FIGURES["fig2-convergence"](data, None)
+    notes = [text.get_text() for ax in figure.axes for text in ax.texts]
+    assert notes == ["1 runs missing"]
+
+
+def test_figure_3_draws_the_stored_spectra(pictured):
+    figure, data = drawn(pictured, "fig3-isotropy")
+    (ax,) = figure.axes
+    *lines, floor = ax.get_lines()
+    assert len(lines) == len(data) == 2
+    for line, row in zip(lines, data.itertuples(), strict=True):
+        points = pd.read_csv(folder_of(pictured, "fig3-isotropy") / "points"
+                             / f"{row.exhibit}.spectrum.csv")
+        np.testing.assert_array_equal(line.get_ydata(), points["codes"])
+        assert f"{row.sv_cv_mean:.2f}" in line.get_label()
+        assert f"fd_cifar10 {row.fd_cifar10_mean:.1f}" in line.get_label()
+        assert "FID" not in line.get_label()
+    np.testing.assert_array_equal(floor.get_ydata(), points["prior"])
+
+
+def test_figure_8_draws_both_errors(pictured):
+    figure, data = drawn(pictured, "fig8-reconstruction")
+    (ax,) = figure.axes
+    for bars, split in zip(ax.containers, ("test", "train"), strict=True):
+        np.testing.assert_array_equal(bars[0].get_ydata(), data[f"{split}_reconstruction_mean"])
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "3000"]
+
+
+def test_table_2_keeps_what_is_cited_apart(pictured):
+    figure, data = drawn(pictured, "table2")
+    fid, stand_in, *_ = figure.axes
+    cited = [line for line in fid.get_lines() if line.get_marker() == "D"]
+    values = [line.get_xdata()[0] for line in cited]
+    np.testing.assert_array_equal(values, data["cited_fid"])
+    assert all(to_hex(line.get_markeredgecolor()) == "#000000" for line in cited)
+    assert not [line for line in stand_in.get_lines() if line.get_marker() == "D"]
+    assert data["fid_mean"].isna().all()
+    assert data.set_index("arm")["cited_fid"].to_dict()["moca[A2]"] == 54.36
+    means = [bars[0].get_xdata()[0] for bars in stand_in.containers]
+    np.testing.assert_array_equal(means, data["fd_cifar10_mean"])
+
+
+@pytest.mark.parametrize("name", ["fig6-samples", "fig14-cifar10-samples",
+                                  "fig16-cifar10-reconstructions", "fig18-cifar10-interpolations"])
+def test_every_pixel_of_a_grid_is_a_square_in_the_figure(pictured, name):
+    """The PNG file itself, cut where the figure put the pictures."""
+    figure, _ = drawn(pictured, name)
+    folder = folder_of(pictured, name)
+    shown = np.asarray(Image.open(folder / "figure.png").convert("RGB"))
+    tiles = {path: imread(path) for path in sorted((folder / "tiles").glob("*.png"))}
+    assert len(figure.axes) == len(tiles)
+    for ax in figure.axes:
+        box = ax.get_position()
+        tall, wide, _ = shown.shape
+        left, top = round(box.x0 * wide), round((1 - box.y1) * tall)
+        right, bottom = round(box.x1 * wide), round((1 - box.y0) * tall)
+        cut = shown[top:bottom, left:right]
+        small = cut[::gallery.ZOOM, ::gallery.ZOOM]
+        np.testing.assert_array_equal(np.kron(small, np.ones((gallery.ZOOM, gallery.ZOOM, 1))), cut)
+        assert any(picture.shape[:2] == small.shape[:2]
+                   and np.array_equal((picture[..., :3] * 255).round(), small)
+                   for picture in tiles.values())
+
+
+def cells(path, columns, side=32):
+    """The images of a grid, (n, side, side, 3)."""
+    picture = np.asarray(Image.open(path).convert("RGB"))
+    step = side + GAP
+    rows = (picture.shape[0] - GAP) // step
+    return np.array([picture[GAP + r * step:GAP + r * step + side,
+                             GAP + c * step:GAP + c * step + side]
+                     for r in range(rows) for c in range(columns)])
+
+
+def test_grids_show_distinct_test_images_at_fixed_places(pictured):
+    from benchmarks.harness.data import dataset
+    run = cifar10.template("smoke", "a2")
+    test = dataset(run).test(run, 32, pictured.cache).x.permute(0, 2, 3, 1).numpy()
+    folder = folder_of(pictured, "fig6-samples") / "tiles"
+    pairs = cells(folder / "moca[A2].seed0.reconstructions.png", 8)
+    np.testing.assert_array_equal(pairs[0::2], test)
+    assert len(np.unique(test.reshape(32, -1), axis=0)) == 32
+    rows = cells(folder / "moca[A2].seed0.interpolations.png", 10).reshape(8, 10, 32, 32, 3)
+    np.testing.assert_array_equal(rows[:, 0], test[0:16:2])
+    np.testing.assert_array_equal(rows[:, -1], test[1:16:2])
+    # the path begins and ends at the two images' own reconstructions; batching may round a pixel
+    for column, which in ((1, 0), (-2, 1)):
+        ends = rows[:, column].astype(int)
+        assert np.abs(ends - pairs[1::2][which:16:2]).max() <= 1
+    alone = folder_of(pictured, "fig18-cifar10-interpolations") / "tiles"
+    assert ((alone / "moca[A2].seed0.interpolations.png").read_bytes()
+            == (folder / "moca[A2].seed0.interpolations.png").read_bytes())
+
+
+def test_the_grid_of_lambdas_is_the_same_for_all_and_sees_no_test_image():
+    for name, artefact in TUNINGS.items():
+        arms = artefact.arms("paper")
+        assert len(arms) == len(RIVALS) * len(GRID["paper"]) == 50
+        assert {arm.run.lam for arm in arms} == {1.0, 10.0, 100.0, 1000.0, 10000.0}
+        assert {arm.run.n_train for arm in arms} == {45_000}
+        assert {arm.run.architecture for arm in arms} == {name.rpartition("-")[2]}
+        assert all(measure.split == "validation" for measure in artefact.measures("paper", 0))
+
+
+def test_a_run_must_not_train_on_what_it_is_chosen_by(tmp_path, monkeypatch):
+    from benchmarks.harness import data, packed
+    whole = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
+    monkeypatch.setattr(data, "VALIDATION", 5)
+    monkeypatch.setattr(packed, "array", lambda root, name, which:
+                        whole if which == "train.images" else None)
+    run = replace(cifar10.template("mini", "a1"), batch=4, n_train=15)
+    points = data.Packed()
+    assert points.validation(run, 5, tmp_path).x.flatten().tolist() == [15, 16, 17, 18, 19]
+    assert points.validation(run, 2, tmp_path).x.flatten().tolist() == [15, 16]
+    assert points.train(run, tmp_path).x.flatten().tolist() == list(range(15))
+    for n_train, n in ((16, 5), (15, 6)):
+        with pytest.raises(UsageError, match="20 training images"):
+            points.validation(replace(run, n_train=n_train), n, tmp_path)
+
+
+def choices_csv(scale, scores):
+    """A data.csv of a grid: score by rival and lambda, the lowest chosen."""
+    rows = [{"panel": rival, "architecture": "a1", "method": rival, "prior": "sphere", "lam": lam,
+             "metric": "fd_cifar10", "fd_cifar10_mean": score, "scale": scale, "dataset": "cifar10",
+             "n_eval": 2000, "chosen": score == min(grid.values())}
+            for rival, grid in scores.items() for lam, score in grid.items()]
+    return pd.DataFrame(rows).to_csv(index=False)
+
+
+def test_a_choice_is_frozen_and_stands_against_a_smaller_scale(tmp_path):
+    target = tmp_path / "table2-a1.csv"
+    grid = {"mmd": {1: 5.0, 10: 3.0, 100: 4.0}, "swd": {1: 1.0, 10: 2.0, 100: 4.0}}
+    (tmp_path / "data.csv").write_text(choices_csv("paper", grid))
+    assert freeze(tmp_path, target).startswith("frozen")
+    before = target.read_text()
+    lams = {row["panel"]: float(row["lam"]) for row in csv.DictReader(io.StringIO(before))}
+    assert lams == {"mmd": 10, "swd": 1}
+    grid["mmd"][100] = 2.0
+    (tmp_path / "data.csv").write_text(choices_csv("mini", grid))
+    assert "was chosen at paper scale" in freeze(tmp_path, target)
+    assert target.read_text() == before
+    (tmp_path / "data.csv").write_text(choices_csv("paper", grid))
+    freeze(tmp_path, target)
+    assert "100" in target.read_text().splitlines()[1]
+
+
+def test_the_chosen_lambda_has_the_lowest_score_of_its_rival():
+    rows = pd.DataFrame([
+        {"scale": "mini", "dataset": "cifar10", "panel": rival, "arm": f"{rival}[lam={lam}]",
+         "architecture": "a1", "method": rival, "prior": "sphere", "lam": lam, "seed": 0,
+         "status": status, "n_eval": 2000, "epoch": 3, "fd_cifar10": score}
+        for rival, lam, score, status in (
+            ("mmd", 1, 5.0, "done"), ("mmd", 10, 3.0, "done"), ("mmd", 100, None, "diverged"),
+            ("swd", 1, 2.0, "done"), ("swd", 10, 2.5, "done"))])
+    found = chosen(rows)
+    assert found[found["chosen"]]["arm"].to_list() == ["mmd[lam=10]", "swd[lam=1]"]
+    assert set(found["metric"]) == {"fd_cifar10"}
+    both = chosen(rows.assign(fid=[3.0, 4.0, None, 2.0, 1.0]))
+    assert both[both["chosen"]]["arm"].to_list() == ["mmd[lam=1]", "swd[lam=10]"]
+    assert set(both["metric"]) == {"fid"}
+
+
+def test_tune_names_what_can_be_tuned(place):
+    for words, reason in ((["tune"], "tune takes the name of a table: table2-a1"),
+                          (["tune", "table3"], "unknown table to tune 'table3'")):
+        done = place.bench(*words)
+        assert done.returncode == 2
+        assert reason in done.stderr
