@@ -9,7 +9,7 @@ from matplotlib.image import imread
 from matplotlib.lines import Line2D
 from pandas import DataFrame, Series, read_csv
 
-from figures.style import RC, WARNING, looks
+from figures.style import RC, WARNING, looks, seeds
 
 COLUMNS = 3  # arms side by side
 TILES = {"reconstructions": "input,\nrecon-\nstruction", "samples": "samples",
@@ -67,7 +67,7 @@ def _block(
 
 def _scores(row: Series) -> str:
     """Mean and standard deviation over the seeds; or what became of the runs instead."""
-    counts = [f"{row['n']} seeds" if row["n"] != 1 else "1 seed"]
+    counts = [seeds(row["n"])]
     counts += [f"{row[name]} {name}" for name in ("diverged", "missing") if row[name]]
     scores = [f"{label} {row[f'{name}_mean']:.3f}"
               + (f" ± {row[f'{name}_std']:.3f}" if row["n"] > 1 else "")

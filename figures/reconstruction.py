@@ -6,7 +6,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures.style import RC, WARNING, setting
+from figures.style import RC, WARNING, seeds, setting
 
 SPLITS = {"test": ("#0072B2", "o", "-"), "train": ("#E69F00", "s", "--")}
 
@@ -32,6 +32,6 @@ def draw(data: DataFrame, folder: Path) -> Figure:
         ax.set_xlabel("λ")
         ax.set_ylabel("squared error, summed over an image")
         ax.legend(frameon=False)
-        figure.suptitle(f"{setting(data)}: final reconstruction error, {data['n'].max()} seeds",
+        figure.suptitle(f"{setting(data)}: final reconstruction error, {seeds(data['n'].max())}",
                         fontsize=9.5)
     return figure

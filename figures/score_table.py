@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from pandas import DataFrame, Series
 
-from figures.style import RC, WARNING, rival_looks, setting
+from figures.style import RC, WARNING, rival_looks, seeds, setting
 
 METRICS = {"fid": "FID", "fd_cifar10": "fd_cifar10 (a stand-in for FID)"}
 
@@ -27,7 +27,7 @@ def draw(data: DataFrame, folder: Path) -> Figure:
             ax.set_xlabel(label)
             ax.tick_params(labelleft=column == 0)
         _samples(figure.add_subplot(grid[0, -1]), data, folder)
-        figure.suptitle(f"{setting(data)}, up to {data['n'].max()} seeds; hollow: as printed in "
+        figure.suptitle(f"{setting(data)}, up to {seeds(data['n'].max())}; hollow: as printed in "
                         f"the paper; samples: seed {data['drawn_seed'].iloc[0]}", fontsize=9.5)
     return figure
 

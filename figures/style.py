@@ -58,6 +58,11 @@ RIVALS = {  # by a row's label without its architecture
 }
 
 
+def seeds(n: int) -> str:
+    """The number in words that fit."""
+    return "1 seed" if n == 1 else f"{n} seeds"
+
+
 def rival_looks(labels: list[str]) -> dict[str, Look]:
     """A look per regularizer and prior; the user's own take the spare colours."""
     own = looks([label for label in labels if label not in RIVALS])
