@@ -161,3 +161,17 @@ def test_every_run_is_trained_with_what_any_artefact_asks_of_it(scale):
             assert set(entry.curves) <= set(entry.recorded) == set(asked[run])
             names = {(curve.name, curve.n_eval) for curve in entry.recorded}
             assert len(names) == len({name for name, _ in names})  # else columns would clash
+
+
+def test_plan_says_what_is_trained_again_for_a_curve(place):
+    few = ("fig1", "--scale", "smoke", "--methods", "mmd", "--seeds", "1", "--cluster", "debug")
+    assert place.bench(*few).returncode == 0
+    table = place.tables(place.cache / "smoke" / "custom" / "fig1-synthetic")
+    for path in (place.cache / "runs").glob("*/result.json"):
+        path.write_text(path.read_text().replace('"latent_swd/1"', '"another/1"'))
+    planned = place.bench("plan", *few).stdout
+    assert "3 uncharted" in planned
+    assert "to train: 3," in planned
+    assert "trained already, but without a curve that is wanted now: 3" in planned
+    assert place.bench(*few).returncode == 0
+    assert place.tables(place.cache / "smoke" / "custom" / "fig1-synthetic") == table

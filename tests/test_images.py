@@ -12,11 +12,13 @@ import pytest
 import torch
 from torchvision.transforms import CenterCrop, Compose, Resize
 
+from benchmarks import ARTEFACTS
 from benchmarks.harness import celeba, cifar10, command, packed, sources, user_data
 from benchmarks.harness.data import dataset
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.folder import survey
 from benchmarks.harness.run import Run
+from benchmarks.harness.spec import Arm, Curve, Measure
 from benchmarks.harness.user_data import FILE_DATASETS
 
 BASE = Run("celeba", 8, "a1", "mmd", (), "1", dim=8, epochs=1, batch=4, image_size=64,
@@ -310,6 +312,27 @@ def test_a_wrong_data_set_costs_one_line(words, tmp_path, capsys, place, monkeyp
     lines = capsys.readouterr().err.splitlines()
     assert (status, len(lines)) == (2, 1)
     assert WRONG[words] in lines[0]
+    assert not list((place.cache / "runs").glob("*"))
+
+
+@pytest.mark.parametrize(("n_eval", "every", "reason"), [
+    (10_000, 3, "celeba has 3 images in its test split, not 10000"),
+    (3, 10_000, "celeba has 3 images in its test split, not 10000"),
+])
+def test_too_few_test_images_are_named_before_anything_is_trained(
+    n_eval, every, reason, tmp_path, capsys, place, monkeypatch,
+):
+    """What a measure or a curve wants at paper scale, of a CelebA of eight faces."""
+    whole = ARTEFACTS["fig3-isotropy"]
+    artefact = replace(
+        whole, arms=lambda scale: (Arm("mmd", replace(BASE, n_train=5)),),
+        measures=lambda scale, seed: (Measure("reconstruction", n_eval),),
+        curves=lambda scale: (Curve("image_swd", every),), seeds={"paper": 1})
+    monkeypatch.setitem(ARTEFACTS, artefact.name, artefact)
+    write(tmp_path / "celeba" / "img_align_celeba", faces())
+    words = ["fig3", "--cluster", "debug", "--data-dir", str(tmp_path), *place.options]
+    assert command.main(words) == 2
+    assert capsys.readouterr().err == f"bench.py: {reason}\n"
     assert not list((place.cache / "runs").glob("*"))
 
 
