@@ -21,8 +21,11 @@ CHAINS, KILLS = 4, 3  # of timed kills; 12 in all, and 9 aimed ones below
 
 
 def start(place: Place, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(place.command(*words), stdout=subprocess.PIPE, text=True,
-                            stderr=subprocess.STDOUT, start_new_session=True, cwd=place.folder)
+    return subprocess.Popen(
+        place.command(*words), stdout=subprocess.PIPE, text=True, stderr=subprocess.STDOUT,
+        start_new_session=True, cwd=place.folder,
+        # what a shell starts with `&` ignores Ctrl-C, and so would its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
 
 def orphans(place: Place) -> list[int]:

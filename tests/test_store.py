@@ -198,7 +198,7 @@ def test_the_result_comes_last_and_clears_up(folder):
     folder.fail("earlier")
     assert folder.state() == "failed"
     assert folder.error() == "earlier"
-    folder.finish({"status": "done", "rows": []}, {"commit": None}, b"weights")
+    folder.finish({"status": "done", "rows": [], "curves": {}}, {"commit": None}, b"weights")
     assert folder.state() == "done"
     assert {p.name for p in folder.path.iterdir()} == {
         "result.json", "provenance.json", "model.safetensors"}
