@@ -97,10 +97,18 @@ def chosen(rows: DataFrame) -> DataFrame:
     return scores.assign(metric=metric, chosen=scores.index.isin(best))
 
 
-def choices(name: str) -> dict[str, float]:
-    """Lambda by rival as it was chosen; nothing where that has not been done."""
+class Choice(NamedTuple):
+    """A lambda, and the scale of the grid that it was chosen by."""
+
+    lam: float
+    scale: str
+
+
+def choices(name: str) -> dict[str, Choice]:
+    """By rival; nothing where none has been made."""
     path = Path(__file__).parent / "tuned" / f"{name}.csv"
     if not path.exists():
         return {}
     with open(path, newline="") as file:
-        return {row["panel"]: float(row["lam"]) for row in csv.DictReader(file)}
+        return {row["panel"]: Choice(float(row["lam"]), row["scale"])
+                for row in csv.DictReader(file)}

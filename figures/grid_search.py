@@ -23,7 +23,7 @@ def draw(data: DataFrame, folder: Path) -> Figure:
             best = rows[rows["chosen"]]
             ax.plot(best["lam"], best[score], "o", mfc="none", ms=8, color=look.colour)
         ax.set_xscale("log")
-        ax.set_xlabel("\N{GREEK SMALL LETTER LAMDA}")
+        ax.set_xlabel("λ")
         ax.set_ylabel(metric)
         missing = int(data["missing"].sum())
         if missing:

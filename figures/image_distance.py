@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures.style import RC, WARNING, grid_colours, setting
+from figures.style import RC, WARNING, Look, by_lambda, setting
 
 TITLES = {"moca": "MoCA", "mmd sphere": "WAE-MMD, sphere", "mmd gaussian": "WAE-MMD, Gaussian"}
 
@@ -15,12 +15,12 @@ TITLES = {"moca": "MoCA", "mmd sphere": "WAE-MMD, sphere", "mmd gaussian": "WAE-
 def draw(data: DataFrame, folder: Path) -> Figure:
     """One row of panels with the same axes; all of it stands in `data`."""
     panels = list(data["panel"].drop_duplicates())
-    colours = grid_colours(data["lam"])
+    every = by_lambda(data)
     with rc_context(RC):
         figure = Figure(figsize=(1.4 + 2.5 * len(panels), 3.6))
         axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
         for ax, panel in zip(axes, panels, strict=True):
-            _panel(ax, data[data["panel"] == panel], colours)
+            _panel(ax, data[data["panel"] == panel], every)
             ax.set_title(TITLES.get(panel, panel))
             ax.set_xlabel("epoch")
         axes[0].set_ylabel("SWD, samples to test images")
@@ -29,21 +29,22 @@ def draw(data: DataFrame, folder: Path) -> Figure:
         if handles:
             figure.legend(handles.values(), handles.keys(), loc="outside right center",
                           frameon=False)
-        figure.suptitle(f"{setting(data)}: image SWD over the training, mean and 95 % band",
+        n = f"{data['n_eval'].max()} samples" if data["n_eval"].notna().any() else "no run yet"
+        figure.suptitle(f"{setting(data)}: image SWD over the training, {n}, mean and 95 % band",
                         fontsize=9.5)
     return figure
 
 
-def _panel(ax: Axes, data: DataFrame, colours: dict[float, str]) -> None:
+def _panel(ax: Axes, data: DataFrame, every: dict[str, Look]) -> None:
     """A line per arm with its band; a note of runs that are missing or have diverged."""
-    for _, rows in data.groupby("arm", sort=False):
-        lam = float(rows["lam"].iloc[0])
+    for arm, rows in data.groupby("arm", sort=False):
+        look = every[str(arm)]
         taken = rows.dropna(subset=["epoch", "swd_image_std_mean"])
         ax.plot(taken["epoch"].astype(float), taken["swd_image_std_mean"], marker="o", ms=3,
-                color=colours[lam], label=f"λ = {lam:g}")
+                color=look.colour, ls=look.dash, label=look.label)
         band = taken.dropna(subset=["swd_image_std_low"])
         ax.fill_between(band["epoch"].astype(float), band["swd_image_std_low"],
-                        band["swd_image_std_high"], color=colours[lam], alpha=0.15, lw=0)
+                        band["swd_image_std_high"], color=look.colour, alpha=0.15, lw=0)
     counts = data.drop_duplicates("arm")
     notes = [f"{int(counts[name].sum())} runs {name}" for name in ("missing", "diverged")
              if counts[name].sum()]

@@ -46,7 +46,7 @@ def _scores(ax: Axes, data: DataFrame, name: str) -> None:
         if name == "fid":
             ax.plot([row["cited_fid"]], [place], marker="D", ms=5, mfc="none", color="black")
     if data[f"{name}_mean"].isna().all():
-        ax.annotate("not measured:\nno Inception weights", (0.5, 0.02), ha="center", va="bottom",
+        ax.annotate("not measured", (0.5, 0.02), ha="center", va="bottom",
                     xycoords="axes fraction", color=WARNING, fontsize=8)
     ax.set_yticks(range(len(data)), [_label(row) for _, row in data.iterrows()])
     ax.set_ylim(len(data) - 0.5, -0.5)
@@ -55,7 +55,7 @@ def _scores(ax: Axes, data: DataFrame, name: str) -> None:
 def _label(row: Series) -> str:
     """The arm with its lambda, and what became of runs that have no scores."""
     notes = [f"{row[name]} {name}" for name in ("diverged", "missing") if row[name]]
-    return ", ".join([f"{row['arm']}  \N{GREEK SMALL LETTER LAMDA} = {row['lam']:g}", *notes])
+    return ", ".join([f"{row['arm']}  λ = {row['lam']:g}", *notes])
 
 
 def _samples(ax: Axes, data: DataFrame, folder: Path) -> None:

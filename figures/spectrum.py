@@ -6,12 +6,12 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pandas import DataFrame, Series, notna, read_csv
 
-from figures.style import FLOOR, RC, WARNING, grid_colours, setting
+from figures.style import FLOOR, RC, WARNING, by_lambda, setting
 
 
 def draw(data: DataFrame, folder: Path) -> Figure:
     """The spectra of the drawn seed; the scores in the legend are means over the seeds."""
-    colours = grid_colours(data["lam"])
+    every = by_lambda(data)
     with rc_context(RC):
         figure = Figure(figsize=(7.4, 3.8))
         ax = figure.subplots()
@@ -20,8 +20,9 @@ def draw(data: DataFrame, folder: Path) -> Figure:
             if not isinstance(row["exhibit"], str):
                 continue
             spectrum = read_csv(folder / "points" / f"{row['exhibit']}.spectrum.csv")
-            ax.plot(spectrum["rank"], spectrum["codes"], color=colours[row["lam"]],
-                    label=_label(row))
+            look = every[row["arm"]]
+            ax.plot(spectrum["rank"], spectrum["codes"], color=look.colour, ls=look.dash,
+                    label=f"{look.label}: {_scores(row)}")
             floor = spectrum if floor is None else floor
         if floor is not None:
             ax.plot(floor["rank"], floor["prior"], color=FLOOR.colour, lw=1, ls="--",
@@ -38,9 +39,9 @@ def draw(data: DataFrame, folder: Path) -> Figure:
     return figure
 
 
-def _label(row: Series) -> str:
-    """Lambda, and the scores that there are."""
-    shown = [f"λ = {row['lam']:g}: CV {row['sv_cv_mean']:.2f}"]
+def _scores(row: Series) -> str:
+    """The scores that there are."""
+    shown = [f"CV {row['sv_cv_mean']:.2f}"]
     shown += [f"{name} {row[f'{column}_mean']:.1f}" for name, column in
               (("FID", "fid"), ("fd_cifar10", "fd_cifar10")) if notna(row[f"{column}_mean"])]
     return ", ".join(shown)

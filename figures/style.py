@@ -76,6 +76,15 @@ def grid_colours(values: Series) -> dict[float, str]:
     return {value: to_hex(shades(0.88 * k / max(1, len(grid) - 1))) for k, value in enumerate(grid)}
 
 
+def by_lambda(data: DataFrame) -> dict[str, Look]:
+    """A look per arm: by lambda for the artefact's own grid, by name for an arm of the user's."""
+    grid = data[data["arm"].str.contains("[lam=", regex=False)]
+    colours, other = grid_colours(grid["lam"]), data.drop(grid.index)["arm"]
+    found = {row["arm"]: Look(f"λ = {row['lam']:g}",
+                              colours[row["lam"]], "-") for _, row in grid.iterrows()}
+    return found | looks(list(other.drop_duplicates()))
+
+
 def setting(data: DataFrame) -> str:
     """What no figure is without: data set and scale."""
     first = data.iloc[0]

@@ -1,5 +1,6 @@
 """The artefacts on CIFAR-10 at smoke scale: shared runs, pictures that show data.csv, tuning."""
 
+from argparse import Namespace
 import csv
 from dataclasses import replace
 import io
@@ -12,7 +13,8 @@ import pandas as pd
 from PIL import Image
 import pytest
 
-from benchmarks import ARTEFACTS, TUNINGS, cifar10
+from benchmarks import ARTEFACTS, TUNINGS, cifar10, table2
+from benchmarks import tuning as tuning_module
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.freeze import freeze
 from benchmarks.harness.publish import read_csv
@@ -85,12 +87,16 @@ def test_figure_8_draws_both_errors(pictured):
     (ax,) = figure.axes
     for bars, split in zip(ax.containers, ("test", "train"), strict=True):
         np.testing.assert_array_equal(bars[0].get_ydata(), data[f"{split}_reconstruction_mean"])
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "3000"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["λ = 0", "λ = 3000"]
 
 
 def test_table_2_keeps_what_is_cited_apart(pictured):
-    figure, data = drawn(pictured, "table2")
-    fid, stand_in, *_ = figure.axes
+    _, data = drawn(pictured, "table2")
+    assert data["cited_fid"].isna().all()  # procedural pictures are not what the paper speaks of
+    folder = folder_of(pictured, "table2")
+    rows = read_csv((folder / "runs.csv").read_text()).assign(dataset="cifar10")
+    data = ARTEFACTS["table2"].table(rows)
+    fid, stand_in, *_ = FIGURES["table2"](data, folder).axes
     cited = [line for line in fid.get_lines() if line.get_marker() == "D"]
     values = [line.get_xdata()[0] for line in cited]
     np.testing.assert_array_equal(values, data["cited_fid"])
@@ -184,7 +190,7 @@ def choices_csv(scale, scores):
     """A data.csv of a grid: score by rival and lambda, the lowest chosen."""
     rows = [{"panel": rival, "architecture": "a1", "method": rival, "prior": "sphere", "lam": lam,
              "metric": "fd_cifar10", "fd_cifar10_mean": score, "scale": scale, "dataset": "cifar10",
-             "n_eval": 2000, "chosen": score == min(grid.values())}
+             "n_eval": 2000, "missing": 0, "chosen": score == min(grid.values())}
             for rival, grid in scores.items() for lam, score in grid.items()]
     return pd.DataFrame(rows).to_csv(index=False)
 
@@ -202,6 +208,11 @@ def test_a_choice_is_frozen_and_stands_against_a_smaller_scale(tmp_path):
     assert "was chosen at paper scale" in freeze(tmp_path, target)
     assert target.read_text() == before
     (tmp_path / "data.csv").write_text(choices_csv("paper", grid))
+    whole = (tmp_path / "data.csv").read_text()
+    (tmp_path / "data.csv").write_text(whole.replace("2000,0,", "2000,1,", 1))
+    assert "is not complete" in freeze(tmp_path, target)
+    assert target.read_text() == before
+    (tmp_path / "data.csv").write_text(whole)
     freeze(tmp_path, target)
     assert "100" in target.read_text().splitlines()[1]
 
@@ -222,9 +233,52 @@ def test_the_chosen_lambda_has_the_lowest_score_of_its_rival():
     assert set(both["metric"]) == {"fid"}
 
 
+def test_only_a_whole_grid_in_the_suites_own_results_is_frozen(place, monkeypatch, capsys):
+    from benchmarks.harness import freeze as module
+    frozen = []
+    monkeypatch.setattr(module, "freeze", lambda folder, target: frozen.append(target) or "frozen")
+    monkeypatch.setattr(module.sweep, "run", lambda *arguments: 0)
+    whole = select(TUNINGS["table2-a1"], "mini", None, None, [])
+    own = Namespace(redraw=False, results_dir=module.ROOT / "results", cache_dir=place.cache)
+    for selection, changes in (
+        (replace(whole, custom=True), {}), (replace(whole, scale="smoke"), {}),
+        (whole, {"redraw": True}), (whole, {"results_dir": place.results}),
+    ):
+        module.tune([selection], None, Namespace(**{**vars(own), **changes}))
+        assert "not frozen" in capsys.readouterr().out
+    assert not frozen
+    module.tune([whole], None, own)
+    assert frozen == [module.TUNED / "table2-a1.csv"]
+
+
+def test_a_lambda_is_shown_with_the_scale_that_it_was_chosen_at(pictured, monkeypatch):
+    rows = read_csv((folder_of(pictured, "table2") / "runs.csv").read_text())
+    assert ARTEFACTS["table2"].table(rows)["lam_chosen_at"].isna().all()
+    choice = {"cramer-wold": tuning_module.Choice(1.0, "mini")}
+    monkeypatch.setattr(table2, "choices", lambda name: choice if name == "table2-a1" else {})
+    rows["arm"] = rows["arm"].str.replace(",lam=1", "")
+    found = ARTEFACTS["table2"].table(rows).set_index("arm")["lam_chosen_at"]
+    assert found.dropna().to_dict() == {"cramer-wold[A1]": "mini"}
+
+
+def test_arms_of_the_users_are_drawn_under_their_names(pictured):
+    """Beside a grid of lambdas, not on it."""
+    for name in ("fig2-convergence", "fig3-isotropy", "fig8-reconstruction"):
+        folder = folder_of(pictured, name)
+        data = read_csv((folder / "data.csv").read_text())
+        own = data[data["arm"] == data["arm"].iloc[0]].assign(arm="mmd", lam=100.0, panel="main")
+        figure = FIGURES[name](pd.concat([data, own], ignore_index=True), folder)
+        labels = {text for ax in figure.axes for text in (
+            *ax.get_legend_handles_labels()[1], *(t.get_text() for t in ax.get_xticklabels()))}
+        assert any(label.split(":")[0] == "MMD" for label in labels), name
+
+
 def test_tune_names_what_can_be_tuned(place):
     for words, reason in ((["tune"], "tune takes the name of a table: table2-a1"),
-                          (["tune", "table3"], "unknown table to tune 'table3'")):
+                          (["tune", "table3"], "unknown table to tune 'table3'"),
+                          (["plan", "tune", "table2"], "name its grid: tune-table2-a1")):
         done = place.bench(*words)
         assert done.returncode == 2
         assert reason in done.stderr
+    done = place.bench("plan", "tune-table2-a1")
+    assert "50 runs (50 arms, 1 seeds)" in done.stdout

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 
-from benchmarks.harness.claim import SCALES, Claim, Equivalence, Ordering, Range, Trend
+from benchmarks.harness.claim import FID_NOISE, SCALES, Claim, Equivalence, Ordering, Range, Trend
 from benchmarks.harness.claims import judge
 from benchmarks.harness.comparisons import below, compare
 from benchmarks.harness.errors import UsageError
@@ -334,3 +334,27 @@ def test_a_claim_about_absolute_numbers_is_not_tested_at_another_scale():
             "records")
         assert line["verdict"] == expected
     assert "paper scale" in line["comparison"]
+
+
+def test_a_trend_in_fid_must_be_larger_than_the_papers_own_noise():
+    """With one seed there is no spread to compare with; METHODS section 6 has .8."""
+    grid = ("a0", "a1", "a2", "a3")
+    for values, expected in (([60.0, 59.99, 59.98, 59.97], "inconclusive"),
+                             ([60.0, 59.0, 58.0, 57.0], "reproduced")):
+        rows = along([values]).rename(columns={"nmi": "fid"})
+        claim = Claim("C10", "", "", Trend("fid", grid, at_least=FID_NOISE))
+        assert judge(rows, [claim])["verdict"].to_list() == [expected]
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_distance_that_falls_at_every_epoch_falls(seeds):
+    """C4: an interval around a correlation may reach below -1."""
+    rows = pd.DataFrame([
+        {"arm": "a0", "seed": seed, "epoch": epoch, "status": "done",
+         "swd_image_std": 5000 - 100 * epoch + (150 if epoch == 10 * seed else 0)}
+        for seed in range(seeds) for epoch in range(0, 101, 5)])
+    bounds = Range("distance_trend", (("a0", -np.inf, -0.8),), True)
+    verdicts = judge(rows, [Claim("C4", "", "", bounds)])["verdict"]
+    assert verdicts.iloc[0] == "reproduced"
+    few = rows[rows["epoch"].isin([0, 5, 10])]
+    assert judge(few, [Claim("C4", "", "", bounds)])["verdict"].iloc[0] == "inconclusive"

@@ -1,6 +1,7 @@
 """Curves and snapshots of a training: what is recorded, for whom, and when it is trained anew."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from benchmarks.harness.selection import Entry, asked_curves, select
 from benchmarks.harness.spec import Arm, Curve, Measure
 from benchmarks.harness.store import Store
 from benchmarks.harness.task import Task
+from benchmarks.harness.user_data import UserData
 
 RUN = resolve(Run("procedural", 32, "a1", "mmd", (), "1", dim=4, epochs=5, batch=16,
                   width=1 / 64, image_size=32, snapshots=(2,)), "mmd", {})
@@ -158,7 +160,7 @@ def test_every_run_is_trained_with_what_any_artefact_asks_of_it(scale):
         selection = select(artefact, scale, 2, None, [], asked=asked)
         for entry in selection.entries():
             run = replace(entry.run, seed=0)
-            assert set(entry.curves) <= set(entry.recorded) == set(asked[run])
+            assert set(entry.curves) <= set(entry.recorded) == set(asked.get(run, ()))
             names = {(curve.name, curve.n_eval) for curve in entry.recorded}
             assert len(names) == len({name for name, _ in names})  # else columns would clash
 
@@ -175,3 +177,12 @@ def test_plan_says_what_is_trained_again_for_a_curve(place):
     assert "trained already, but without a curve that is wanted now: 3" in planned
     assert place.bench(*few).returncode == 0
     assert place.tables(place.cache / "smoke" / "custom" / "fig1-synthetic") == table
+
+
+def test_on_the_users_images_too_a_run_is_trained_with_what_any_artefact_asks():
+    data = UserData("flowers", Path(), "ab", n_train=500, n_test=40, has_classes=False)
+    asked = asked_curves(ARTEFACTS.values(), "mini", data)
+    for name in ("fig2-convergence", "fig3-isotropy"):
+        selection = select(ARTEFACTS[name], "mini", None, None, [], data, asked)
+        recorded = {entry.arm.name: entry.recorded for entry in selection.entries()}
+        assert recorded["moca[lam=1000]"] == (Curve("image_swd", 40, 5),)

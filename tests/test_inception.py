@@ -160,8 +160,18 @@ def test_fid_stays_empty_with_a_line_why_until_there_are_weights(
               if row["epoch"] == "2"]
     assert float(row["fid"]) > 0
     assert json.loads((folder / "provenance.json").read_text())["not_measured"] == {}
+    measured = place.tables(folder)
     assert main(words) == 0  # the file is kept: it need not be named again
-    assert "fid" in (folder / "runs.csv").read_text().splitlines()[0].split(",")
+    (place.cache / "weights" / fid_weights.FOLDER / fid_weights.FILE).unlink()
+    assert main(words) == 0  # what has been measured stays
+    assert place.tables(folder) == measured
+    monkeypatch.setattr(fid_weights, "fetch", lambda root: "no network")
+    capfd.readouterr()
+    assert main([*words, "--rerun"]) == 0  # without weights there is less to show than before
+    output = capfd.readouterr().out
+    assert "note: fid stays empty" in output
+    assert "keeps its fuller results" in output
+    assert place.tables(folder) == measured
 
 
 def test_a_wrong_file_of_weights_is_one_line(place):

@@ -64,7 +64,7 @@ def _equivalence(rows: pd.DataFrame, test: Equivalence) -> Judged:
 
 
 def _trend(rows: pd.DataFrame, test: Trend) -> Judged:
-    verdict, *beside = (trend(rows, test.arms, statistic, test.direction)
+    verdict, *beside = (trend(rows, test.arms, statistic, test.direction, test.at_least)
                         for statistic in (test.statistic, *test.beside))
     return verdict, [], beside
 

@@ -31,12 +31,20 @@ def named(name: str) -> list[Artefact]:
             return [candidate]
     if name in COMMANDS:
         raise UsageError(f"the command comes first: bench.py {name} NAME...")
-    raise unknown("artefact or command", name, [*ARTEFACTS, *COMMANDS, "classifier", "all"])
+    for grid in TUNINGS.values():
+        if name == grid.name:
+            return [grid]
+    if name == "tune":
+        raise UsageError("the command comes first: bench.py tune TABLE; to look one up, name its "
+                         f"grid: {', '.join(grid.name for grid in TUNINGS.values())}")
+    known = [*ARTEFACTS, *COMMANDS, "tune", "classifier", "all"]
+    raise unknown("artefact or command", name, known)
 
 
 def tuned(name: str) -> list[Artefact]:
     """The grids by which a table's lambdas are chosen: table2 has table2-a1 and table2-a2."""
-    found = [item for key, item in TUNINGS.items() if name in (key, key.rpartition("-")[0])]
+    found = [item for key, item in TUNINGS.items()
+             if name in (key, key.rpartition("-")[0], item.name, "all")]
     if not found:
         raise unknown("table to tune", name, TUNINGS)
     return found
@@ -86,13 +94,13 @@ def _dispatch(arguments: Sequence[str]) -> int:
     names = rest if first in (*COMMANDS, "tune") else options.words
     if first == "tune" and not names:
         raise UsageError(f"tune takes the name of a table: {', '.join(TUNINGS)}")
-    if (first in COMMANDS and not names) or "all" in names:
+    if first != "tune" and ((first in COMMANDS and not names) or "all" in names):
         names = list(ARTEFACTS)
     own = _own_methods(options.own)
     options.paths, data = read_data(options.datasets)
     found = map(tuned if first == "tune" else named, names)
     chosen = {item.name: item for items in found for item in items}
-    asked = asked_curves(ARTEFACTS.values(), options.scale)
+    asked = asked_curves(ARTEFACTS.values(), options.scale, data)
     selections = [select(item, options.scale, options.seeds, options.methods, own, data, asked)
                   for item in chosen.values()]
     store = Store(options.cache_dir.resolve() / "runs")

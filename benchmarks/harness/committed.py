@@ -38,8 +38,8 @@ def _corrupt(path: Path, reason: str) -> UsageError:
     return UsageError(f"{path} is corrupt ({reason}); restore it with git checkout, or remove it")
 
 
-def check(folder: Path) -> set[tuple[str, int]]:
-    """The (arm, seed) that have an outcome in the folder's runs.csv.
+def check(folder: Path) -> set[tuple[str, ...]]:
+    """(arm, seed) of every outcome in the folder's runs.csv, (arm, seed, "fid") of every FID there.
 
     Raises UsageError if any table there is corrupt, or if the folder cannot be written.
     """
@@ -51,8 +51,9 @@ def check(folder: Path) -> set[tuple[str, int]]:
         raise UsageError(f"results cannot be written to {folder}: {error.strerror}; "
                          "choose another folder with --results-dir") from None
     tables = {name: read(folder / name) for name in TABLES if (folder / name).exists()}
-    return {(row["arm"], int(row["seed"])) for row in tables.get("runs.csv", ())
-            if row["status"] in ("done", "diverged")}
+    rows = tables.get("runs.csv", [])
+    return {(row["arm"], row["seed"]) for row in rows if row["status"] in ("done", "diverged")} | {
+        (row["arm"], row["seed"], "fid") for row in rows if row.get("fid")}
 
 
 def largest_difference(old: str, new: str) -> str:

@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 import shutil
 
+from benchmarks.harness import evaluations
 from benchmarks.harness.download import DownloadError, digest, download
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.files import temporary
 from benchmarks.harness.selection import Selection
 from benchmarks.harness.store import Store
-from benchmarks.harness.task import UNSETTLED, tasks
+from benchmarks.harness.task import tasks, to_do
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d"  # the digits in its name, by torch.hub's convention
@@ -24,17 +25,21 @@ def measurable(selection: Selection, store: Store, options: Namespace) -> Select
     They are looked for on the network only if something is to be trained or measured anyway, so
     that a command that finds everything done stays instant. Raises what `take` raises.
     """
-    if all(measure.name != MEASURE for entry in selection.entries() for measure in entry.measures):
+    if not any(entry.has(MEASURE) for entry in selection.entries()):
         return selection
     root = options.cache_dir.resolve() / "weights"
     if options.fid_weights:
         take(options.fid_weights, root)
     if are_here(root):
         return selection
+    stored = set() if options.rerun else {
+        entry.run.key for entry in selection.entries() for measure in entry.measures
+        if measure.name == MEASURE and evaluations.find(store.folder(entry.run.key).path, measure)}
+    if stored == {entry.run.key for entry in selection.entries() if entry.has(MEASURE)}:
+        return selection
     reason = f"the Inception weights {FILE} are not here; name them by --fid-weights"
-    rest = replace(selection, without={MEASURE: reason})
-    if options.to_train and any(task.state() in UNSETTLED
-                                for task in tasks(rest.entries(), store).values()):
+    rest = replace(selection, without={MEASURE: reason}, measured=frozenset(stored))
+    if options.to_train and to_do(tasks(rest.entries(), store), options):
         failure = fetch(root)
         if failure is None:
             return selection

@@ -21,8 +21,12 @@ def tune(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Like `sweep.run`; a whole grid that is complete is then frozen."""
     status = sweep.run(selections, store, options)
     for selection in selections:
-        if status or selection.custom or selection.scale == "smoke":
+        at_home = options.results_dir.resolve() == ROOT / "results"
+        if status or options.redraw or selection.custom or selection.scale == "smoke":
             print("not frozen: only a whole grid on real data is")
+            continue
+        if not at_home:
+            print("not frozen: the evidence is not in the suite's own results folder")
             continue
         folder = selection.results(options.results_dir.resolve(), options.cache_dir.resolve())
         print(freeze(folder, TUNED / f"{selection.artefact.name.removeprefix('tune-')}.csv"))
@@ -35,7 +39,10 @@ def freeze(folder: Path, target: Path) -> str:
     Returns the line that says which.
     """
     with open(folder / "data.csv", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["chosen"] == "True"]
+        every = list(csv.DictReader(file))
+    if any(int(row["missing"]) for row in every):
+        return f"not frozen: {folder} is not complete"
+    rows = [row for row in every if row["chosen"] == "True"]
     if target.exists():
         with open(target, newline="") as file:
             before = next(csv.DictReader(file))["scale"]

@@ -57,9 +57,9 @@ def final_scores(
 def curve_table(rows: pd.DataFrame, columns: list[str], keep: list[str]) -> pd.DataFrame:
     """One row per panel, arm and epoch at which something was measured; `keep`: fields to show."""
     by = ["scale", "dataset", "panel", "arm", *keep]
-    rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *columns])))
+    rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, "n_eval", *columns])))
     rows = rows.assign(panel=rows["panel"].str.split("+")).explode("panel", ignore_index=True)
-    taken = summary(rows[rows[columns[0]].notna()], [*by, "epoch"], columns)
+    taken = summary(rows[rows[columns[0]].notna()], [*by, "epoch", "n_eval"], columns)
     out = outcomes(rows, by).merge(taken, "left", by)
-    counts = ["n", "epoch"]  # an arm that is missing has none
+    counts = ["n", "epoch", "n_eval"]  # an arm that is missing has none
     return out.astype(dict.fromkeys(counts, "Int64"))

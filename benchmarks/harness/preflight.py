@@ -8,7 +8,7 @@ from tempfile import NamedTemporaryFile
 from benchmarks.harness import checkpoints
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.selection import Entry
-from benchmarks.harness.task import UNSETTLED, Task
+from benchmarks.harness.task import Task, to_do
 
 
 def check_storage(root: Path, *, to_write: bool) -> None:
@@ -41,9 +41,8 @@ def prepare_data(
 
     Raises UsageError where one is missing or damaged, or `store` cannot take the runs.
     """
-    states = {*UNSETTLED, "failed"} if options.retry_failed else set(UNSETTLED)
-    needed = [entry for entry in entries
-              if options.rerun or tasks[entry.run.key].state() in states]
+    keys = to_do(tasks, options)
+    needed = [entry for entry in entries if entry.run.key in keys]
     if not needed:
         return
     check_storage(store, to_write=True)

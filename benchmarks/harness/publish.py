@@ -49,12 +49,14 @@ def asked_of(result: dict[str, Any], entry: Entry) -> list[dict[str, Any]]:
     recorded = {column for columns in result["curves"].values() for column in columns}
     epochs = entry.run.epochs
 
-    def wanted(epoch: int) -> set[str]:
-        return {column for curve in entry.curves if curve.is_due(epoch, epochs)
-                for column in result["curves"][curve.id]}
-
-    return [{name: value for name, value in row.items()
-             if name not in recorded or name in wanted(row["epoch"])} for row in result["rows"]]
+    rows = []
+    for row in result["rows"]:
+        due = [curve for curve in entry.curves if curve.is_due(row["epoch"], epochs)]
+        wanted = {column for curve in due for column in result["curves"][curve.id]}
+        rows.append({name: value for name, value in row.items()
+                     if name not in recorded or name in wanted}
+                    | next(({"n_eval": curve.n_eval} for curve in due if curve.n_eval), {}))
+    return rows
 
 
 def _measured(folder: RunFolder, entry: Entry) -> dict[str, Any]:

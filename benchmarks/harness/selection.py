@@ -24,6 +24,10 @@ class Entry:
     curves: tuple[Curve, ...] = ()
     recorded: tuple[Curve, ...] = ()  # those, and what other artefacts ask of an equal run
 
+    def has(self, measure: str) -> bool:
+        """Whether that is measured of the run."""
+        return any(asked.name == measure for asked in self.measures)
+
     @property
     def label(self) -> str:
         """What a person calls the run."""
@@ -44,6 +48,7 @@ class Selection:
     data: UserData | None = None  # in the place of the artefact's
     asked: Mapping[Run, tuple[Curve, ...]] = field(default_factory=dict)  # by any artefact, seed 0
     without: Mapping[str, str] = field(default_factory=dict)  # measure -> why it is not taken
+    measured: frozenset[str] = frozenset()  # keys of the runs that have it from earlier
 
     def entries(self) -> list[Entry]:
         """Every run, stage by stage, seed by seed: rivals under one seed finish together."""
@@ -56,13 +61,15 @@ class Selection:
         if self.data:
             curves = tuple(map(self.data.curve, curves))
         recorded = dict.fromkeys((*curves, *self.asked.get(arm.run, ())))
-        return Entry(arm, replace(arm.run, seed=seed), self.measures(seed), curves,
+        run = replace(arm.run, seed=seed)
+        measures = tuple(measure for measure in self.measures(seed)
+                         if measure.name not in self.without or run.key in self.measured)
+        return Entry(arm, run, measures, curves,
                      tuple(sorted(recorded, key=lambda curve: curve.id)))
 
     def measures(self, seed: int) -> tuple[Measure, ...]:
         """What is measured of the runs of a seed."""
         asked = self.artefact.measures(self.scale, seed)
-        asked = tuple(measure for measure in asked if measure.name not in self.without)
         return self.data.measures(self.artefact, asked) if self.data else asked
 
     def results(self, results: Path, cache: Path) -> Path:
@@ -106,11 +113,17 @@ def select(
     )
 
 
-def asked_curves(artefacts: Iterable[Artefact], scale: str) -> dict[Run, tuple[Curve, ...]]:
-    """What the artefacts together ask to be recorded of each run."""
+def asked_curves(
+    artefacts: Iterable[Artefact], scale: str, data: UserData | None = None
+) -> dict[Run, tuple[Curve, ...]]:
+    """What the artefacts together ask to be recorded of each run, be it on the user's data."""
     asked: dict[Run, tuple[Curve, ...]] = {}
     for artefact in artefacts:
-        for arm in artefact.arms(scale):
-            curves = (*asked.get(arm.run, ()), *artefact.curves(scale))
-            asked[arm.run] = tuple(dict.fromkeys(curves))
+        curves = artefact.curves(scale)
+        for arm in artefact.arms(scale) if curves else ():
+            if data and not data.fits(arm.run):
+                continue
+            run = data.arm(artefact, arm).run if data else arm.run
+            adapted = map(data.curve, curves) if data else curves
+            asked[run] = tuple(dict.fromkeys((*asked.get(run, ()), *adapted)))
     return asked

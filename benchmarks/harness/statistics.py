@@ -28,6 +28,9 @@ def epochs_to_twice_floor(curve: pd.DataFrame) -> float:
     return float(reached.min() if len(reached) else curve["epoch"].iloc[-1] + 1)
 
 
+TREND_POINTS = 6  # of fewer, chance alone makes a perfect order too often
+
+
 def distance_at_5(curve: pd.DataFrame) -> float | None:
     """swd_image_std after five epochs (claim C6)."""
     return _first(curve.loc[curve["epoch"] == 5].get("swd_image_std"))
@@ -39,7 +42,7 @@ def distance_trend(curve: pd.DataFrame) -> float | None:
     if "swd_image_std" not in curve:
         return None
     taken = curve.dropna(subset="swd_image_std")
-    if len(taken) < 3:
+    if len(taken) < TREND_POINTS:
         return np.nan
     return float(spearmanr(taken["epoch"], taken["swd_image_std"]).statistic)
 

@@ -2,8 +2,6 @@
 
 from argparse import Namespace
 from collections import Counter
-import csv
-import io
 from pathlib import Path
 import shutil
 
@@ -17,6 +15,7 @@ from benchmarks.harness.publish import draw, publish
 from benchmarks.harness.selection import Entry, Selection
 from benchmarks.harness.store import RunFolder, Store
 from benchmarks.harness.task import SETTLED, UNSETTLED, Task, tasks
+from benchmarks.harness.verdicts import print_verdicts
 
 
 def run(selections: list[Selection], store: Store, options: Namespace) -> int:
@@ -40,7 +39,7 @@ class Sweep:
         self.labels = {entry.run.key: entry.label for entry in reversed(self.entries)}
         self.tasks = tasks(self.entries, store)
         self.before: str | None = None  # the data.csv that is there when the sweep begins
-        self.there: set[tuple[str, int]] = set()  # and the (arm, seed) of its outcomes
+        self.there: set[tuple[str, ...]] = set()  # and its outcomes, see `committed.check`
 
     def check(self) -> None:
         """Raises UsageError for anything that would stop the sweep half-way."""
@@ -114,8 +113,11 @@ class Sweep:
 
     def _target(self) -> Path:
         """The results folder, or one for partial results if that one has more of these arms."""
-        outcomes = {(entry.arm.name, entry.run.seed) for entry in self.entries
-                    if self.tasks[entry.run.key].state() in SETTLED}
+        outcomes: set[tuple[str, ...]] = set()
+        for entry in self.entries:
+            if self.tasks[entry.run.key].state() in SETTLED:
+                name = (entry.arm.name, str(entry.run.seed))
+                outcomes |= {name, (*name, "fid")} if entry.has("inception") else {name}
         declared = {arm.name for arm in self.selection.arms}
         lacking = {outcome for outcome in self.there - outcomes if outcome[0] in declared}
         return self.partial if lacking else self.folder
@@ -130,9 +132,7 @@ class Sweep:
         for entry in self.entries:
             if (task := self.tasks[entry.run.key]).state() == "failed":
                 print(f"  failed: {entry.label}: {task.folder.error()} (again: --retry-failed)")
-        for row in csv.DictReader(io.StringIO(claims)):
-            if row["role"] == "verdict":
-                print(f"  {row['claim']:<16} {row['verdict']:<13} {row['basis']:<12} {row['text']}")
+        print_verdicts(claims)
         complete = not set(states) - set(SETTLED)
         if target == self.partial:
             print(f"{_shown(self.folder)} keeps its fuller results; these are in {_shown(target)}")

@@ -1,6 +1,7 @@
 """What a launcher is handed: a run to train, and what is to be measured of it."""
 
-from collections.abc import Iterable
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -64,6 +65,12 @@ def tasks(entries: Iterable[Entry], store: Store) -> dict[str, Task]:
             before.folder, _union(before.curves, entry.curves),
             _union(before.measures, entry.measures), _union(before.recorded, entry.recorded))
     return found
+
+
+def to_do(found: Mapping[str, Task], options: Namespace) -> set[str]:
+    """Keys of the tasks that the command will do something for."""
+    states = {*UNSETTLED, "failed"} if options.retry_failed else set(UNSETTLED)
+    return {key for key, task in found.items() if options.rerun or task.state() in states}
 
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from benchmarks.harness.intervals import LEVEL, t_interval
 
 
 def trend(
-    rows: pd.DataFrame, arms: tuple[str, ...], statistic: str, direction: str
+    rows: pd.DataFrame, arms: tuple[str, ...], statistic: str, direction: str, at_least: float
 ) -> Comparison:
     """Mean over seeds of Spearman's correlation with the arms' order, judged by Page's test."""
     from scipy.stats import spearmanr  # takes most of a second to import
@@ -25,7 +25,8 @@ def trend(
     verdict = "inconclusive" if all(len(column) for column in columns) else "not run"
     diverged = any(column.isna().any() for column in columns)
     # one seed has no spread; two arms make no trend
-    if len(whole) and len(arms) > 2 and not diverged and not step <= spread:
+    credible = not step <= spread and not step <= at_least
+    if len(whole) and len(arms) > 2 and not diverged and credible:
         verdict = _verdict(whole, direction)
     name = f"{direction} along {', '.join(arms)}"
     return Comparison(name, statistic, estimate, low, high, spread, len(whole), verdict)

@@ -6,12 +6,14 @@ from pathlib import Path
 import re
 
 from benchmarks.harness.errors import UsageError
+from benchmarks.harness.run import Run
 from benchmarks.harness.spec import Arm, Artefact, Curve, Measure
 
 FILE_DATASETS = ("mnist", "cifar10", "celeba", "celebahq")  # for these NAME=PATH says where
 NATIVE_SIZE = {"mnist": 28, "procedural-28": 28, "cifar10": 32, "procedural": 32}
 NEED_CLASSES = ("clusters", "tsne")
-AT_LEAST = {"clusters": 11, "tsne": 31, "pictures": 6}  # neighbours, perplexity, three pairs
+# neighbours, perplexity, three pairs, neighbours again
+AT_LEAST = {"clusters": 11, "tsne": 31, "pictures": 6, "cifar10": 6, "inception": 6}
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,17 @@ class UserData:
     n_test: int
     has_classes: bool
 
+    def fits(self, run: Run) -> bool:
+        """Whether the run is on images, and not on points that are drawn."""
+        return not run.dataset.startswith("synthetic")
+
     def arm(self, artefact: Artefact, arm: Arm) -> Arm:
         """The arm on these images; raises UsageError where an artefact or arm has no use for them.
 
         Images come at the size of those that they replace. Fewer of them make a shorter training.
         """
         run = arm.run
-        if run.dataset.startswith("synthetic"):
+        if not self.fits(run):
             raise UsageError(f"--dataset: {artefact.name} draws its own points and shows no images")
         n_train = min(run.n_train, self.n_train)
         if n_train < run.batch:
