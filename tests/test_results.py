@@ -11,6 +11,7 @@ import pytest
 from benchmarks import ARTEFACTS, TUNINGS
 from benchmarks.harness.build import autoencoder
 from benchmarks.harness.claims import judge
+from benchmarks.harness.classifier import DEVIATION
 from benchmarks.harness.publish import read_csv
 from benchmarks.harness.selection import select
 from methods.priors import PRIORS
@@ -91,7 +92,8 @@ def test_tables_hold_no_time_and_no_place(folder):
 
 
 def test_the_readme_shows_the_committed_verdicts():
-    verdicts = {row["claim"]: row["verdict"] for folder in COMMITTED
+    paper = [folder for folder in COMMITTED if folder.parent == ROOT / "results"]
+    verdicts = {row["claim"]: row["verdict"] for folder in paper
                 for row in csv.DictReader((folder / "claims.csv").read_text().splitlines())
                 if row["role"] == "verdict"}
     shown = re.findall(r"^\| (C\S+) \|.*\*\*(.+)\*\* \|$", (ROOT / "README.md").read_text(), re.M)
@@ -114,14 +116,36 @@ def test_the_points_of_figure_7_are_those_of_the_test_set():
             980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 
 
-SHAPES = {"mnist": (1, 28, 28), "synthetic-normal": (100,), "synthetic-uniform": (100,)}
+SHAPES = {"mnist": (1, 28, 28), "synthetic-normal": (100,), "synthetic-uniform": (100,),
+          "cifar10": (3, 32, 32)}
 
 
 def test_parameter_counts_are_those_of_the_networks(folder):
-    arms = {arm.name: arm.run for arm in artefact_of(folder).arms("paper")}
-    counts = {row["arm"]: row["parameters"]
-              for row in csv.DictReader((folder / "runs.csv").read_text().splitlines())}
+    rows = list(csv.DictReader((folder / "runs.csv").read_text().splitlines()))
+    arms = {arm.name: arm.run for arm in artefact_of(folder).arms(rows[0]["scale"])}
+    counts = {row["arm"]: row["parameters"] for row in rows}
     for name, run in arms.items():
         networks = autoencoder(run, SHAPES[run.dataset], PRIORS[run.prior](run.dim))
         expected = sum(p.numel() for part in networks if part for p in part.parameters())
         assert int(counts[name]) == expected
+
+
+def runs_of(folder):
+    return list(csv.DictReader((ROOT / "results" / folder / "runs.csv").read_text().splitlines()))
+
+
+def test_small_runs_on_cifar_10_learn():
+    """The mean image's error is the sum of the pixels' variances."""
+    mean_image = 32 * 32 * sum(deviation**2 for deviation in DEVIATION)
+    last = [row for row in runs_of("mini/fig8-reconstruction") if row["test_reconstruction"]]
+    assert len(last) == 8
+    assert all(float(row["test_reconstruction"]) < mean_image / 2 for row in last)
+
+
+def test_without_a_regularizer_moca_and_mmd_on_the_sphere_are_one_run():
+    found = {}
+    for arm in ("moca[lam=0]", "mmd sphere[lam=0]"):
+        found[arm] = [(row["epoch"], row["train_reconstruction"], row["swd_image_std"])
+                      for row in runs_of("mini/fig2-convergence") if row["arm"] == arm]
+    assert found["moca[lam=0]"] == found["mmd sphere[lam=0]"]
+    assert len(found["moca[lam=0]"]) == 7
