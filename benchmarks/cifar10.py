@@ -39,6 +39,12 @@ def settings(scale: str) -> dict[str, dict[str, Scalar]]:
     return {"moca": {"K": QUEUE[scale]}}
 
 
+def moca_by_lambda(scale: str, lams: tuple[int, ...]) -> tuple[Arm, ...]:
+    """MoCA with A2 at every lambda of a grid."""
+    return tuple(Arm(f"moca[lam={lam:g}]", replace(template(scale, "a2"), lam=float(lam)))
+                 for lam in lams)
+
+
 def rival(scale: str, architecture: str, method: str, prior: str, lam: float) -> Run:
     """Another regularizer in MoCA's place; WAE-GAN with its authors' optimizer."""
     run = replace(template(scale, architecture), prior=prior, lam=lam)

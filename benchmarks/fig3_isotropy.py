@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks import cifar10
 from benchmarks.harness.claim import FID_NOISE, Claim, Ordering, Trend
 from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Artefact, Measure, exhibit_stem
+from benchmarks.harness.spec import Arm, Artefact, Measure
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 LAMBDAS = {"paper": (0, 500, 1000, 3000), "mini": (0, 500, 1000, 3000), "smoke": (0, 3000)}
-DRAWN_SEED = 0
 SCORES = ["sv_cv", "sv_condition", "effective_rank", "floor_sv_cv", "floor_sv_condition",
           "floor_effective_rank", "fd_cifar10", "fid"]
 
@@ -26,8 +24,7 @@ def template(scale: str) -> Run:
 
 def arms(scale: str) -> tuple[Arm, ...]:
     """MoCA at every lambda."""
-    return tuple(Arm(f"moca[lam={lam:g}]", replace(template(scale), lam=float(lam)))
-                 for lam in LAMBDAS[scale])
+    return cifar10.moca_by_lambda(scale, LAMBDAS[scale])
 
 
 def measures(scale: str, seed: int) -> tuple[Measure, ...]:
@@ -37,11 +34,8 @@ def measures(scale: str, seed: int) -> tuple[Measure, ...]:
 
 def table(rows: DataFrame) -> DataFrame:
     """Per lambda the spread and the scores; `exhibit`: what the drawn run's spectrum is called."""
-    from benchmarks.harness.intervals import final_scores
-    drawn = rows[(rows["seed"] == DRAWN_SEED) & (rows["status"] == "done")]["arm"].unique()
-    stems = {arm: exhibit_stem(arm, DRAWN_SEED) for arm in drawn}
-    scores = final_scores(rows, SCORES, keep=["lam"])
-    return scores.assign(drawn_seed=DRAWN_SEED, exhibit=scores["arm"].map(stems))
+    from benchmarks.harness.intervals import exhibited, final_scores
+    return exhibited(rows, final_scores(rows, SCORES, keep=["lam"]))
 
 
 def claims(scale: str) -> tuple[Claim, ...]:

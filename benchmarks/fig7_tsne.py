@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from benchmarks.harness.claim import Claim, Equivalence
 from benchmarks.harness.resolve import resolve
 from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Artefact, Measure, exhibit_stem
+from benchmarks.harness.spec import Arm, Artefact, Measure
 from methods import Scalar
 
 if TYPE_CHECKING:
@@ -64,15 +64,9 @@ def measures(scale: str, seed: int) -> tuple[Measure, ...]:
 
 
 def table(rows: DataFrame) -> DataFrame:
-    """Per arm the scores on the test set over the seeds; and what the drawn run's files are called.
-
-    `exhibit` is empty where that run has no outcome.
-    """
-    from benchmarks.harness.intervals import final_scores
-    drawn = rows[(rows["seed"] == DRAWN_SEED) & (rows["status"] == "done")]["arm"].unique()
-    stems = {arm: exhibit_stem(arm, DRAWN_SEED) for arm in drawn}
-    scores = final_scores(rows, SCORES)
-    return scores.assign(drawn_seed=DRAWN_SEED, exhibit=scores["arm"].map(stems))
+    """Per arm the scores on the test set over the seeds; and the drawn run's files."""
+    from benchmarks.harness.intervals import exhibited, final_scores
+    return exhibited(rows, final_scores(rows, SCORES), DRAWN_SEED)
 
 
 def comparable(arm: str, id: str, basis: str, who: str = "MoCA") -> Claim:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks import cifar10
@@ -26,8 +25,7 @@ def template(scale: str) -> Run:
 
 def arms(scale: str) -> tuple[Arm, ...]:
     """MoCA at every lambda."""
-    return tuple(Arm(f"moca[lam={lam:g}]", replace(template(scale), lam=float(lam)))
-                 for lam in LAMBDAS[scale])
+    return cifar10.moca_by_lambda(scale, LAMBDAS[scale])
 
 
 def measures(scale: str, seed: int) -> tuple[Measure, ...]:

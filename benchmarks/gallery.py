@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.harness.claim import Claim, Untestable
 from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Artefact, Measure, exhibit_stem
+from benchmarks.harness.spec import Arm, Artefact, Measure
 from methods import Scalar
 
 if TYPE_CHECKING:
@@ -20,12 +20,8 @@ REASON = "whether a picture looks realistic is for its reader to say"
 
 def table(rows: DataFrame) -> DataFrame:
     """Per arm the scores beside its pictures; `exhibit`: what these are called."""
-    from benchmarks.harness.intervals import final_scores
-    stems = {(arm, seed): exhibit_stem(arm, seed) for arm, seed, status in
-             zip(rows["arm"], rows["seed"], rows["status"], strict=True) if status == "done"}
-    scores = final_scores(rows, SCORES)
-    return scores.assign(drawn_seed=0, exhibit=scores["arm"].map(
-        {arm: stem for (arm, seed), stem in stems.items() if seed == 0}))
+    from benchmarks.harness.intervals import exhibited, final_scores
+    return exhibited(rows, final_scores(rows, SCORES))
 
 
 class Models(NamedTuple):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import cifar10
 from benchmarks.harness.claim import FID_NOISE, Claim, Ordering, Range, Untestable
-from benchmarks.harness.spec import Arm, Artefact, Measure, exhibit_stem
+from benchmarks.harness.spec import Arm, Artefact, Measure
 from benchmarks.tuning import RIVALS, Rival, choices
 
 if TYPE_CHECKING:
@@ -61,15 +61,13 @@ def measures(scale: str, seed: int) -> tuple[Measure, ...]:
 
 def table(rows: DataFrame) -> DataFrame:
     """Per arm the scores over the seeds; what the paper prints stands in a column of its own."""
-    from benchmarks.harness.intervals import final_scores
-    drawn = rows[(rows["seed"] == DRAWN_SEED) & (rows["status"] == "done")]["arm"].unique()
-    stems = {arm: exhibit_stem(arm, DRAWN_SEED) for arm in drawn}
+    from benchmarks.harness.intervals import exhibited, final_scores
     scores = final_scores(rows, SCORES, ["architecture", "method", "prior", "lam"])
     chosen_at = {named(label, a, ",tuned" if label == "moca" else ""): choice.scale
                  for a in ("a1", "a2") for label, choice in choices(f"table2-{a}").items()}
     scores = scores.assign(lam_chosen_at=scores["arm"].map(chosen_at))  # scale of the grid
     cited = scores["arm"].map(CITED).where(scores["dataset"] == "cifar10")  # the paper's own data
-    return scores.assign(cited_fid=cited, drawn_seed=DRAWN_SEED, exhibit=scores["arm"].map(stems))
+    return exhibited(rows, scores.assign(cited_fid=cited), DRAWN_SEED)
 
 
 def better(

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit  # scipy.stats takes most of a second to import
 
+from benchmarks.harness.spec import exhibit_stem
+
 LEVEL = 0.95
 
 
@@ -52,6 +54,13 @@ def final_scores(
     scores = summary(last, by, columns).merge(outcomes(rows, by), on=by)
     n_eval = last.groupby(by, sort=False)["n_eval"].max().astype("Int64").reset_index()
     return n_eval.merge(scores, on=by)
+
+
+def exhibited(rows: pd.DataFrame, scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """The scores with what the files of each arm's drawn run are called; empty for no outcome."""
+    drawn = rows[(rows["seed"] == seed) & (rows["status"] == "done")]["arm"].unique()
+    stems = {arm: exhibit_stem(arm, seed) for arm in drawn}
+    return scores.assign(drawn_seed=seed, exhibit=scores["arm"].map(stems))
 
 
 def curve_table(rows: pd.DataFrame, columns: list[str], keep: list[str]) -> pd.DataFrame:
