@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -126,6 +127,13 @@ def test_arms_that_are_there_already_are_not_added():
     assert len(names) == len(set(names)) == len({arm.run for arm in chosen.arms})
     near = select(artefact, "smoke", 1, "moca:tau=0.3,moca:tau=0.30000001", ())
     assert len({arm.name for arm in near.arms}) == 2
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(place):
+    words = shlex.join(place.command("list"))
+    done = subprocess.run(f"{words} | true", shell=True, capture_output=True, text=True,
+                          check=True)
+    assert done.stderr == ""
 
 
 def test_options_may_stand_anywhere(swept):

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+import os
 from pathlib import Path
 import signal
 import sys
@@ -114,10 +115,15 @@ def main(arguments: Sequence[str]) -> int:
     """Runs the command; returns its exit status."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # workers checkpoint on both
     try:
-        return _dispatch(arguments)
+        status = _dispatch(arguments)
+        sys.stdout.flush()  # here, where a reader that is gone is expected
+        return status
     except UsageError as error:
         print(f"bench.py: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # who reads has seen enough, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        return 1
     except OSError as error:  # a full disk, say: every file is whole, so going on later is safe
         print(f"bench.py: {error}", file=sys.stderr)
         return 1

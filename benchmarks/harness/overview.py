@@ -30,8 +30,8 @@ def list_artefacts(selections: list[Selection], store: Store, options: Namespace
         artefact = selection.artefact
         folder = selection.results(options.results_dir.resolve(), options.cache_dir.resolve())
         results = "results there" if (folder / "data.csv").exists() else "no results"
-        print(f"{artefact.name:<16} {artefact.caption} ({artefact.place})")
-        print(f"{'':<16} {selection.scale} scale: {results}; "
+        print(f"{artefact.name:<30} {artefact.caption} ({artefact.place})")
+        print(f"{'':<30} {selection.scale} scale: {results}; "
               f"runs: {_counted(_states(selection, store).values())}")
     return 0
 

@@ -10,4 +10,4 @@ def print_verdicts(claims: str) -> None:
         if row["role"] != "verdict":
             continue
         reason = f" ({row['comparison']})" if row["verdict"] == "not testable here" else ""
-        print(f"  {row['claim']:<16} {row['verdict']:<13} {row['basis']:<12} {row['text']}{reason}")
+        print(f"  {row['claim']:<28} {row['verdict']:<17} {row['basis']:<12} {row['text']}{reason}")
