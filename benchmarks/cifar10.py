@@ -8,7 +8,7 @@ from benchmarks.gallery import Models
 from benchmarks.harness.resolve import resolve
 from benchmarks.harness.run import Run
 from benchmarks.harness.spec import Arm, Measure
-from benchmarks.tuning import Rival, Table
+from benchmarks.tuning import EXTRACTORS, Rival, Table
 from methods import Scalar
 
 DIM = 128  # A20
@@ -54,9 +54,8 @@ def rival(scale: str, architecture: str, method: str, prior: str, lam: float) ->
 
 
 def scores(scale: str, *others: str) -> tuple[Measure, ...]:
-    """Measures on the test images; a smoke run is not worth Inception's minutes."""
-    names = (*others, "cifar10") if scale == "smoke" else (*others, "cifar10", "inception")
-    return tuple(Measure(name, N_EVAL[scale]) for name in names)
+    """Measures on the test images: the scores of samples, and others."""
+    return tuple(Measure(name, N_EVAL[scale]) for name in (*others, *EXTRACTORS[scale]))
 
 
 def moca_a2(scale: str) -> tuple[Arm, ...]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 GRID = {"paper": (1, 10, 100, 1000, 10000), "mini": (1, 10, 100, 1000, 10000), "smoke": (1, 10000)}
 SHARE_OF_EPOCHS = 0.5  # of the table's own training: a grid of full ones costs five tables
+# a smoke run is not worth Inception's minutes
+EXTRACTORS = {"paper": ("cifar10", "inception"), "mini": ("cifar10", "inception"),
+              "smoke": ("cifar10",)}
 METRICS = ("fid", "fd_cifar10")  # the first that every run has
 
 
@@ -69,8 +72,8 @@ def search(table: Table) -> Artefact:
             for rival in RIVALS for lam in GRID[scale])
 
     def measures(scale: str, seed: int) -> tuple[Measure, ...]:
-        names = ("cifar10",) if scale == "smoke" else ("cifar10", "inception")
-        return tuple(Measure(name, table.n_eval[scale], split="validation") for name in names)
+        return tuple(Measure(name, table.n_eval[scale], split="validation")
+                     for name in EXTRACTORS[scale])
 
     return Artefact(
         name=f"tune-{table.name}",

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator, ScalarFormatter
 from pandas import DataFrame
 
-from figures.style import FLOOR, RC, WARNING, Look, looks
+from figures.style import FLOOR, RC, Look, lacking, looks, warn
 
 TITLES = {
     "main": "Synthetic data N(0, I), batch 64",
@@ -67,10 +67,7 @@ def _layout(figure: Figure, panels: list[str]) -> tuple[Axes, dict[str, Axes]]:
 def _panel(ax: Axes, data: DataFrame, panel: str, every: dict[str, Look]) -> None:
     """One set of curves, the floor below them, and a note of the runs that are missing."""
     ax.set_title(TITLES.get(panel, panel))
-    holes = int(data.drop_duplicates("arm")["missing"].sum())
-    if holes:
-        ax.annotate(f"{holes} runs missing", (0.98, 0.98), xycoords="axes fraction", ha="right",
-                    va="top", color=WARNING, fontsize=8)
+    warn(ax, *lacking(data.drop_duplicates("arm"), "missing"))
     if data["epoch"].isna().all():
         ax.set_xticks([])
         return

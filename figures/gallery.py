@@ -6,9 +6,9 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 import numpy as np
-from pandas import DataFrame, Series, notna
+from pandas import DataFrame, Series
 
-from figures.style import RC, WARNING, setting
+from figures.style import RC, WARNING, frechet, setting
 
 KINDS = ("reconstructions", "interpolations", "samples")  # the paper's order in Figures 5 and 6
 ZOOM = 2  # pixels of the figure for one of an image
@@ -47,10 +47,8 @@ def _pictures(row: Series, folder: Path) -> dict[str, np.ndarray]:
 
 def _headed(figure: Figure, row: Series, left: int, size: tuple[int, int]) -> int:
     """The arm and its scores above its column; returns where the pictures begin."""
-    scores = [f"{label} {row[f'{column}_mean']:.1f}" for label, column in
-              (("FID", "fid"), ("fd_cifar10", "fd_cifar10")) if notna(row[f"{column}_mean"])]
     there = isinstance(row["exhibit"], str)
-    text = [str(row["arm"]), ", ".join(scores) if there else "not run: no picture to show"]
+    text = [str(row["arm"]), ", ".join(frechet(row)) if there else "not run: no picture to show"]
     figure.text(left / size[0], 1 - 48 / size[1], "\n".join(text), va="top", fontsize=6,
                 color="black" if there else WARNING)
     return HEAD

@@ -6,7 +6,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures.style import RC, WARNING, rival_looks, setting
+from figures.style import RC, lacking, rival_looks, setting, warn
 
 
 def draw(data: DataFrame, folder: Path) -> Figure:
@@ -25,10 +25,7 @@ def draw(data: DataFrame, folder: Path) -> Figure:
         ax.set_xscale("log")
         ax.set_xlabel("λ")
         ax.set_ylabel(metric)
-        missing = int(data["missing"].sum())
-        if missing:
-            ax.annotate(f"{missing} runs missing", (0.98, 0.98), xycoords="axes fraction",
-                        ha="right", va="top", color=WARNING, fontsize=8)
+        warn(ax, *lacking(data, "missing"))
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, borderaxespad=0)
         figure.suptitle(f"{setting(data)}, {architecture.upper()}: score on validation images",
                         fontsize=9.5)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures.style import RC, WARNING, Look, by_lambda, setting
+from figures.style import RC, Look, by_lambda, lacking, setting, warn
 
 TITLES = {"moca": "MoCA", "mmd sphere": "WAE-MMD, sphere", "mmd gaussian": "WAE-MMD, Gaussian"}
 
@@ -45,9 +45,4 @@ def _panel(ax: Axes, data: DataFrame, every: dict[str, Look]) -> None:
         band = taken.dropna(subset=["swd_image_std_low"])
         ax.fill_between(band["epoch"].astype(float), band["swd_image_std_low"],
                         band["swd_image_std_high"], color=look.colour, alpha=0.15, lw=0)
-    counts = data.drop_duplicates("arm")
-    notes = [f"{int(counts[name].sum())} runs {name}" for name in ("missing", "diverged")
-             if counts[name].sum()]
-    if notes:
-        ax.annotate("\n".join(notes), (0.98, 0.98), xycoords="axes fraction", ha="right",
-                    va="top", color=WARNING, fontsize=8)
+    warn(ax, *lacking(data.drop_duplicates("arm"), "missing", "diverged"))

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from pandas import DataFrame, Series, notna, read_csv
+from pandas import DataFrame, read_csv
 
-from figures.style import FLOOR, RC, WARNING, by_lambda, setting
+from figures.style import FLOOR, RC, by_lambda, frechet, lacking, setting, warn
 
 
 def draw(data: DataFrame, folder: Path) -> Figure:
@@ -22,26 +22,16 @@ def draw(data: DataFrame, folder: Path) -> Figure:
             spectrum = read_csv(folder / "points" / f"{row['exhibit']}.spectrum.csv")
             look = every[row["arm"]]
             ax.plot(spectrum["rank"], spectrum["codes"], color=look.colour, ls=look.dash,
-                    label=f"{look.label}: {_scores(row)}")
+                    label=f"{look.label}: " + ", ".join([f"CV {row['sv_cv_mean']:.2f}",
+                                                         *frechet(row)]))
             floor = spectrum if floor is None else floor
         if floor is not None:
             ax.plot(floor["rank"], floor["prior"], color=FLOOR.colour, lw=1, ls="--",
                     label=f"as many prior draws: CV {data['floor_sv_cv_mean'].mean():.2f}")
             ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, borderaxespad=0)
-        missing = int(data["missing"].sum())
-        if missing:
-            ax.annotate(f"{missing} runs missing", (0.98, 0.98), xycoords="axes fraction",
-                        ha="right", va="top", color=WARNING, fontsize=8)
+        warn(ax, *lacking(data, "missing"))
         ax.set_xlabel("rank")
         ax.set_ylabel("singular value / √(n/d)")
         figure.suptitle(f"{setting(data)}: singular values of the codes of training images, "
                         f"seed {data['drawn_seed'].iloc[0]}", fontsize=9.5)
     return figure
-
-
-def _scores(row: Series) -> str:
-    """The scores that there are."""
-    shown = [f"CV {row['sv_cv_mean']:.2f}"]
-    shown += [f"{name} {row[f'{column}_mean']:.1f}" for name, column in
-              (("FID", "fid"), ("fd_cifar10", "fd_cifar10")) if notna(row[f"{column}_mean"])]
-    return ", ".join(shown)

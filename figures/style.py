@@ -3,8 +3,9 @@
 from typing import Any, NamedTuple
 
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
-from pandas import DataFrame, Series
+from pandas import DataFrame, Series, notna
 
 RC: dict[Any, Any] = {
     "font.size": 9.0, "axes.titlesize": 9.0, "axes.labelsize": 9.0, "legend.fontsize": 8.0,
@@ -12,8 +13,6 @@ RC: dict[Any, Any] = {
     "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "lines.linewidth": 1.4,
     "savefig.dpi": 200, "pdf.fonttype": 42, "figure.constrained_layout.use": True,
 }
-
-
 WARNING = "#B00020"
 
 
@@ -67,6 +66,24 @@ def rival_looks(labels: list[str]) -> dict[str, Look]:
     """A look per regularizer and prior; the user's own take the spare colours."""
     own = looks([label for label in labels if label not in RIVALS])
     return {label: RIVALS.get(label) or own[label] for label in labels}
+
+
+def warn(ax: Axes, *notes: str) -> None:
+    """What is missing from a picture, in its upper right corner."""
+    if notes:
+        ax.annotate("\n".join(notes), (0.98, 0.98), xycoords="axes fraction", ha="right", va="top",
+                    color=WARNING, fontsize=8)
+
+
+def lacking(counts: DataFrame, *names: str) -> list[str]:
+    """A note for each of the counts, such as `missing`, that is not zero over all arms."""
+    return [f"{int(counts[name].sum())} runs {name}" for name in names if counts[name].sum()]
+
+
+def frechet(row: Series) -> list[str]:
+    """The Frechet distances that an arm has, each under its own name."""
+    return [f"{label} {row[f'{column}_mean']:.1f}" for label, column in
+            (("FID", "fid"), ("fd_cifar10", "fd_cifar10")) if notna(row[f"{column}_mean"])]
 
 
 def grid_colours(values: Series) -> dict[float, str]:
