@@ -5,7 +5,7 @@ import csv
 from dataclasses import replace
 import io
 
-from conftest import CIFAR10
+from conftest import CIFAR10, ROOT
 from matplotlib.colors import to_hex
 from matplotlib.image import imread
 import numpy as np
@@ -253,12 +253,53 @@ def test_only_a_whole_grid_in_the_suites_own_results_is_frozen(place, monkeypatc
 
 def test_a_lambda_is_shown_with_the_scale_that_it_was_chosen_at(pictured, monkeypatch):
     rows = read_csv((folder_of(pictured, "table2") / "runs.csv").read_text())
-    assert ARTEFACTS["table2"].table(rows)["lam_chosen_at"].isna().all()
     choice = {"cramer-wold": tuning_module.Choice(1.0, "mini")}
     monkeypatch.setattr(table2, "choices", lambda name: choice if name == "table2-a1" else {})
-    rows["arm"] = rows["arm"].str.replace(",lam=1", "")
     found = ARTEFACTS["table2"].table(rows).set_index("arm")["lam_chosen_at"]
     assert found.dropna().to_dict() == {"cramer-wold[A1]": "mini"}
+
+
+def frozen():
+    return {path.stem: list(csv.DictReader(path.read_text().splitlines()))
+            for path in sorted((ROOT / "benchmarks" / "tuned").glob("*.csv"))}
+
+
+def test_every_frozen_lambda_has_the_lowest_score_of_the_committed_evidence():
+    assert set(frozen()) == set(TUNINGS)
+    for name, choices in frozen().items():
+        scale = choices[0]["scale"]
+        within = ROOT / "results" / ("mini" if scale == "mini" else "") / f"tune-{name}"
+        rows = read_csv((within / "runs.csv").read_text())
+        scores = rows.dropna(subset=["fd_cifar10"]).set_index(["panel", "lam"])["fd_cifar10"]
+        lowest = dict(scores.groupby("panel").idxmin().to_list())
+        assert {row["panel"]: float(row["lam"]) for row in choices} == lowest
+        assert len(lowest) == len(RIVALS)
+
+
+def test_table_2_has_the_lambdas_that_were_chosen():
+    """Beside the paper's own, one given by its authors, and lambda = 0."""
+    arms = {arm.name: arm.run for arm in table2.arms("paper")}
+    for name, choices in frozen().items():
+        network = name.rpartition("-")[2].upper()
+        for row in choices:
+            note = ",tuned" if row["panel"] == "moca" else ""
+            run = arms.pop(f"{row['panel']}[{network}{note}]")
+            assert (run.lam, run.method, run.prior) == (
+                float(row["lam"]), row["method"], row["prior"])
+    rest = {name: run.lam for name, run in arms.items()}
+    assert rest == {"moca[A1]": 2000, "moca[A2]": 100, "cramer-wold[A1,lam=1]": 1,
+                    **{f"lam=0 {prior}[{network}]": 0 for prior in ("sphere", "gaussian")
+                       for network in ("A1", "A2")}}
+    critics = [arm.run for arm in table2.arms("paper") if arm.run.method == "gan"]
+    assert len(critics) == 4
+    assert {(run.lr, run.beta1) for run in critics} == {(3e-4, .5)}
+
+
+def test_what_speaks_of_a_regularizer_without_a_lambda_cannot_be_tested(monkeypatch):
+    monkeypatch.setattr(table2, "choices", lambda name: {})
+    kinds = {claim.id: type(claim.test).__name__ for claim in table2.claims("paper")}
+    assert kinds["C16"] == "Ordering"
+    assert {kind for id, kind in kinds.items() if id.startswith(("C17", "best"))} == {"Untestable"}
 
 
 def test_arms_of_the_users_are_drawn_under_their_names(pictured):

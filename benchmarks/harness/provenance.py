@@ -10,7 +10,8 @@ import subprocess
 import sys
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = ("bench.py", "methods", "benchmarks", "figures", "pyproject.toml")
+CODE = ("bench.py", "methods", "benchmarks", "figures", "pyproject.toml",
+        ":(exclude)benchmarks/tuned")  # what `tune` freezes says which runs there are, not how
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "POT", "geomloss", "scikit-learn", "pandas")
 
 
