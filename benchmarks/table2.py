@@ -32,6 +32,11 @@ def named(label: str, architecture: str, note: str = "") -> str:
     return f"{label}[{architecture.upper()}{note}]"
 
 
+def named_tuned(label: str, architecture: str) -> str:
+    """What a regularizer is called at the lambda chosen for it; MoCA has one of the paper's too."""
+    return named(label, architecture, ",tuned" if label == "moca" else "")
+
+
 def arms(scale: str) -> tuple[Arm, ...]:
     """The paper's three, then every other regularizer at the lambda that was chosen for it.
 
@@ -45,8 +50,7 @@ def arms(scale: str) -> tuple[Arm, ...]:
         lams = choices(f"table2-{architecture}")
         for who in order:
             if who.label in lams:
-                note = ",tuned" if who.method == "moca" else ""
-                found[named(who.label, architecture, note)] = cifar10.contender(
+                found[named_tuned(who.label, architecture)] = cifar10.contender(
                     scale, architecture, who, lams[who.label].lam)
         for prior in ("sphere", "gaussian"):
             found[named(f"lam=0 {prior}", architecture)] = cifar10.rival(
@@ -54,10 +58,10 @@ def arms(scale: str) -> tuple[Arm, ...]:
     for architecture, who, own in OWN_LAMBDA:
         found[named(who.label, architecture, f",lam={own:g}")] = cifar10.contender(
             scale, architecture, who, own)
-    distinct = {run: name for name, run in reversed(found.items())}  # the first name of a run
+    taken = {name: run for name, run in found.items() if name not in LEFT_OUT.get(scale, ())}
+    distinct = {run: name for name, run in reversed(taken.items())}  # the first name of a run
     return tuple(Arm(name, run, (run.architecture,), stage=int(name not in CITED))
-                 for name, run in found.items()
-                 if distinct[run] == name and name not in LEFT_OUT.get(scale, ()))
+                 for name, run in taken.items() if distinct[run] == name)
 
 
 def measures(scale: str, seed: int) -> tuple[Measure, ...]:
@@ -70,8 +74,8 @@ def table(rows: DataFrame) -> DataFrame:
     """Per arm the scores over the seeds; what the paper prints stands in a column of its own."""
     from benchmarks.harness.intervals import exhibited, final_scores
     scores = final_scores(rows, SCORES, ["architecture", "method", "prior", "lam"])
-    chosen_at = {named(label, a, ",tuned" if label == "moca" else ""): choice.scale
-                 for a in ("a1", "a2") for label, choice in choices(f"table2-{a}").items()}
+    chosen_at = {named_tuned(label, a): choice.scale for a in ("a1", "a2")
+                 for label, choice in choices(f"table2-{a}").items()}
     scores = scores.assign(lam_chosen_at=scores["arm"].map(chosen_at))  # scale of the grid
     cited = scores["arm"].map(CITED).where(scores["dataset"] == "cifar10")  # the paper's own data
     return exhibited(rows, scores.assign(cited_fid=cited), DRAWN_SEED)

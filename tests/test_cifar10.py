@@ -253,6 +253,8 @@ def test_only_a_whole_grid_in_the_suites_own_results_is_frozen(place, monkeypatc
 
 def test_a_lambda_is_shown_with_the_scale_that_it_was_chosen_at(pictured, monkeypatch):
     rows = read_csv((folder_of(pictured, "table2") / "runs.csv").read_text())
+    monkeypatch.setattr(table2, "choices", lambda name: {})
+    assert ARTEFACTS["table2"].table(rows)["lam_chosen_at"].isna().all()
     choice = {"cramer-wold": tuning_module.Choice(1.0, "mini")}
     monkeypatch.setattr(table2, "choices", lambda name: choice if name == "table2-a1" else {})
     found = ARTEFACTS["table2"].table(rows).set_index("arm")["lam_chosen_at"]

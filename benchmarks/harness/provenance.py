@@ -10,8 +10,9 @@ import subprocess
 import sys
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = ("bench.py", "methods", "benchmarks", "figures", "pyproject.toml",
-        ":(exclude)benchmarks/tuned")  # what `tune` freezes says which runs there are, not how
+CODE = ("bench.py", "methods", "benchmarks", "figures", "pyproject.toml")
+# for git: what `tune` freezes says which runs there are, not how one is trained
+PATHS = (*CODE, ":(exclude)benchmarks/tuned")
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "POT", "geomloss", "scikit-learn", "pandas")
 
 
@@ -34,8 +35,9 @@ def code() -> dict[str, str | None]:
     top = _git("rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != ROOT:
         return {"commit": None, "local_edits": None}
-    edits = hashlib.sha256((_git("diff", "HEAD", "--", *CODE) or "").encode())
-    for name in (_git("ls-files", "--others", "--exclude-standard", "--", *CODE) or "").split("\n"):
+    edits = hashlib.sha256((_git("diff", "HEAD", "--", *PATHS) or "").encode())
+    added = _git("ls-files", "--others", "--exclude-standard", "--", *PATHS)
+    for name in (added or "").split("\n"):
         if name:
             edits.update(name.encode() + (ROOT / name).read_bytes())
     edited = edits.hexdigest() != hashlib.sha256().hexdigest()
