@@ -149,8 +149,9 @@ def runs_of(folder):
 def test_small_runs_on_cifar_10_learn():
     """The mean image's error is the sum of the pixels' variances."""
     mean_image = 32 * 32 * sum(deviation**2 for deviation in DEVIATION)
-    last = [row for row in runs_of("mini/fig8-reconstruction") if row["test_reconstruction"]]
-    assert len(last) == 8
+    last = [row for name in ("fig8-reconstruction", "table2") for row in runs_of(f"mini/{name}")
+            if row["test_reconstruction"]]
+    assert len(last) == 8 + 18
     assert all(float(row["test_reconstruction"]) < mean_image / 2 for row in last)
 
 
@@ -161,3 +162,16 @@ def test_without_a_regularizer_moca_and_mmd_on_the_sphere_are_one_run():
                       for row in runs_of("mini/fig2-convergence") if row["arm"] == arm]
     assert found["moca[lam=0]"] == found["mmd sphere[lam=0]"]
     assert len(found["moca[lam=0]"]) == 7
+
+
+def test_small_runs_match_the_prior_better_than_without_a_regularizer():
+    """By the latent SWD of test codes; A2 at lambda = 0 with a Gaussian prior is not in the table."""
+    last = {row["arm"]: row for row in runs_of("mini/table2") if row["test_swd2_root"]}
+    worse = set()
+    for name, row in last.items():
+        without = last.get(f"lam=0 {row['prior']}[{row['architecture'].upper()}]")
+        if without and float(row["lam"]):
+            if float(row["test_swd2_root"]) >= float(without["test_swd2_root"]):
+                worse.add(name)
+    # its lambda was chosen for samples: 1, the least of the grid, leaves it next to no weight
+    assert worse == {"swd[A1]"}
