@@ -21,15 +21,16 @@ class StopRequest:
     """
 
     def __init__(self) -> None:
-        self._asked = self._breaks_off = False  # no Event: its lock may be held when a signal comes
+        self.signals: set[int] = set()  # no Event: its lock may be held when a signal comes
+        self._breaks_off = False
 
     def is_set(self) -> bool:
         """Whether the process was asked to end."""
-        return self._asked
+        return bool(self.signals)
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """The handler of the signals."""
-        self._asked = True
+        self.signals.add(number)
         if self._breaks_off:
             raise InterruptedRun
 
@@ -38,7 +39,7 @@ class StopRequest:
         """Raises InterruptedRun inside as soon as the request is there."""
         self._breaks_off = True
         try:
-            if self._asked:
+            if self.signals:
                 raise InterruptedRun
             yield
         finally:
@@ -46,10 +47,13 @@ class StopRequest:
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[StopRequest]:
-    """A request that SIGTERM and SIGINT make, so that a run can checkpoint before it ends."""
+def stop_on_signals(*numbers: int) -> Iterator[StopRequest]:
+    """A request that the signals make, so that a run can checkpoint before it ends.
+
+    By default SIGTERM and SIGINT.
+    """
     stop = StopRequest()
-    numbers = (signal.SIGTERM, signal.SIGINT)
+    numbers = numbers or (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, stop.on_signal) for number in numbers]
     try:
         yield stop

@@ -1,0 +1,133 @@
+"""A real SLURM of one node on this machine: slurmctld and slurmd under a configuration of its own.
+
+Needs root, and `slurm-wlm` and `munge` of the distribution.
+"""
+
+from contextlib import suppress
+import os
+from pathlib import Path
+import signal
+import socket
+import subprocess
+import time
+
+GPUS = 4
+CONFIGURATION = """
+ClusterName=loopback
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller_port}
+SlurmdPort={daemon_port}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=cred_expire=5
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+MpiDefault=none
+SwitchType=switch/none
+ReturnToService=2
+SlurmdParameters=config_overrides
+SchedulerParameters=sched_interval=2,sched_min_interval=0,batch_sched_delay=0
+KillWait=20
+SlurmdTimeout=300
+InactiveLimit=0
+MinJobAge=2
+MaxArraySize=16
+GresTypes=gpu
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=16000 Gres=gpu:{gpus} State=UNKNOWN
+PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+class Cluster:
+    """The daemons, each stopped by the pid that it was started with."""
+
+    def __init__(self, folder: Path, cpus: int = 2) -> None:
+        self.folder = folder
+        for name in ("state", "spool", "devices"):
+            (folder / name).mkdir(parents=True)
+        host = socket.gethostname().split(".")[0]
+        for k in range(GPUS):  # null devices in the place of accelerators
+            subprocess.run(["mknod", folder / "devices" / f"gpu{k}", "c", "1", "3"], check=True)
+        (folder / "gres.conf").write_text(
+            f"NodeName={host} Name=gpu File={folder}/devices/gpu[0-{GPUS - 1}]\n")
+        (folder / "slurm.conf").write_text(CONFIGURATION.format(
+            host=host, folder=folder, cpus=cpus, gpus=GPUS,
+            controller_port=_free_port(), daemon_port=_free_port()))
+        self.env = os.environ | {"SLURM_CONF": str(folder / "slurm.conf")}
+        self.daemons: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str) -> None:
+        """Starts slurmctld or slurmd."""
+        with open(self.folder / f"{name}.out", "ab") as out:
+            self.daemons[name] = subprocess.Popen([f"/usr/sbin/{name}", "-D"], env=self.env,
+                                                  stdout=out, stderr=out, start_new_session=True)
+
+    def stop(self, name: str) -> None:
+        """Ends it by its pid; the jobs that run are left alone."""
+        daemon = self.daemons.pop(name)
+        daemon.send_signal(signal.SIGTERM)
+        try:
+            daemon.wait(30)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            daemon.wait()
+
+    def say(self, *words: str) -> str:
+        """What a SLURM command prints."""
+        return subprocess.run(words, env=self.env, check=True, capture_output=True, text=True,
+                              timeout=60).stdout
+
+    def queue(self) -> list[str]:
+        """A line for every job that is pending or running: id, state."""
+        return self.say("squeue", "--noheader", "--array", "--format=%i %T").splitlines()
+
+    def await_empty(self, seconds: float = 180) -> None:
+        """Waits until no job is left."""
+        await_that(lambda: not self.queue(), seconds)
+
+    def await_up(self) -> None:
+        """Waits until the node takes jobs."""
+        def idle() -> bool:
+            with suppress(subprocess.SubprocessError):
+                return self.say("sinfo", "--noheader", "--format=%t").strip() in ("idle", "mix")
+            return False
+        await_that(idle, 60)
+
+    def __enter__(self):
+        for name in ("slurmctld", "slurmd"):
+            self.start(name)
+        self.await_up()
+        return self
+
+    def __exit__(self, *error) -> None:
+        with suppress(subprocess.SubprocessError):
+            self.say("scancel", "--user=root", "--signal=KILL", "--full")
+            self.say("scancel", "--user=root")
+            self.await_empty(30)
+        for name in list(self.daemons):
+            self.stop(name)
+
+
+def await_that(condition, seconds: float) -> None:
+    """Waits until the condition holds; AssertionError if it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        time.sleep(0.3)
