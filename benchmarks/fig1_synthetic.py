@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from benchmarks.harness.claim import Claim, Ordering
 from benchmarks.harness.resolve import resolve
 from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Artefact, Curve
+from benchmarks.harness.spec import ON_A_PROCESSOR, Arm, Artefact, Curve
 from methods import Scalar
 
 if TYPE_CHECKING:
@@ -116,5 +116,5 @@ ARTEFACT = Artefact(
     ),
     claim_for=lambda scale, arm: faster(arm, f"C1[{arm}]", "custom", arm),
     ambiguities=("A2", "A3", "A4", "A5", "A8", "A17", "A18"),
+    resources=ON_A_PROCESSOR,
 )
-

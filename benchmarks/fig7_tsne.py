@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from benchmarks.harness.claim import Claim, Equivalence
 from benchmarks.harness.resolve import resolve
 from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Artefact, Measure
+from benchmarks.harness.spec import ON_A_PROCESSOR, Arm, Artefact, Measure
 from methods import Scalar
 
 if TYPE_CHECKING:
@@ -92,4 +92,5 @@ ARTEFACT = Artefact(
     claim_for=lambda scale, arm: comparable(arm, f"C14[{arm}]", "custom", arm),
     ambiguities=("A3", "A4", "A5", "A6", "A8", "A22", "A24", "A25", "A31", "A33"),
     measures=measures,
+    resources=ON_A_PROCESSOR,
 )

@@ -8,7 +8,7 @@ import signal
 import sys
 
 from benchmarks import ARTEFACTS, TUNINGS
-from benchmarks.harness import overview, sweep
+from benchmarks.harness import inspection, overview, sweep
 from benchmarks.harness.claim import SCALES
 from benchmarks.harness.errors import UsageError, unknown
 from benchmarks.harness.fid_weights import measurable
@@ -16,6 +16,7 @@ from benchmarks.harness.freeze import tune
 from benchmarks.harness.launch import LAUNCHERS
 from benchmarks.harness.parser import parser
 from benchmarks.harness.resolve import UserMethod
+from benchmarks.harness.resources import overrides
 from benchmarks.harness.selection import Selection, asked_curves, select
 from benchmarks.harness.spec import Artefact
 from benchmarks.harness.store import Store
@@ -23,6 +24,7 @@ from benchmarks.harness.user_data import read as read_data
 
 COMMANDS: dict[str, Callable[[list[Selection], Store, argparse.Namespace], int]] = {
     "list": overview.list_artefacts, "plan": overview.plan, "status": overview.status,
+    "cancel": inspection.cancel,
 }
 
 def named(name: str) -> list[Artefact]:
@@ -38,7 +40,7 @@ def named(name: str) -> list[Artefact]:
     if name == "tune":
         raise UsageError("the command comes first: bench.py tune TABLE; to look one up, name its "
                          f"grid: {', '.join(grid.name for grid in TUNINGS.values())}")
-    known = [*ARTEFACTS, *COMMANDS, "tune", "classifier", "all"]
+    known = [*ARTEFACTS, *COMMANDS, "tune", "classifier", "logs", "all"]
     raise unknown("artefact or command", name, known)
 
 
@@ -57,10 +59,14 @@ def _check(options: argparse.Namespace) -> None:
                                ("cluster", options.cluster, LAUNCHERS)):
         if value not in known:
             raise unknown(kind, value, known)
-    for name in ("seeds", "jobs"):
+    overrides(options.slurm)
+    for name in ("seeds", "jobs", "runs_per_job"):
         value = getattr(options, name)
         if value is not None and value < 1:
-            raise UsageError(f"--{name} must be at least 1, not {value}")
+            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+    for name in ("slurm", "wait", "runs_per_job"):
+        if getattr(options, name) and options.cluster != "slurm":
+            raise UsageError(f"--{name.replace('_', '-')} goes with --cluster slurm")
     if options.data_dir and not Path(options.data_dir).is_dir():
         raise UsageError(f"--data-dir: there is no folder {options.data_dir}")
     if not options.checkpoint_seconds >= 0:
@@ -92,9 +98,13 @@ def _dispatch(arguments: Sequence[str]) -> int:
     first, *rest = options.words
     if first == "classifier":
         return _classifier(options, rest)
+    if first == "logs":
+        return inspection.logs(rest, options)
     names = rest if first in (*COMMANDS, "tune") else options.words
     if first == "tune" and not names:
         raise UsageError(f"tune takes the name of a table: {', '.join(TUNINGS)}")
+    if first == "cancel" and not names:
+        raise UsageError("cancel takes the names of artefacts, or all")
     if first != "tune" and ((first in COMMANDS and not names) or "all" in names):
         names = list(ARTEFACTS)
     own = _own_methods(options.own)

@@ -1,4 +1,4 @@
-"""What runs are thought to cost: what runs of the same arms did, as the results' provenance says."""
+"""What runs are thought to cost: what runs of the same arms did, by the results' provenance."""
 
 from __future__ import annotations
 

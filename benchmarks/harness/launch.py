@@ -6,12 +6,14 @@ import os
 from benchmarks.harness.inline import train_inline
 from benchmarks.harness.options import Options
 from benchmarks.harness.pool import train_in_pool
+from benchmarks.harness.slurm import train_on_slurm
 from benchmarks.harness.task import Task
 from benchmarks.harness.watch import Watch
 
 Launcher = Callable[[list[Task], Options, Watch], None]
 
-LAUNCHERS: dict[str, Launcher] = {"local": train_in_pool, "debug": train_inline}
+LAUNCHERS: dict[str, Launcher] = {
+    "local": train_in_pool, "slurm": train_on_slurm, "debug": train_inline}
 
 
 def cores() -> int:

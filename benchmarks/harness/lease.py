@@ -23,7 +23,7 @@ class Owner(NamedTuple):
     host: str
     pid: int
     started: str
-    job: str | None
+    job: str | None  # SLURM's, with the number of times that it was started before
 
 
 def start_time(pid: int) -> str | None:
@@ -43,7 +43,22 @@ def start_time(pid: int) -> str | None:
 def this_process() -> Owner:
     """The owner that this process signs its claims with."""
     pid = os.getpid()
-    return Owner(socket.gethostname(), pid, start_time(pid) or "", os.environ.get("SLURM_JOB_ID"))
+    return Owner(socket.gethostname(), pid, start_time(pid) or "", _attempt())
+
+
+def _attempt() -> str | None:
+    """Which start of which SLURM job this process belongs to."""
+    job = os.environ.get("SLURM_JOB_ID")
+    return job and f"{job}.{os.environ.get('SLURM_RESTART_COUNT', 0)}"
+
+
+def _is_earlier(job: str | None) -> bool:
+    """Whether that was an earlier start of this process's own job: SLURM ended it by now."""
+    mine = _attempt()
+    if not job or not mine:
+        return False
+    (theirs, before), (own, now) = job.split("."), mine.split(".")
+    return theirs == own and int(before) < int(now)
 
 
 def latest(folder: Path) -> tuple[int, Path | None]:
@@ -75,7 +90,8 @@ def is_alive(claim: Path) -> bool:
         owner = Owner(**json.loads(claim.read_text()))
         if owner.host == socket.gethostname():
             return start_time(owner.pid) == owner.started
-        return _age(claim) < HEARTBEAT_SECONDS * (MISSED_HEARTBEATS + 1)
+        return (_age(claim) < HEARTBEAT_SECONDS * MISSED_HEARTBEATS
+                and not _is_earlier(owner.job))
     except (FileNotFoundError, ValueError, TypeError):  # gone, or no claim of ours
         return False
 

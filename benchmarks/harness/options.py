@@ -1,7 +1,23 @@
 """How runs are trained, as opposed to what is trained."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from benchmarks.harness.spec import Resources
+
+
+@dataclass(frozen=True)
+class Sending:
+    """How runs are sent to a cluster."""
+
+    cache: Path  # on a file system that all nodes share
+    name: str  # of the artefact
+    needs: Resources  # of one run
+    seconds: Mapping[str, float] = field(default_factory=dict)  # that a run is thought to take
+    own: Mapping[str, str] = field(default_factory=dict)  # what the user asks of sbatch
+    runs_per_job: int | None = None
+    wait: bool = False
 
 
 @dataclass(frozen=True)
@@ -12,3 +28,10 @@ class Options:
     device: str = "auto"
     jobs: int = 1
     checkpoint_seconds: float = 120.0
+    sending: Sending | None = None  # with --cluster slurm
+
+    @property
+    def how(self) -> Sending:
+        """The same, for those who cannot do without."""
+        assert self.sending is not None, "the slurm launcher was not told how to send runs"
+        return self.sending

@@ -18,7 +18,9 @@ EPILOG = """commands:
   NAME... | all    do what is missing, then write CSVs, figure and verdicts
   plan NAME...     what that would train, and how long it takes; trains nothing
   list             the artefacts and their state
-  status           every run that is done, running, failed, diverged or lost
+  status           every run that is done, running, queued, failed, diverged or lost
+  logs RUN         what a run printed; status names the runs
+  cancel NAME...   ends the cluster's jobs for an artefact
   tune TABLE       chooses lambda for the table's regularizers, on validation images
   classifier       trains the network behind fd_cifar10 (about an hour on two cores)
 
@@ -45,7 +47,7 @@ def parser() -> Parser:
     made.add_argument("words", nargs="*", metavar="COMMAND|NAME", help="see below")
     made.add_argument("--scale", default="paper", help=f"{', '.join(SCALES)} (default: paper)")
     made.add_argument("--cluster", default="local", help="local: a pool of processes (default); "
-                        "debug: in this process, one run after the other")
+                        "slurm: jobs of a cluster; debug: in this process, one run after the other")
     made.add_argument("--seeds", type=int, metavar="N", help="the first N seeds")
     made.add_argument("--methods", metavar="M,M:NAME=VALUE", help="only these methods; with a "
                         "setting, an arm of your own such as moca:tau=0.3:K=500")
@@ -57,6 +59,12 @@ def parser() -> Parser:
     made.add_argument("--device", default="auto", help="cpu, cuda, ... (default: the fastest)")
     made.add_argument("--jobs", type=int, default=cores(), metavar="N",
                         help="processes of --cluster local (default: one a core, %(default)s here)")
+    made.add_argument("--wait", action="store_true", help="with --cluster slurm: follow the jobs "
+                        "to their end; Ctrl-C leaves them alone")
+    made.add_argument("--runs-per-job", type=int, metavar="N", help="of --cluster slurm (default: "
+                        "as many as are thought to take half an hour)")
+    made.add_argument("--slurm", action="append", default=[], metavar="KEY=VALUE", help="for "
+                        "sbatch, such as partition=gpu, time=4:00:00, setup='module load cuda'")
     made.add_argument("--checkpoint-seconds", type=float, default=120.0, metavar="S",
                         help="time between checkpoints of a run (default: %(default)g)")
     made.add_argument("--dataset", dest="datasets", action="append", default=[],

@@ -48,6 +48,11 @@ class Progress:
         if self.bar:
             self.bar.update(self.task, completed=self.done + sum(self.fractions.values()))
 
+    def described(self, text: str) -> None:
+        """Shows beside the bar what the sweep is at."""
+        if self.bar:
+            self.bar.update(self.task, description=text)
+
     def finished(self, folder: RunFolder, state: str) -> None:
         """Counts the run, prints its line, passes it on."""
         self.fractions.pop(folder.key, None)

@@ -53,7 +53,7 @@ def _up(seconds: int) -> int:
 def parameters(
     needs: Resources, runs: int, seconds: float | None, own: dict[str, str], known: Iterable[str]
 ) -> dict[str, Any]:
-    """submitit's parameters for a job of so many runs, which are thought to take `seconds`.
+    """Parameters of submitit's for a job of so many runs, which are thought to take `seconds`.
 
     `known` are those that submitit has by name; the others it hands on to sbatch as they are.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -67,6 +67,21 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Resources:
+    """What one run needs of a cluster's node."""
+
+    gpus: int = 0
+    cpus: int = 1
+    memory_gb: int = 4
+    minutes: int = 30  # more than it should take; what takes longer goes on from its checkpoint
+
+
+ON_A_PROCESSOR = {"paper": Resources(minutes=60), "mini": Resources(), "smoke": Resources()}
+ON_AN_ACCELERATOR = {"paper": Resources(gpus=1, cpus=2, memory_gb=16, minutes=240),
+                     "mini": Resources(memory_gb=8, minutes=60), "smoke": Resources()}
+
+
+@dataclass(frozen=True)
 class Artefact:
     """One figure or table of the paper: what to train and measure, how to show and judge it."""
 
@@ -84,3 +99,5 @@ class Artefact:
     ambiguities: tuple[str, ...]  # ids of METHODS.md section 4 whose resolutions are in force
     measures: Callable[[str, int], tuple[Measure, ...]] = lambda scale, seed: ()
     curves: Callable[[str], tuple[Curve, ...]] = lambda scale: ()
+    # by scale
+    resources: Mapping[str, Resources] = field(default_factory=lambda: ON_AN_ACCELERATOR)

@@ -50,7 +50,7 @@ class Place(NamedTuple):
     """Where a run was sent to: the job that it is part of."""
 
     submission: Submission
-    index: int
+    number: int  # in the array
     queued: Queued | None  # None: no such job is in the queue
 
 

@@ -1,21 +1,23 @@
 """A whole artefact: check, declare its runs, train what is missing, publish, say what came out."""
 
 from argparse import Namespace
-from collections import Counter
-from pathlib import Path
-import shutil
+from collections.abc import Mapping
+from dataclasses import replace
 
-from benchmarks.harness import committed, lease, preflight
+from benchmarks.harness import lease, preflight
+from benchmarks.harness.conclusion import Conclusion, shown
 from benchmarks.harness.device import check_device
 from benchmarks.harness.errors import UsageError
+from benchmarks.harness.estimates import Estimates
 from benchmarks.harness.launch import LAUNCHERS
-from benchmarks.harness.options import Options
+from benchmarks.harness.options import Options, Sending
 from benchmarks.harness.progress import Progress
-from benchmarks.harness.publish import draw, publish
-from benchmarks.harness.selection import Entry, Selection
+from benchmarks.harness.publish import draw
+from benchmarks.harness.resources import overrides
+from benchmarks.harness.selection import Selection
+from benchmarks.harness.slurm import submit
 from benchmarks.harness.store import RunFolder, Store
-from benchmarks.harness.task import SETTLED, UNSETTLED, Task, tasks
-from benchmarks.harness.verdicts import print_verdicts
+from benchmarks.harness.task import UNSETTLED, Task, tasks
 
 
 def run(selections: list[Selection], store: Store, options: Namespace) -> int:
@@ -23,6 +25,10 @@ def run(selections: list[Selection], store: Store, options: Namespace) -> int:
     sweeps = [Sweep(selection, store, options) for selection in selections]
     for sweep in sweeps:
         sweep.check()  # all of them, before the first one trains
+    if options.cluster == "slurm" and not options.redraw:
+        everything = tasks([entry for sweep in sweeps for entry in sweep.entries], store)
+        for sweep in sweeps:
+            sweep.submit(everything)
     return max([sweep.redraw() if options.redraw else sweep.run() for sweep in sweeps])
 
 
@@ -33,20 +39,16 @@ class Sweep:
         self.selection, self.store, self.options = selection, store, options
         self.cache = options.cache_dir.resolve()
         self.folder = selection.results(options.results_dir.resolve(), self.cache)
-        self.partial = self.cache / "partial" / selection.scale / selection.artefact.name
         self.data = self.cache / "data"
         self.entries = selection.entries()
         self.labels = {entry.run.key: entry.label for entry in reversed(self.entries)}
         self.tasks = tasks(self.entries, store)
-        self.before: str | None = None  # the data.csv that is there when the sweep begins
-        self.there: set[tuple[str, ...]] = set()  # and its outcomes, see `committed.check`
+        self.conclusion = Conclusion(selection, store, self.entries, self.folder, self.cache)
 
     def check(self) -> None:
         """Raises UsageError for anything that would stop the sweep half-way."""
         preflight.check_storage(self.store.root, to_write=False)
-        self.there = committed.check(self.folder)
-        data = self.folder / "data.csv"
-        self.before = data.read_text() if data.exists() else None
+        self.conclusion.check()
         check_device(self.options.device)
         preflight.check_runs(self.tasks, self.labels, self.options.rerun)
         if not self.options.redraw:
@@ -63,16 +65,25 @@ class Sweep:
         except (OSError, ValueError, KeyError, SyntaxError) as error:
             raise UsageError(f"--redraw: something in {self.folder} is missing or damaged "
                              f"({error}); leave --redraw out to make it") from None
-        print(f"drew {_shown(self.folder / 'figure.png')} and figure.pdf")
+        print(f"drew {shown(self.folder / 'figure.png')} and figure.pdf")
         return 0
+
+    def submit(self, everything: Mapping[str, Task]) -> None:
+        """Sends what is missing to the cluster, with all that any artefact asks of it."""
+        self._declare()
+        if todo := self._todo():
+            submit([everything[key] for key in todo], self._options(len(todo)))
 
     def run(self) -> int:
         """Does what is missing, publishing whenever a stage is complete."""
-        self._declare()
-        todo = {key: task for key, task in self.tasks.items() if task.state() in UNSETTLED}
-        if todo:
+        if self.options.cluster != "slurm":
+            self._declare()
+        if todo := self._todo():
             self._work(todo)
-        return self._conclude()
+        return self.conclusion.conclude()
+
+    def _todo(self) -> dict[str, Task]:
+        return {key: task for key, task in self.tasks.items() if task.state() in UNSETTLED}
 
     def _declare(self) -> None:
         """A folder per distinct run, rid of what is to be trained again."""
@@ -95,56 +106,22 @@ class Sweep:
         def finished(folder: RunFolder, state: str) -> None:
             left.discard(folder.key)
             while unpublished and not left & {entry.run.key for entry in unpublished[0]}:
-                self._publish_stage(unpublished.pop(0))
+                self.conclusion.publish_stage(unpublished.pop(0))
 
-        print(f"{self.selection.artefact.name}: training {len(todo)} of {len(self.entries)} runs, "
-              f"{self.selection.scale} scale", flush=True)
-        options = Options(self.data, self.options.device, min(self.options.jobs, len(todo)),
-                          self.options.checkpoint_seconds)
+        if self.options.cluster != "slurm" or self.options.wait:
+            print(f"{self.selection.artefact.name}: training {len(todo)} of {len(self.entries)} "
+                  f"runs, {self.selection.scale} scale", flush=True)
         with Progress({key: self.labels[key] for key in todo}, finished) as progress:
-            LAUNCHERS[self.options.cluster](list(todo.values()), options, progress)
+            LAUNCHERS[self.options.cluster](list(todo.values()), self._options(len(todo)), progress)
 
-    def _publish_stage(self, stage: list[Entry]) -> None:
-        """Shows a first stage early, but never in place of a fuller result."""
-        panels = ", ".join(dict.fromkeys(entry.arm.panels[0] for entry in stage))
-        target = self._target()
-        publish(self.selection, self.store, target)
-        print(f"{panels} panel: {_shown(target / 'figure.png')}", flush=True)
-
-    def _target(self) -> Path:
-        """The results folder, or one for partial results if that one has more of these arms."""
-        outcomes: set[tuple[str, ...]] = set()
-        for entry in self.entries:
-            if self.tasks[entry.run.key].state() in SETTLED:
-                name = (entry.arm.name, str(entry.run.seed))
-                outcomes |= {name, (*name, "fid")} if entry.has("inception") else {name}
-        declared = {arm.name for arm in self.selection.arms}
-        lacking = {outcome for outcome in self.there - outcomes if outcome[0] in declared}
-        return self.partial if lacking else self.folder
-
-    def _conclude(self) -> int:
-        """Publishes, prints verdicts, files and what is missing; 0 if nothing is."""
-        target = self._target()
-        claims = publish(self.selection, self.store, target)
-        states = Counter(self.tasks[entry.run.key].state() for entry in self.entries)
-        print(f"{self.selection.artefact.name}, {self.selection.scale} scale: "
-              + ", ".join(f"{count} {state}" for state, count in sorted(states.items())))
-        for entry in self.entries:
-            if (task := self.tasks[entry.run.key]).state() == "failed":
-                print(f"  failed: {entry.label}: {task.folder.error()} (again: --retry-failed)")
-        print_verdicts(claims)
-        complete = not set(states) - set(SETTLED)
-        if target == self.partial:
-            print(f"{_shown(self.folder)} keeps its fuller results; these are in {_shown(target)}")
-            return 0 if complete else 1
-        shutil.rmtree(self.partial, ignore_errors=True)
-        if self.before is not None:
-            after = (target / "data.csv").read_text()
-            print(committed.largest_difference(self.before, after))
-        print(f"results: {_shown(target)}/ (runs.csv data.csv claims.csv figure.png figure.pdf)")
-        return 0 if complete else 1
-
-
-def _shown(path: Path) -> str:
-    """The path relative to where the user stands, if it is below."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+    def _options(self, count: int) -> Options:
+        options = Options(self.data, self.options.device, min(self.options.jobs, count),
+                          self.options.checkpoint_seconds)
+        if self.options.cluster != "slurm":
+            return options
+        artefact, known = self.selection.artefact, Estimates.read(self.folder)
+        seconds = {entry.run.key: known.training(entry) + known.measuring(entry)
+                   for entry in self.entries} if known else {}
+        return replace(options, sending=Sending(
+            self.cache, artefact.name, artefact.resources[self.selection.scale], seconds,
+            overrides(self.options.slurm), self.options.runs_per_job, self.options.wait))

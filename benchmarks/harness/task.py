@@ -10,7 +10,8 @@ from benchmarks.harness.selection import Entry
 from benchmarks.harness.spec import Curve, Measure
 from benchmarks.harness.store import RunFolder, Store
 
-STATES = ("done", "diverged", "failed", "running", "lost", "unmeasured", "uncharted", "missing")
+STATES = ("done", "diverged", "failed", "running", "queued", "lost", "unmeasured",
+          "uncharted", "missing")
 SETTLED = ("done", "diverged")
 TO_TRAIN = ("missing", "lost", "uncharted")  # and there is "failed"
 UNSETTLED = ("running", "unmeasured", *TO_TRAIN)

@@ -18,6 +18,9 @@ class Watch(Protocol):
     def moved(self, folder: RunFolder, fraction: float) -> None:
         """A fraction of the training is done."""
 
+    def described(self, text: str) -> None:
+        """What the sweep is at, in a few words."""
+
     def finished(self, folder: RunFolder, state: str) -> None:
         """The run has an outcome, or failed."""
 
