@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from benchmarks.harness import checkpoints, files, lease, provenance
+from benchmarks.harness import checkpoints, files, lease, owner, provenance
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.files import seal, write_atomically
 from benchmarks.harness.store import RunFolder, Store
@@ -24,9 +24,9 @@ def folder(tmp_path):
 
 def forge(folder, number, **changes):
     """A claim of somebody else's."""
-    owner = lease.this_process()._replace(**changes)
+    other = owner.this_process()._replace(**changes)
     path = folder.path / f"claim.{number}"
-    path.write_text(json.dumps(owner._asdict()))
+    path.write_text(json.dumps(other._asdict()))
     return path
 
 
@@ -171,7 +171,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 def test_only_the_leftovers_of_dead_writers_are_removed(tmp_path):
-    host = lease.this_process().host
+    host = owner.this_process().host
     names = [f".x.json.{host}.{os.getpid()}.tmp", f".x.json.{host}.{2**22 + 1}.tmp",
              ".x.json.elsewhere.1.tmp"]
     for name in names:

@@ -7,7 +7,7 @@ from pathlib import Path
 import shutil
 import socket
 
-from benchmarks.harness import lease
+from benchmarks.harness.owner import start_time
 
 DIGEST_BYTES = 32
 
@@ -52,7 +52,7 @@ def write_if_changed(path: Path, data: bytes) -> bool:
 def remove_leftovers(folder: Path) -> None:
     """Drops the temporary files and folders of writers of this host that were killed."""
     for leftover in folder.glob(f".*.{socket.gethostname()}.*.tmp"):
-        if lease.start_time(int(leftover.suffixes[-2][1:])) is not None:
+        if start_time(int(leftover.suffixes[-2][1:])) is not None:
             continue
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 import io
-import os
 import time
 from typing import Any, TextIO
 
@@ -15,6 +14,7 @@ from benchmarks.harness.data import dataset, load, points_of
 from benchmarks.harness.device import prepare_torch
 from benchmarks.harness.files import seal
 from benchmarks.harness.options import Options
+from benchmarks.harness.owner import job
 from benchmarks.harness.spec import Measure
 from benchmarks.harness.store import RunFolder
 from benchmarks.harness.task import Task
@@ -93,7 +93,7 @@ def _provenance(training: Training, began: float, size: int) -> dict[str, Any]:
         **training.attempts[-1], **attempts, "path": "eager", "attempts": len(training.attempts),
         "started": round(began), "train_seconds": round(training.seconds, 3),
         "steps": training.step, "peak_memory_mib": provenance.peak_memory_mib(),
-        "disk_bytes": size, "job": os.environ.get("SLURM_JOB_ID"),
+        "disk_bytes": size, "job": job(),
     }
 
 

@@ -1,0 +1,210 @@
+"""`--cluster slurm` against a real SLURM: what clusters do to jobs never changes a table."""
+
+import json
+import os
+import signal
+
+from cluster import Cluster, await_that
+from conftest import Place
+import pytest
+
+from benchmarks.harness import checkpoints
+from benchmarks.harness.store import RunFolder
+
+SMOKE = ("fig1-synthetic", "--scale", "smoke")
+FEW = (*SMOKE, "--methods", "mmd,swd,moca:tau=0.5", "--seeds", "1")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with Cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture
+def site(cluster, tmp_path, monkeypatch):
+    """A place of a test's own whose command finds the cluster; its jobs end with it."""
+    monkeypatch.setenv("SLURM_CONF", cluster.env["SLURM_CONF"])
+    folder = tmp_path / "with a space"
+    folder.mkdir()
+    yield Place(folder)
+    if cluster.queue():
+        cluster.say("scancel", "--user=root")
+        cluster.await_empty()
+
+
+def custom(place):
+    return place.cache / "smoke" / "custom" / "fig1-synthetic"
+
+
+def send(place, *words):
+    """Submits; what is missing makes the status 1."""
+    done = place.bench(*words, "--cluster", "slurm")
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stdout
+
+
+def runs(place):
+    return [RunFolder(path) for path in sorted((place.cache / "runs").iterdir())]
+
+
+def log_of(folder):
+    path = folder.path / "log.txt"
+    return path.read_text() if path.exists() else ""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    place = Place(tmp_path_factory.mktemp("undisturbed"))
+    assert place.bench(*FEW, "--cluster", "debug").returncode == 0
+    return place.tables(custom(place))
+
+
+def test_slurm_arrays_below_the_limit_give_the_tables_of_debug(swept, site, cluster):
+    """46 runs where an array may have 16 tasks; from another folder, the front process gone."""
+    output = send(site, *SMOKE, "--runs-per-job", "2")
+    assert "16 tasks for 32 runs" in output
+    assert "7 tasks for 14 runs" in output
+    assert "46 queued" in output
+    again = send(site, *SMOKE, "--runs-per-job", "2")
+    assert "submitted" not in again
+    cluster.await_empty()
+    done = site.bench(*SMOKE, "--cluster", "slurm")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "46 done" in done.stdout
+    assert site.tables() == swept.tables()
+    assert all(log_of(folder).count("from step 0") == 1 for folder in runs(site))
+
+
+SLOW = '''
+from pathlib import Path
+import time
+from methods.base import Regularizer
+
+HYPER = {}
+
+class Slow(Regularizer):
+    """Takes its time as long as a file is there; its numbers are the same without."""
+
+    def __init__(self, context):
+        super().__init__()
+
+    def penalty(self, step):
+        if Path(%r).exists():
+            time.sleep(1.5)
+        return step.z.square().mean() + step.z.mean()
+'''
+
+
+class Slowed:
+    """A sweep of which one run can be held up; and what it comes to undisturbed."""
+
+    def __init__(self, folder):
+        self.place = Place(folder)
+        self.brake = folder / "brake"
+        (folder / "slow.py").write_text(SLOW % str(self.brake))
+        self.words = (*FEW, "--with", str(folder / "slow.py"), "--checkpoint-seconds", "0")
+        assert self.place.bench(*self.words, "--cluster", "debug").returncode == 0
+        self.tables = self.place.tables(custom(self.place))
+
+
+@pytest.fixture(scope="module")
+def slowed(tmp_path_factory):
+    return Slowed(tmp_path_factory.mktemp("slowed"))
+
+
+@pytest.fixture
+def held_up(slowed, site):
+    """The sweep submitted, its slow run in the middle; and that run's folder."""
+    slowed.brake.touch()
+    send(site, *slowed.words)
+    found = []
+
+    def in_the_middle():
+        found[:] = [folder for folder in runs(site) if folder.run().method == "slow"
+                    and (folder.path / "checkpoint.pt").exists()]
+        return bool(found)
+    await_that(in_the_middle, 60)
+    yield found[0]
+    slowed.brake.unlink(missing_ok=True)
+
+
+def collect(site, slowed):
+    """The same command again, followed to its end, gives the undisturbed tables."""
+    done = site.bench(*slowed.words, "--cluster", "slurm", "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert site.tables(custom(site)) == slowed.tables
+    return done.stdout
+
+
+def job_of(folder):
+    """SLURM's number of the job that has claimed the run."""
+    claim = max(folder.path.glob("claim.*"))
+    return json.loads(claim.read_text())["job"].split(".")[0]
+
+
+def test_slurm_run_killed(held_up, slowed, site, cluster):
+    claim = max(held_up.path.glob("claim.*"))
+    os.kill(json.loads(claim.read_text())["pid"], signal.SIGKILL)
+    slowed.brake.unlink()
+    cluster.await_empty()
+    assert held_up.state() == "lost"
+    others = [folder for folder in runs(site) if folder.key != held_up.key]
+    assert {folder.state() for folder in others} == {"done"}
+    output = collect(site, slowed)
+    assert "1 tasks for 1 runs" in output
+    assert "from step 0" not in log_of(held_up).split("\n", 1)[1]
+
+
+def test_slurm_job_cancelled_from_outside(held_up, slowed, site, cluster):
+    cluster.say("scancel", job_of(held_up))
+    cluster.await_empty()
+    slowed.brake.unlink()
+    assert checkpoints.newest(held_up.path)[0] is not None
+    assert not list(held_up.path.glob("claim.*"))
+    assert "1 tasks for 1 runs" in collect(site, slowed)
+
+
+@pytest.mark.parametrize("how", ["requeued from outside", "preempted"])
+def test_slurm_job_that_is_requeued_goes_on_by_itself(how, held_up, slowed, site, cluster):
+    job = job_of(held_up)
+    if how == "preempted":
+        cluster.say("scancel", "--signal=USR2", job)
+    else:
+        cluster.say("scontrol", "requeue", job)
+    await_that(lambda: not list(held_up.path.glob("claim.*")), 30)
+    slowed.brake.unlink()
+    cluster.await_empty()
+    assert held_up.state() == "done"
+    # scancel repeats a signal that finds the job on its way back to the queue
+    assert log_of(held_up).count("from step") >= 2
+    assert log_of(held_up).count("from step 0") == 1
+    assert "submitted" not in collect(site, slowed)
+
+
+def test_slurm_daemon_down_for_the_length_of_a_job(held_up, slowed, site, cluster):
+    cluster.stop("slurmd")
+    slowed.brake.unlink()
+    try:
+        await_that(lambda: held_up.state() == "done", 60)
+    finally:
+        cluster.start("slurmd")
+        cluster.await_up()
+    cluster.await_empty()
+    collect(site, slowed)
+    assert log_of(held_up).count("from step") == 1
+
+
+def test_slurm_controller_restarted_in_mid_sweep(held_up, slowed, site, cluster):
+    cluster.stop("slurmctld")
+    try:
+        told = site.bench(*slowed.words, "--cluster", "slurm", timeout=200)
+        assert told.returncode != 0
+        assert "submitted" not in told.stdout
+        assert "Traceback" not in told.stdout + told.stderr
+    finally:
+        cluster.start("slurmctld")
+        cluster.await_up()
+    slowed.brake.unlink()
+    cluster.await_empty()
+    assert "submitted" not in collect(site, slowed)
