@@ -208,3 +208,85 @@ def test_slurm_controller_restarted_in_mid_sweep(held_up, slowed, site, cluster)
     slowed.brake.unlink()
     cluster.await_empty()
     assert "submitted" not in collect(site, slowed)
+
+
+BAD = '''
+import math
+from methods.base import Regularizer
+
+HYPER = {"how": "raise"}
+
+class Bad(Regularizer):
+    def __init__(self, context, *, how):
+        super().__init__()
+        self.how = how
+
+    def penalty(self, step):
+        if self.how == "raise":
+            raise RuntimeError("the regularizer gave up")
+        return step.z.square().mean() * math.nan
+'''
+
+
+def test_slurm_run_that_raises_and_one_that_turns_nan(site, cluster):
+    (site.folder / "bad.py").write_text(BAD)
+    words = (*SMOKE, "--seeds", "1", "--with", "bad.py",
+             "--methods", "mmd,bad:how=raise,bad:how=nan")
+    by_debug = Place(site.folder / "debug")
+    by_debug.folder.mkdir()
+    (by_debug.folder / "bad.py").write_text(BAD)
+    assert by_debug.bench(*words, "--cluster", "debug").returncode == 1
+    done = site.bench(*words, "--cluster", "slurm", "--wait")
+    assert done.returncode == 1
+    assert "the regularizer gave up" in done.stdout
+    assert site.tables(custom(site)) == by_debug.tables(custom(by_debug))
+    assert "diverged" in done.stdout
+    again = site.bench(*words, "--cluster", "slurm")
+    assert "submitted" not in again.stdout
+    assert "submitted" in send(site, *words, "--retry-failed")
+
+
+def test_slurm_run_whose_disk_is_full(slowed, site, cluster):
+    """Its folder is a file system of its own, with room for nothing."""
+    place = Place(site.folder / "declared")
+    place.folder.mkdir()
+    send(place, *slowed.words)
+    place.bench("cancel", *slowed.words)
+    cluster.await_empty()
+    folder = next(folder for folder in runs(place) if folder.run().method == "slow")
+    spec, method = ((folder.path / name).read_bytes() for name in ("spec.json", "method.py"))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "none", folder.path], check=True)
+    try:
+        (folder.path / "spec.json").write_bytes(spec)
+        (folder.path / "method.py").write_bytes(method)
+        send(place, *slowed.words)
+        cluster.await_empty()
+        states = {folder.key: folder.state() for folder in runs(place)}
+        assert states.pop(folder.key) in ("failed", "missing", "lost")
+        assert set(states.values()) == {"done"}
+    finally:
+        subprocess.run(["umount", folder.path], check=True)
+    done = place.bench(*slowed.words, "--cluster", "slurm", "--wait", "--retry-failed")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert place.tables(custom(place)) == slowed.tables
+
+
+def test_slurm_two_commands_at_once_train_each_run_once(slowed, site, cluster):
+    rivals = [subprocess.Popen(site.command(*slowed.words, "--cluster", "slurm"), text=True,
+                               stdout=subprocess.PIPE, cwd=site.folder) for _ in range(2)]
+    outputs = [rival.communicate(timeout=120)[0] for rival in rivals]
+    assert sum("submitted" in output for output in outputs) == 1, outputs
+    cluster.await_empty()
+    collect(site, slowed)
+    assert all(log_of(folder).count("from step 0") == 1 for folder in runs(site))
+
+
+def test_slurm_cancel_and_logs(held_up, slowed, site, cluster):
+    shown = site.bench("logs", held_up.key[:6])
+    assert "from step 0" in shown.stdout
+    assert "Starting with JobEnvironment" in shown.stdout
+    ended = site.bench("cancel", *slowed.words)
+    assert ended.stdout.startswith("cancelled"), ended.stdout + ended.stderr
+    cluster.await_empty(30)
+    slowed.brake.unlink()
+    assert "submitted" in collect(site, slowed)
