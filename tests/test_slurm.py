@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 
 from cluster import Cluster, await_that
 from conftest import Place
