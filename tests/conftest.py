@@ -4,6 +4,7 @@ from pathlib import Path
 import subprocess
 import sys
 
+from cluster import Cluster
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -81,3 +82,29 @@ def finished(place, *words):
     assert done.returncode == 0, done.stdout + done.stderr
     place.output = done.stdout
     return place
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
+    """A SLURM of our own."""
+    with Cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture
+def site(cluster, tmp_path, monkeypatch):
+    """A place of a test's own whose command finds the cluster; its jobs end with it."""
+    monkeypatch.setenv("SLURM_CONF", cluster.env["SLURM_CONF"])
+    folder = tmp_path / "with a space"
+    folder.mkdir()
+    yield Place(folder)
+    if cluster.queue():
+        cluster.say("scancel", "--user=root")
+        cluster.await_empty()
+
+
+def send(place, *words):
+    """Submits, and returns what was said; what is missing makes the status 1."""
+    done = place.bench(*words, "--cluster", "slurm")
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stdout

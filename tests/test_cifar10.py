@@ -171,9 +171,9 @@ def test_the_grid_of_lambdas_is_the_same_for_all_and_sees_no_test_image():
 
 
 def test_a_run_must_not_train_on_what_it_is_chosen_by(tmp_path, monkeypatch):
-    from benchmarks.harness import data, packed
+    from benchmarks.harness import data, packed, portions
     whole = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
-    monkeypatch.setattr(data, "VALIDATION", 5)
+    monkeypatch.setattr(portions, "VALIDATION", 5)
     monkeypatch.setattr(packed, "array", lambda root, name, which:
                         whole if which == "train.images" else None)
     run = replace(cifar10.template("mini", "a1"), batch=4, n_train=15)

@@ -63,6 +63,17 @@ MISTAKES = {
     ("fig1", "--with", "nowhere.py"): "there is no file",
     ("fig1", "--redraw"): "leave --redraw out",
     ("fig1", "--checkpoint-seconds", "-1"): "--checkpoint-seconds cannot be -1",
+    ("fig1", "--wait"): "--wait goes with --cluster slurm",
+    ("fig1", "--slurm", "mem=4G"): "--slurm goes with --cluster slurm",
+    ("fig1", "--runs-per-job", "2"): "--runs-per-job goes with --cluster slurm",
+    ("fig1", "--cluster", "slurm", "--runs-per-job", "0"): "--runs-per-job must be at least 1",
+    ("fig1", "--cluster", "slurm", "--slurm", "mem"): "--slurm takes KEY=VALUE",
+    ("fig1", "--cluster", "slurm", "--slurm", "time=1h"): "--slurm time=1h: not a time",
+    ("fig1", "--cluster", "slurm", "--slurm", "array=0-9"): "the suite sets this itself",
+    ("fig1", "--cluster", "slrum"): "did you mean 'slurm'?",
+    ("cancel",): "cancel takes the names of artefacts, or all",
+    ("logs",): "logs takes one run",
+    ("logs", "0123"): "begin with '0123'",
 }
 
 

@@ -1,12 +1,15 @@
 """`--cluster slurm` against a real SLURM: what clusters do to jobs never changes a table."""
 
+import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
+import sys
 
-from cluster import Cluster, await_that
-from conftest import Place
+from cluster import await_that
+from conftest import ROOT, Place, send
 import pytest
 
 from benchmarks.harness import checkpoints
@@ -16,33 +19,8 @@ SMOKE = ("fig1-synthetic", "--scale", "smoke")
 FEW = (*SMOKE, "--methods", "mmd,swd,moca:tau=0.5", "--seeds", "1")
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    with Cluster(tmp_path_factory.mktemp("cluster")) as running:
-        yield running
-
-
-@pytest.fixture
-def site(cluster, tmp_path, monkeypatch):
-    """A place of a test's own whose command finds the cluster; its jobs end with it."""
-    monkeypatch.setenv("SLURM_CONF", cluster.env["SLURM_CONF"])
-    folder = tmp_path / "with a space"
-    folder.mkdir()
-    yield Place(folder)
-    if cluster.queue():
-        cluster.say("scancel", "--user=root")
-        cluster.await_empty()
-
-
 def custom(place):
     return place.cache / "smoke" / "custom" / "fig1-synthetic"
-
-
-def send(place, *words):
-    """Submits; what is missing makes the status 1."""
-    done = place.bench(*words, "--cluster", "slurm")
-    assert done.returncode == 1, done.stdout + done.stderr
-    return done.stdout
 
 
 def runs(place):
@@ -79,20 +57,29 @@ def test_slurm_arrays_below_the_limit_give_the_tables_of_debug(swept, site, clus
 
 SLOW = '''
 from pathlib import Path
-import time
+import select
+import signal
+import socket
+
 from methods.base import Regularizer
 
 HYPER = {}
 
 class Slow(Regularizer):
-    """Takes its time as long as a file is there; its numbers are the same without."""
+    """After its first step waits while a file is there, or until a signal comes."""
 
     def __init__(self, context):
         super().__init__()
+        self.begun = False
 
     def penalty(self, step):
-        if Path(%r).exists():
-            time.sleep(1.5)
+        woken, wakes = socket.socketpair()
+        wakes.setblocking(False)
+        signal.set_wakeup_fd(wakes.fileno())
+        while self.begun and Path(%r).exists() and not select.select([woken], [], [], 0.2)[0]:
+            pass
+        signal.set_wakeup_fd(-1)
+        self.begun = True
         return step.z.square().mean() + step.z.mean()
 '''
 
@@ -130,6 +117,14 @@ def held_up(slowed, site):
     slowed.brake.unlink(missing_ok=True)
 
 
+@pytest.fixture
+def late(held_up, site, cluster):
+    """That run, its siblings done."""
+    others = [folder for folder in runs(site) if folder.key != held_up.key]
+    await_that(lambda: {folder.state() for folder in others} == {"done"}, 60)
+    return held_up
+
+
 def collect(site, slowed):
     """The same command again, followed to its end, gives the undisturbed tables."""
     done = site.bench(*slowed.words, "--cluster", "slurm", "--wait")
@@ -142,6 +137,26 @@ def job_of(folder):
     """SLURM's number of the job that has claimed the run."""
     claim = max(folder.path.glob("claim.*"))
     return json.loads(claim.read_text())["job"].split(".")[0]
+
+
+def claims_of(folder):
+    return [path.name for path in folder.path.glob("claim.*")]
+
+
+def test_slurm_table_is_shown_with_its_holes_until_it_is_whole(late, slowed, site, cluster):
+    said = send(site, *slowed.words)
+    assert "7 done, 1 running" in said
+    assert "submitted" not in said
+    shown = site.bench("status", *slowed.words).stdout
+    assert f"{late.key}  slow, seed 0, job {job_of(late)} RUNNING" in shown
+    with open(custom(site) / "runs.csv", newline="") as file:
+        statuses = {row["arm"]: row["status"] for row in csv.DictReader(file)}
+    assert statuses.pop("slow") == "missing"
+    assert set(statuses.values()) == {"done"}
+    assert (custom(site) / "figure.png").exists()
+    slowed.brake.unlink()
+    cluster.await_empty()
+    assert "submitted" not in collect(site, slowed)
 
 
 def test_slurm_run_killed(held_up, slowed, site, cluster):
@@ -166,14 +181,44 @@ def test_slurm_job_cancelled_from_outside(held_up, slowed, site, cluster):
     assert "1 tasks for 1 runs" in collect(site, slowed)
 
 
+def limited(slowed, site, words):
+    """The sweep submitted with a limit of a minute, its slow run held up; and that run's folder."""
+    slowed.brake.touch()
+    send(site, *slowed.words, "--slurm", "time=1", *words)
+    return next(folder for folder in runs(site) if folder.run().method == "slow")
+
+
+def test_slurm_job_past_its_time_limit_goes_on_by_itself(slowed, site, cluster):
+    """SLURM says so before it is over: a checkpoint is stored and the job is queued again."""
+    folder = limited(slowed, site, ["--slurm", "signal_delay_s=40"])
+    await_that(lambda: log_of(folder).count("from step") >= 2, 150)
+    slowed.brake.unlink()
+    cluster.await_empty()
+    assert folder.state() == "done"
+    assert log_of(folder).count("from step 0") == 1
+    assert "submitted" not in collect(site, slowed)
+
+
+@pytest.mark.slow
+def test_slurm_job_ended_without_a_warning_loses_what_came_after_its_checkpoint(
+        slowed, site, cluster):
+    """Its time is over before the signal that would announce it: SIGTERM, then SIGKILL."""
+    folder = limited(slowed, site, ["--slurm", "signal_delay_s=0"])
+    cluster.await_empty(240)
+    slowed.brake.unlink()
+    assert checkpoints.newest(folder.path)[0] is not None
+    assert "1 tasks for 1 runs" in collect(site, slowed)
+    assert log_of(folder).count("from step 0") == 1
+
+
 @pytest.mark.parametrize("how", ["requeued from outside", "preempted"])
 def test_slurm_job_that_is_requeued_goes_on_by_itself(how, held_up, slowed, site, cluster):
-    job = job_of(held_up)
+    job, attempt = job_of(held_up), claims_of(held_up)
     if how == "preempted":
         cluster.say("scancel", "--signal=USR2", job)
     else:
         cluster.say("scontrol", "requeue", job)
-    await_that(lambda: not list(held_up.path.glob("claim.*")), 30)
+    await_that(lambda: claims_of(held_up) != attempt, 60)
     slowed.brake.unlink()
     cluster.await_empty()
     assert held_up.state() == "done"
@@ -291,3 +336,70 @@ def test_slurm_cancel_and_logs(held_up, slowed, site, cluster):
     cluster.await_empty(30)
     slowed.brake.unlink()
     assert "submitted" in collect(site, slowed)
+
+
+def test_slurm_gives_each_job_the_accelerators_that_it_asked_for(slowed, site, cluster):
+    """Four (null devices) on the node: two jobs of two may run, of which each sees its own."""
+    slowed.brake.touch()
+    send(site, *slowed.words, "--slurm", "gres=gpu:2",
+         "--slurm", "setup=env | grep ^CUDA_VISIBLE_DEVICES > devices.$SLURM_ARRAY_TASK_ID")
+    asked = cluster.say("squeue", "--noheader", "--array", "--Format=tres-per-node:40").split()
+    slowed.brake.unlink()
+    assert set(asked) == {"gres:gpu:2"}
+    cluster.await_empty()
+    seen = [path.read_text().strip() for path in site.folder.glob("devices.*")]
+    assert len(seen) == 8
+    assert set(seen) <= {"CUDA_VISIBLE_DEVICES=0,1", "CUDA_VISIBLE_DEVICES=2,3"}
+    assert "submitted" not in collect(site, slowed)
+
+
+BUSY = """#!/bin/sh
+echo attempt >> "$(dirname "$0")/attempts"
+if [ "$(wc -l < "$(dirname "$0")/attempts")" -lt 3 ]; then
+    echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
+    exit 1
+fi
+exec /usr/bin/sbatch "$@"
+"""
+
+
+def test_slurm_that_is_busy_is_asked_again_and_refusals_cost_a_line(
+        slowed, site, cluster, monkeypatch):
+    refused = site.bench(*slowed.words, "--cluster", "slurm", "--slurm", "partition=nowhere")
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert "invalid partition specified: nowhere" in refused.stderr
+    busy = site.folder / "bin"
+    busy.mkdir()
+    (busy / "sbatch").write_text(BUSY)
+    (busy / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{busy}:{os.environ['PATH']}")
+    assert "8 tasks for 8 runs" in send(site, *slowed.words)
+    assert len((busy / "attempts").read_text().splitlines()) == 3
+    cluster.await_empty()
+    assert "submitted" not in collect(site, slowed)
+
+
+def test_slurm_jobs_never_train_with_code_that_was_edited_meanwhile(undisturbed, site, cluster):
+    """Nor with the code that stands where the command was typed: with that which sent them."""
+    copy = site.folder / "copy"
+    subprocess.run(["git", "clone", "--quiet", ROOT, copy], check=True)
+    for name in ("benchmarks", "methods", "figures"):  # with edits that are not committed
+        shutil.copytree(ROOT / name, copy / name, dirs_exist_ok=True)
+    words = [sys.executable, str(copy / "bench.py"), *FEW, "--cluster", "slurm", *site.options]
+    cluster.say("scontrol", "update", "PartitionName=main", "State=DOWN")
+    try:
+        subprocess.run(words, cwd=site.folder, capture_output=True, check=False)
+        source = copy / "methods" / "mmd.py"
+        before = source.read_text()
+        source.write_text(before + "\n# a second thought\n")
+    finally:
+        cluster.say("scontrol", "update", "PartitionName=main", "State=UP")
+    cluster.await_empty()
+    assert {folder.state() for folder in runs(site)} == {"failed"}
+    assert all("the code was edited" in folder.error() for folder in runs(site))
+    source.write_text(before)
+    done = subprocess.run([*words, "--wait", "--retry-failed"], cwd=site.folder,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert site.tables(custom(site)) == undisturbed

@@ -9,15 +9,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from benchmarks.harness import packed
-from benchmarks.harness.errors import UsageError, unknown
+from benchmarks.harness import packed, portions
+from benchmarks.harness.errors import unknown
 from benchmarks.harness.generated import GENERATED
 from benchmarks.harness.run import Run, canonical
 from benchmarks.harness.spec import Measure
 from benchmarks.harness.split import Split
 from benchmarks.harness.user_data import FILE_DATASETS
-
-VALIDATION = 5000  # of the training images, kept from who is chosen by them
 
 
 class Dataset(Protocol):
@@ -40,40 +38,29 @@ class Packed:
     """Arrays made by `sources.prepare`, in an order that was shuffled when they were packed."""
 
     def train(self, run: Run, root: Path) -> Split:
-        """The same for every seed; raises UsageError if there are fewer than n_train."""
-        return self._first(run, "train", run.n_train, root)
+        """See `portions`."""
+        return _loaded(run, portions.training(run, root), root)
 
     def test(self, run: Run, n: int, root: Path) -> Split:
-        """Raises UsageError if there are fewer than n."""
-        return self._first(run, "test", n, root)
+        """See `portions`."""
+        return _loaded(run, portions.test(run, n, root), root)
 
     def validation(self, run: Run, n: int, root: Path) -> Split:
-        """Of the last VALIDATION of the training set; UsageError if the run trains on them."""
-        whole = self._whole(run, "train", root)
-        count = len(whole.x)
-        if run.n_train > count - VALIDATION or n > VALIDATION:
-            raise UsageError(f"{run.dataset} has {count} training images: {run.n_train} to train "
-                             f"on and {n} of the last {VALIDATION} to choose by are too many")
-        return whole.part(count - VALIDATION, n)
+        """See `portions`."""
+        return _loaded(run, portions.validation(run, n, root), root)
 
     def identity(self, run: Run, root: Path) -> str:
         """Digest of the packed files' own."""
         files = canonical(packed.manifest(root, run.packed_name)["files"])
         return hashlib.sha256(files.encode()).hexdigest()[:16]
 
-    def _first(self, run: Run, which: str, n: int, root: Path) -> Split:
-        whole = self._whole(run, which, root)
-        if len(whole.x) < n:
-            raise UsageError(f"{run.dataset} has {len(whole.x)} images in its {which} split, "
-                             f"not {n}")
-        return whole.part(0, n)
 
-    def _whole(self, run: Run, which: str, root: Path) -> Split:
-        x, labels = (packed.array(root, run.packed_name, f"{which}.{part}")
-                     for part in ("images", "labels"))
-        if x is None:
-            raise UsageError(f"{run.dataset} has no {which} split")
-        return Split(torch.from_numpy(x), None if labels is None else torch.from_numpy(labels))
+def _loaded(run: Run, portion: portions.Portion, root: Path) -> Split:
+    x, labels = (packed.array(root, run.packed_name, f"{portion.split}.{part}")
+                 for part in ("images", "labels"))
+    assert x is not None  # or there would be no portion
+    whole = Split(torch.from_numpy(x), None if labels is None else torch.from_numpy(labels))
+    return whole.part(portion.start, portion.n)
 
 
 def dataset(run: Run) -> Dataset:

@@ -14,7 +14,6 @@ import time
 from typing import Any
 
 import numpy as np
-import torch
 
 from benchmarks.harness import lease
 from benchmarks.harness.bars import steps
@@ -22,7 +21,6 @@ from benchmarks.harness.download import digest
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.files import discard, remove_leftovers, temporary, write_json
 from benchmarks.harness.pictures import Found, Pictures
-from benchmarks.harness.streams import generator
 
 VERSION = 1  # raised when the packing changes, so that old arrays are not mistaken for new ones
 POLL_SECONDS = 0.3
@@ -98,8 +96,9 @@ def _write_split(fresh: Path, name: str, split: str, pictures: Pictures) -> None
 
     A set that is stored class by class would otherwise give a biased "first n".
     """
+    from benchmarks.harness.streams import permutation  # torch
     count = pictures.size
-    order = torch.randperm(count, generator=generator(0, f"{name} {split} order")).numpy()
+    order = permutation(count, 0, f"{name} {split} order").numpy()
     out = np.lib.format.open_memmap(fresh / f"{split}.images.npy", "w+", np.uint8,
                                     (count, *pictures.shape))
 

@@ -46,13 +46,13 @@ def prepare_data(
     if not needed:
         return
     check_storage(store, to_write=True)
-    from benchmarks.harness import data, sources  # torch
+    from benchmarks.harness import portions, sources  # numpy
     sources.prepare([entry.run for entry in needed], root, options.data_dir, options.paths)
     distinct = {(entry.run.packed_name, entry.run.n_train, entry.measures, entry.recorded): entry
                 for entry in needed if sources.is_packed(entry.run)}
     for entry in distinct.values():
-        data.load(entry.run, root)
+        portions.training(entry.run, root)
         for measure in entry.measures:
-            data.points_of(entry.run, measure, root)
+            portions.PARTS[measure.split](entry.run, measure.n_eval, root)
         for n in {curve.n_eval for curve in entry.recorded if curve.n_eval}:
-            data.dataset(entry.run).test(entry.run, n, root)
+            portions.test(entry.run, n, root)

@@ -13,3 +13,8 @@ def stream(seed: int, name: str) -> int:
 def generator(seed: int, name: str, device: str = "cpu") -> torch.Generator:
     """A private generator on one named stream of a run's seed."""
     return torch.Generator(device).manual_seed(stream(seed, name))
+
+
+def permutation(n: int, seed: int, name: str) -> torch.Tensor:
+    """(n,) a random order of n things, on one named stream."""
+    return torch.randperm(n, generator=generator(seed, name))

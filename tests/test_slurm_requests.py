@@ -1,0 +1,227 @@
+"""What is asked of SLURM and how its answers are read, without one."""
+
+import json
+import os
+
+import pytest
+
+from benchmarks import ARTEFACTS
+from benchmarks.fig1_synthetic import arms
+from benchmarks.harness import dispatch, lease, owner, slurm, slurm_queue, submissions
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.options import Options, Sending
+from benchmarks.harness.order import Order
+from benchmarks.harness.packing import JOB_SECONDS, chunks, packs
+from benchmarks.harness.resources import MARGIN, START_MINUTES, minutes, overrides, parameters
+from benchmarks.harness.slurm_queue import Queued, QueueError
+from benchmarks.harness.spec import Resources
+from benchmarks.harness.store import Store
+from benchmarks.harness.submissions import Jobs, Submission
+from benchmarks.harness.task import Task
+
+KNOWN = {"time", "mem", "partition", "gpus_per_node", "cpus_per_task", "setup"}  # to submitit
+
+
+@pytest.mark.parametrize(("text", "expected"), [  # sbatch(1), --time
+    ("90", 90), ("90:00", 90), ("90:01", 91), ("1:30:00", 90), ("1:30:30", 91), ("2-0", 2880),
+    ("2-12", 3600), ("1-1:30", 1530), ("1-1:30:10", 1531)])
+def test_slurm_times_are_read_as_sbatch_reads_them(text, expected):
+    assert minutes(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "1h", "1:2:3:4", "1-", "-1", "1.5", "four"])
+def test_slurm_times_that_are_none_are_refused(text):
+    with pytest.raises(UsageError, match="not a time"):
+        minutes(text)
+
+
+def test_slurm_options_are_read_as_people_write_them():
+    words = ["partition=gpu", "--gpus-per-node=2", "setup=module load a; export X=1"]
+    assert overrides(words) == {"partition": "gpu", "gpus_per_node": "2",
+                                "setup": "module load a; export X=1"}
+
+
+@pytest.mark.parametrize("word", ["partition", "=gpu", "mem=", "array=0-3", "job-name=mine"])
+def test_slurm_options_that_are_none_or_are_ours_are_refused(word):
+    with pytest.raises(UsageError, match="--slurm"):
+        overrides([word])
+
+
+def test_slurm_job_asks_for_what_the_artefact_declares_or_the_user_says():
+    needs = Resources(gpus=1, cpus=2, memory_gb=16, minutes=240)
+    found = parameters(needs, 1, None, {}, KNOWN)
+    assert found == {"time": 240 + START_MINUTES, "cpus_per_task": 2, "mem": "16GB",
+                     "gpus_per_node": 1, "additional_parameters": {"requeue": True}}
+    measured = parameters(needs, 3, 7200.0, {}, KNOWN)
+    assert measured["time"] == MARGIN * 120 + START_MINUTES
+    own = {"gres": "gpu:a100:1", "mem_per_cpu": "4G", "time": "1-0", "partition": "long",
+           "account": "me", "setup": "module load cuda"}
+    asked = parameters(needs, 1, None, own, KNOWN)
+    assert "gpus_per_node" not in asked
+    assert "mem" not in asked
+    assert (asked["time"], asked["partition"]) == (1440, "long")
+    assert asked["setup"] == ["module load cuda"]
+    assert asked["additional_parameters"] == {
+        "gres": "gpu:a100:1", "mem-per-cpu": "4G", "account": "me", "requeue": True}
+
+
+@pytest.mark.parametrize("artefact", ARTEFACTS.values(), ids=ARTEFACTS)
+def test_slurm_resources_of_images_at_the_papers_scale_have_a_gpu(artefact):
+    images = any(arm.run.architecture in ("a1", "a2", "residual")
+                 for arm in artefact.arms("paper"))
+    assert bool(artefact.resources["paper"].gpus) == images
+    assert not artefact.resources["smoke"].gpus
+
+
+def test_slurm_jobs_hold_as_many_runs_as_take_half_an_hour():
+    assert packs("abcde", dict.fromkeys("abcde", JOB_SECONDS / 2), None) == [
+        ("a", "b"), ("c", "d"), ("e",)]
+    assert packs("abc", dict.fromkeys("abc", 2 * JOB_SECONDS), None) == [("a",), ("b",), ("c",)]
+    assert packs("abc", {"b": 1.0}, None) == [("a",), ("b",), ("c",)]  # of unknown length
+    assert packs("abc", {}, 2) == [("a", "b"), ("c",)]
+    assert chunks(range(37), 16) == [tuple(range(16)), tuple(range(16, 32)), tuple(range(32, 37))]
+
+
+def test_slurm_answers_are_read(monkeypatch):
+    answer = "wae-1234|a|3|12_3|PENDING|Priority\nother|N/A|15|RUNNING|None\n"
+    monkeypatch.setattr(slurm_queue, "ask", lambda *words: answer)
+    assert slurm_queue.look_up() == {
+        ("wae-1234|a", 3): Queued("12_3", "PENDING", "Priority"),
+        ("other", 0): Queued("15", "RUNNING", "None")}
+    monkeypatch.setattr(slurm_queue, "ask", lambda *words: "X = 3\nMaxArraySize            = 16\n")
+    assert slurm_queue.max_array_size() == 16
+
+
+def test_slurm_that_is_not_installed_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(QueueError, match="there is no squeue here"):
+        slurm_queue.look_up()
+
+
+@pytest.fixture
+def declared(tmp_path):
+    """Two runs that are declared, and the options to send them with."""
+    store, found = Store(tmp_path / "cache" / "runs"), []
+    for arm in arms("smoke")[:2]:
+        folder = store.folder(arm.run.key)
+        folder.declare(arm.run, None)
+        found.append(Task(folder))
+    sending = Sending(tmp_path / "cache", "fig1", Resources())
+    return found, Options(tmp_path / "cache" / "data", sending=sending)
+
+
+def test_slurm_job_refuses_code_that_was_edited_after_it_was_submitted(declared):
+    (first, second), options = declared
+    first.folder.finish({"status": "diverged", "curves": {}}, {}, b"")
+    Order.of([first, second], options, "another fingerprint")()
+    assert second.folder.state() == "failed"
+    assert "the code was edited" in second.folder.error()
+    assert first.folder.state() == "diverged"
+
+
+def test_slurm_that_takes_no_more_for_now_is_asked_again(declared, monkeypatch, capsys):
+    tasks, options = declared
+    answers = ["Socket timed out on send/recv operation", "Job violates accounting/QOS policy "
+               "(job submit limit, user's size and/or time limits): QOSMaxSubmitJobPerUserLimit"]
+    waits = []
+    monkeypatch.setattr(dispatch.time, "sleep", waits.append)
+
+    def refuse(jobs, options):
+        raise dispatch.FailedJobError(f"sbatch: error: {answers[len(waits) % 2]}")
+
+    monkeypatch.setattr(dispatch, "_attempt", refuse)
+    monkeypatch.setattr(slurm, "max_array_size", lambda: 1)
+    monkeypatch.setattr(submissions, "look_up", dict)
+    slurm.submit(tasks, options)
+    assert waits == [0.0, *dispatch.BACK_OFF]
+    said = capsys.readouterr().out
+    assert said.startswith("2 of 2 runs are not submitted yet (")
+    assert "the same command submits them" in said
+
+
+def test_slurm_refusal_is_final_where_waiting_would_not_help(declared, monkeypatch):
+    tasks, options = declared
+    calls = []
+
+    def refuse(jobs, options):
+        calls.append(jobs)
+        raise dispatch.FailedJobError("sbatch: error: invalid partition specified: nowhere")
+
+    monkeypatch.setattr(dispatch, "_attempt", refuse)
+    monkeypatch.setattr(slurm, "max_array_size", lambda: 10)
+    monkeypatch.setattr(submissions, "look_up", dict)
+    with pytest.raises(UsageError, match=r"sbatch refused: invalid partition specified: nowhere"):
+        slurm.submit(tasks, options)
+    assert len(calls) == 1
+
+
+def test_slurm_jobs_inherit_no_limit_of_a_surrounding_job(monkeypatch):
+    for name in ("SLURM_MEM_PER_NODE", "SRUN_DEBUG", "SUBMITIT_EXECUTOR", "SLURM_CONF"):
+        monkeypatch.setenv(name, "there")
+    before = dict(os.environ)
+    with dispatch.clean_environment():
+        assert "SLURM_CONF" in os.environ
+        assert not {"SLURM_MEM_PER_NODE", "SRUN_DEBUG", "SUBMITIT_EXECUTOR"} & set(os.environ)
+    assert dict(os.environ) == before
+
+
+def submitted(tasks, options, name, queue, monkeypatch):
+    """The jobs after one array, a job a run, was submitted under that name."""
+    submission = Submission(options.how.cache / "slurm" / name,
+                            tuple((task.folder.key,) for task in tasks), 1.0, "7")
+    submission.write()
+    monkeypatch.setattr(submissions, "look_up", lambda: queue)
+    return Jobs(options.how.cache)
+
+
+def test_slurm_run_is_lost_once_its_job_has_left_the_queue(declared, monkeypatch):
+    (first, second), options = declared
+    queue = {("a", 0): Queued("7_0", "PENDING", "Resources")}
+    jobs = submitted((first, second), options, "a", queue, monkeypatch)
+    assert (jobs.state(first), jobs.state(second)) == ("queued", "lost")
+
+    def silent():
+        raise QueueError("squeue did not answer within 30 s")
+    monkeypatch.setattr(submissions, "look_up", silent)
+    jobs = Jobs(options.how.cache)
+    assert jobs.state(second) == "queued"  # nothing is lost while nobody says so
+    assert "did not answer" in jobs.silence
+
+
+def test_slurm_node_that_died_is_noticed_within_two_heartbeats(declared, monkeypatch):
+    """Its claim stands, in the name of a host that nobody can ask."""
+    (task, _), options = declared
+    jobs = submitted([task], options, "a", {}, monkeypatch)
+    claim = task.folder.path / "claim.0"
+    dead = owner.this_process()._replace(host="node7", job="7_0.0")
+    claim.write_text(json.dumps(dead._asdict()))
+    beats = lease.HEARTBEAT_SECONDS
+    for age, state in ((0, "running"), (beats * 1.9, "running"), (beats * 2.1, "lost")):
+        then = os.stat(task.folder.path).st_mtime - age
+        os.utime(claim, (then, then))
+        assert jobs.state(task) == state
+
+
+def test_slurm_requeued_job_takes_its_own_claim_over_at_once(declared, monkeypatch):
+    (task, _), _ = declared
+    dead = owner.this_process()._replace(host="node7", job="7_0.0")
+    (task.folder.path / "claim.0").write_text(json.dumps(dead._asdict()))
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "7")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "0")
+    assert lease.acquire(task.folder.path) is None  # this very start of the job, elsewhere
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    assert lease.acquire(task.folder.path) is None  # a sibling
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "0")
+    held = lease.acquire(task.folder.path)
+    assert held is not None
+    held.release()
+
+
+def test_slurm_submissions_are_dropped_once_nothing_is_to_be_learnt(declared, monkeypatch):
+    (first, second), options = declared
+    submitted([first], options, "settled", {}, monkeypatch)
+    jobs = submitted([second], options, "open", {}, monkeypatch)
+    first.folder.finish({"status": "diverged", "curves": {}}, {}, b"")
+    jobs.prune(first.folder.path.parent)
+    assert [path.name for path in (options.how.cache / "slurm").iterdir()] == ["open"]
