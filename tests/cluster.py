@@ -6,6 +6,7 @@ Needs root, and `slurm-wlm` and `munge` of the distribution.
 from contextlib import suppress
 import os
 from pathlib import Path
+import shutil
 import signal
 import socket
 import subprocess
@@ -59,6 +60,8 @@ class Cluster:
     """The daemons, each stopped by the pid that it was started with."""
 
     def __init__(self, folder: Path, cpus: int = 2) -> None:
+        missing = [name for name in ("slurmctld", "slurmd", "munge") if not shutil.which(name)]
+        assert not missing and os.geteuid() == 0, "needs root, slurm-wlm and munge; see the README"
         self.folder = folder
         for name in ("state", "spool", "devices"):
             (folder / name).mkdir(parents=True)

@@ -34,6 +34,10 @@ def _die_with_parent() -> None:
 
 def _work(orders: connection.Connection, options: Options) -> None:
     """A warm worker: does one task after the other until told to stop."""
+    def say(message: float | str) -> None:
+        with suppress(BrokenPipeError):  # a command that is gone costs no run its outcome
+            orders.send(message)
+
     with stop_on_signals() as stop, suppress(EOFError):  # the command is gone
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's to handle
         Thread(target=_die_with_parent, daemon=True).start()
@@ -44,11 +48,11 @@ def _work(orders: connection.Connection, options: Options) -> None:
             if task is None:
                 return
             try:
-                state = execute(task, options, stop, orders.send)
+                state = execute(task, options, stop, say)
             except OSError as error:  # not even a claim could be written
                 print(f"{task.folder.path}: {error}", file=sys.stderr)
                 state = "failed"
-            orders.send(state)
+            say(state)
 
 
 class _Worker:

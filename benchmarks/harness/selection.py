@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -52,6 +53,10 @@ class Selection:
 
     def entries(self) -> list[Entry]:
         """Every run, stage by stage, seed by seed: rivals under one seed finish together."""
+        return list(self._entries)
+
+    @cached_property
+    def _entries(self) -> list[Entry]:
         stages = sorted({arm.stage for arm in self.arms})
         return [self._entry(arm, seed) for stage in stages for seed in range(self.seeds)
                 for arm in self.arms if arm.stage == stage]
