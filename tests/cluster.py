@@ -61,7 +61,8 @@ class Cluster:
 
     def __init__(self, folder: Path, cpus: int = 2) -> None:
         missing = [name for name in ("slurmctld", "slurmd", "munge") if not shutil.which(name)]
-        assert not missing and os.geteuid() == 0, "needs root, slurm-wlm and munge; see the README"
+        assert not missing, f"{missing} are not here; see the README on the tests named slurm"
+        assert os.geteuid() == 0, "slurmd wants root; see the README on the tests named slurm"
         self.folder = folder
         for name in ("state", "spool", "devices"):
             (folder / name).mkdir(parents=True)

@@ -38,14 +38,13 @@ def _work(orders: connection.Connection, options: Options) -> None:
         with suppress(BrokenPipeError):  # a command that is gone costs no run its outcome
             orders.send(message)
 
-    with stop_on_signals() as stop, suppress(EOFError):  # the command is gone
+    with stop_on_signals() as stop, suppress(EOFError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's to handle
         Thread(target=_die_with_parent, daemon=True).start()
         while not stop.is_set():
             if not orders.poll(POLL_SECONDS):
                 continue
-            task: Task | None = orders.recv()
-            if task is None:
+            if (task := orders.recv()) is None:
                 return
             try:
                 state = execute(task, options, stop, say)
@@ -88,9 +87,8 @@ class Pool:
             while self.queue or self.waiting or any(worker.task for worker in self.workers):
                 self.queue.extend(settled(self.waiting, self.watch))
                 self._assign()
-                lines = [worker.line for worker in self.workers]
-                ends = [worker.process.sentinel for worker in self.workers]
-                connection.wait([*lines, *ends], timeout=POLL_SECONDS)
+                connection.wait([end for worker in self.workers
+                                 for end in (worker.line, worker.process.sentinel)], POLL_SECONDS)
                 for worker in list(self.workers):
                     self._listen(worker)
         finally:
@@ -129,8 +127,7 @@ class Pool:
 
     def _bury(self, worker: _Worker) -> None:
         self.workers.remove(worker)
-        task = worker.task
-        if task is None:
+        if (task := worker.task) is None:
             return
         folder = task.folder
         self.deaths[folder.key] += 1
@@ -143,11 +140,8 @@ class Pool:
     def _shut_down(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers' last checkpoints come first
         for worker in self.workers:
-            if worker.task is None:
-                with suppress(BrokenPipeError):
-                    worker.line.send(None)
-            else:
-                worker.process.terminate()
+            with suppress(BrokenPipeError):
+                worker.process.terminate() if worker.task else worker.line.send(None)
         for worker in self.workers:
             worker.process.join(SHUT_DOWN_SECONDS)
             worker.process.kill()  # should it hang: what it has stored is whole
