@@ -16,7 +16,7 @@ from benchmarks.harness import checkpoints
 from benchmarks.harness.store import RunFolder
 
 SMOKE = ("fig1-synthetic", "--scale", "smoke")
-FEW = (*SMOKE, "--methods", "mmd,swd,moca:tau=0.5", "--seeds", "1")
+FEW = (*SMOKE, "--methods", "mmd:lam=2,moca:tau=0.5", "--seeds", "1")  # two runs
 
 
 def custom(place):
@@ -145,7 +145,7 @@ def claims_of(folder):
 
 def test_slurm_table_is_shown_with_its_holes_until_it_is_whole(late, slowed, site, cluster):
     said = send(site, *slowed.words)
-    assert "7 done, 1 running" in said
+    assert "2 done, 1 running" in said
     assert "submitted" not in said
     shown = site.bench("status", *slowed.words).stdout
     assert f"{late.key}  slow, seed 0, job {job_of(late)} RUNNING" in shown
@@ -277,7 +277,7 @@ class Bad(Regularizer):
 def test_slurm_run_that_raises_and_one_that_turns_nan(site, cluster):
     (site.folder / "bad.py").write_text(BAD)
     words = (*SMOKE, "--seeds", "1", "--with", "bad.py",
-             "--methods", "mmd,bad:how=raise,bad:how=nan")
+             "--methods", "mmd:lam=2,bad:how=raise,bad:how=nan")
     by_debug = Place(site.folder / "debug")
     by_debug.folder.mkdir()
     (by_debug.folder / "bad.py").write_text(BAD)
@@ -348,7 +348,7 @@ def test_slurm_gives_each_job_the_accelerators_that_it_asked_for(slowed, site, c
     assert set(asked) == {"gres:gpu:2"}
     cluster.await_empty()
     seen = [path.read_text().strip() for path in site.folder.glob("devices.*")]
-    assert len(seen) == 8
+    assert len(seen) == 3
     assert set(seen) <= {"CUDA_VISIBLE_DEVICES=0,1", "CUDA_VISIBLE_DEVICES=2,3"}
     assert "submitted" not in collect(site, slowed)
 
@@ -374,7 +374,7 @@ def test_slurm_that_is_busy_is_asked_again_and_refusals_cost_a_line(
     (busy / "sbatch").write_text(BUSY)
     (busy / "sbatch").chmod(0o755)
     monkeypatch.setenv("PATH", f"{busy}:{os.environ['PATH']}")
-    assert "8 tasks for 8 runs" in send(site, *slowed.words)
+    assert "3 tasks for 3 runs" in send(site, *slowed.words)
     assert len((busy / "attempts").read_text().splitlines()) == 3
     cluster.await_empty()
     assert "submitted" not in collect(site, slowed)
