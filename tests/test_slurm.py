@@ -66,19 +66,18 @@ from methods.base import Regularizer
 HYPER = {}
 
 class Slow(Regularizer):
-    """After its first step waits while a file is there, or until a signal comes."""
+    """After its first step waits while a file is there, unless a signal has come by then."""
 
     def __init__(self, context):
         super().__init__()
         self.begun = False
+        self.woken, self.wakes = socket.socketpair()
+        self.wakes.setblocking(False)
+        signal.set_wakeup_fd(self.wakes.fileno())
 
     def penalty(self, step):
-        woken, wakes = socket.socketpair()
-        wakes.setblocking(False)
-        signal.set_wakeup_fd(wakes.fileno())
-        while self.begun and Path(%r).exists() and not select.select([woken], [], [], 0.2)[0]:
+        while self.begun and Path(%r).exists() and not select.select([self.woken], [], [], 0.2)[0]:
             pass
-        signal.set_wakeup_fd(-1)
         self.begun = True
         return step.z.square().mean() + step.z.mean()
 '''
