@@ -11,7 +11,7 @@ from scipy.stats import ttest_rel
 
 from benchmarks.harness.claim import FID_NOISE, SCALES, Claim, Equivalence, Ordering, Range, Trend
 from benchmarks.harness.claims import judge
-from benchmarks.harness.comparisons import below, compare
+from benchmarks.harness.comparisons import Scores, below, compare
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.intervals import summary, t_interval
 from benchmarks.harness.statistics import (
@@ -59,11 +59,11 @@ def test_interval_is_scipys():
 
 def test_comparison_is_the_paired_t_test():
     rows = rows_of(CLEAR)
-    part = compare(rows, "low", "same", "final_swd", 0.95, partial(below, 0.0))
+    part = compare(Scores(rows), "low", "same", "final_swd", 0.95, partial(below, 0.0))
     expected = ttest_rel(CLEAR["low"], CLEAR["same"]).confidence_interval(0.95)
     assert (part.low, part.high) == pytest.approx((expected.low, expected.high))
     assert part.noise == pytest.approx(np.std(CLEAR["low"], ddof=1))
-    turned = compare(rows, "same", "low", "final_swd", 0.95, partial(below, 0.0))
+    turned = compare(Scores(rows), "same", "low", "final_swd", 0.95, partial(below, 0.0))
     assert turned.noise == part.noise > np.std(CLEAR["same"], ddof=1)
     assert part.n == 5
 
@@ -91,7 +91,7 @@ def test_a_difference_within_replicate_noise_is_inconclusive():
     """The pairs differ by a constant, so the interval is a point; yet the spread is larger."""
     spread = [1.0, 2.0, 3.0, 4.0, 5.0]
     rows = rows_of({"a": spread, "b": [v + 0.5 + 1e-6 * k for k, v in enumerate(spread)]})
-    part = compare(rows, "a", "b", "final_swd", 0.95, partial(below, 0.0))
+    part = compare(Scores(rows), "a", "b", "final_swd", 0.95, partial(below, 0.0))
     assert part.high < 0
     assert part.verdict == "inconclusive"
 
@@ -137,14 +137,14 @@ def test_statistics_on_known_curves():
     assert epochs_to_twice_floor(curve.assign(floor_root=0.1)) == 5  # censored
     assert auc_log_swd(curve.assign(floor_root=curve["swd2_root"])) == 0
     with pytest.raises(UsageError, match="auc_log_swd"):
-        compare(rows_of(CLEAR), "low", "high", "auc_log_sdw", 0.95, below)
+        compare(Scores(rows_of(CLEAR)), "low", "high", "auc_log_sdw", 0.95, below)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)), min_size=2, max_size=8))
 def test_turning_a_comparison_round_turns_its_verdict(pairs):
     rows = rows_of({"a": [p[0] for p in pairs], "b": [p[1] for p in pairs]}, epochs=2)
-    there, back = (compare(rows, *arms, "final_swd", 0.95, partial(below, 0.0))
+    there, back = (compare(Scores(rows), *arms, "final_swd", 0.95, partial(below, 0.0))
                    for arms in (("a", "b"), ("b", "a")))
     turned = {"reproduced": "contradicted", "contradicted": "reproduced",
               "inconclusive": "inconclusive"}

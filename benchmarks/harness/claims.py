@@ -7,7 +7,7 @@ from itertools import product
 import pandas as pd
 
 from benchmarks.harness.claim import Claim, Equivalence, Ordering, Range, Test, Trend, Untestable
-from benchmarks.harness.comparisons import Comparison, below, combined, compare, within
+from benchmarks.harness.comparisons import Comparison, Scores, below, combined, compare, within
 from benchmarks.harness.intervals import LEVEL
 from benchmarks.harness.trends import in_range, trend
 
@@ -20,57 +20,59 @@ COLUMNS = ["claim", "role", "basis", "comparison", "statistic", "estimate", "low
 
 def judge(rows: pd.DataFrame, claims: Iterable[Claim]) -> pd.DataFrame:
     """claims.csv: per claim its verdict row, then its parts, then what is reported beside it."""
-    lines = [line for claim in claims for line in _lines(rows, claim)]
+    scores = Scores(rows)
+    lines = [line for claim in claims for line in _lines(scores, claim)]
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
-def _lines(rows: pd.DataFrame, claim: Claim) -> list[dict[str, object]]:
+def _lines(scores: Scores, claim: Claim) -> list[dict[str, object]]:
+    rows = scores.rows
     test = claim.at(str(rows["scale"].iloc[0]) if "scale" in rows else "paper").test
-    verdict, parts, beside = _judged(rows, test)
+    verdict, parts, beside = _judged(scores, test)
     return [_line(claim, "verdict", verdict), *(_line(claim, "part", part) for part in parts),
             *(_line(claim, "beside", part) | {"verdict": None} for part in beside)]
 
 
-def _judged(rows: pd.DataFrame, test: Test) -> Judged:
+def _judged(scores: Scores, test: Test) -> Judged:
     match test:
         case Ordering():
-            return _ordering(rows, test)
+            return _ordering(scores, test)
         case Equivalence():
-            return _equivalence(rows, test)
+            return _equivalence(scores, test)
         case Trend():
-            return _trend(rows, test)
+            return _trend(scores, test)
         case Range():
-            return _range(rows, test)
+            return _range(scores, test)
         case Untestable():
             return Comparison.none(test.reason), [], []
 
 
-def _ordering(rows: pd.DataFrame, test: Ordering) -> Judged:
+def _ordering(scores: Scores, test: Ordering) -> Judged:
     pairs = list(zip(test.lower, test.higher, strict=True) if test.matched
                  else product(test.lower, test.higher))
     # looking for any one of several differences must pay for having looked several times
     level = LEVEL if test.quantifier == "all" else 1 - (1 - LEVEL) / len(pairs)
     rule = partial(below, test.at_least)
-    parts = [compare(rows, *pair, test.statistic, level, rule) for pair in pairs]
-    beside = [compare(rows, *pair, other, LEVEL, rule) for other in test.beside for pair in pairs]
+    parts = [compare(scores, *pair, test.statistic, level, rule) for pair in pairs]
+    beside = [compare(scores, *pair, other, LEVEL, rule) for other in test.beside for pair in pairs]
     return combined(parts, test.quantifier, float), parts, beside
 
 
-def _equivalence(rows: pd.DataFrame, test: Equivalence) -> Judged:
+def _equivalence(scores: Scores, test: Equivalence) -> Judged:
     rule = partial(within, test.margin)
-    parts = [compare(rows, test.arm, test.other, statistic, LEVEL, rule)
+    parts = [compare(scores, test.arm, test.other, statistic, LEVEL, rule)
              for statistic in test.statistics]
     return combined(parts, "all", abs), parts, []
 
 
-def _trend(rows: pd.DataFrame, test: Trend) -> Judged:
-    verdict, *beside = (trend(rows, test.arms, statistic, test.direction, test.at_least)
+def _trend(scores: Scores, test: Trend) -> Judged:
+    verdict, *beside = (trend(scores, test.arms, statistic, test.direction, test.at_least)
                         for statistic in (test.statistic, *test.beside))
     return verdict, [], beside
 
 
-def _range(rows: pd.DataFrame, test: Range) -> Judged:
-    parts = [in_range(rows, *bound, test.statistic, test.from_one_seed) for bound in test.bounds]
+def _range(scores: Scores, test: Range) -> Judged:
+    parts = [in_range(scores, *bound, test.statistic, test.from_one_seed) for bound in test.bounds]
     return combined(parts, "all", abs), parts, []
 
 

@@ -58,14 +58,28 @@ def values(rows: pd.DataFrame, arm: str, statistic: str) -> pd.Series:
                      dtype=float)
 
 
+class Scores:
+    """The statistics of an artefact's arms, each computed once however many claims it is for."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.rows = rows
+        self._known: dict[tuple[str, str], pd.Series] = {}
+
+    def of(self, arm: str, statistic: str) -> pd.Series:
+        """See `values`."""
+        if (arm, statistic) not in self._known:
+            self._known[arm, statistic] = values(self.rows, arm, statistic)
+        return self._known[arm, statistic]
+
+
 def compare(
-    rows: pd.DataFrame, first: str, second: str, statistic: str, level: float, rule: Rule
+    scores: Scores, first: str, second: str, statistic: str, level: float, rule: Rule
 ) -> Comparison:
     """What the rule says of the two arms' paired differences.
 
     With fewer than two pairs, or a diverged run on either side, nothing is concluded.
     """
-    one, other = values(rows, first, statistic), values(rows, second, statistic)
+    one, other = scores.of(first, statistic), scores.of(second, statistic)
     pairs = (one - other).loc[one.index.intersection(other.index)]
     estimate, low, high = t_interval(pairs.dropna().to_list(), level)
     noise = float(max(one.std(ddof=1), other.std(ddof=1)))

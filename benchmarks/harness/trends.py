@@ -5,16 +5,16 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-from benchmarks.harness.comparisons import Comparison, values
+from benchmarks.harness.comparisons import Comparison, Scores
 from benchmarks.harness.intervals import LEVEL, t_interval
 
 
 def trend(
-    rows: pd.DataFrame, arms: tuple[str, ...], statistic: str, direction: str, at_least: float
+    scores: Scores, arms: tuple[str, ...], statistic: str, direction: str, at_least: float
 ) -> Comparison:
     """Mean over seeds of Spearman's correlation with the arms' order, judged by Page's test."""
     from scipy.stats import spearmanr  # takes most of a second to import
-    columns = [values(rows, arm, statistic) for arm in arms]
+    columns = [scores.of(arm, statistic) for arm in arms]
     table = pd.concat(columns, axis=1, keys=arms)
     whole = table.dropna().to_numpy()
     rhos = [float(spearmanr(range(len(arms)), row).statistic) if np.ptp(row) else 0.0
@@ -51,10 +51,10 @@ def p_rising(table: np.ndarray) -> float:
 
 
 def in_range(
-    rows: pd.DataFrame, arm: str, bottom: float, top: float, statistic: str, from_one_seed: bool
+    scores: Scores, arm: str, bottom: float, top: float, statistic: str, from_one_seed: bool
 ) -> Comparison:
     """Whether the statistic's mean, with its interval, lies between the bounds."""
-    found = values(rows, arm, statistic)
+    found = scores.of(arm, statistic)
     estimate, low, high = t_interval(found.dropna().to_list())
     verdict = "inconclusive" if len(found) else "not run"
     ends = (estimate, estimate) if len(found) == 1 and from_one_seed else (low, high)
