@@ -1,7 +1,7 @@
 """Figure 18: interpolations of MoCA on CIFAR-10, from Table 2's own run."""
 
-from benchmarks import cifar10
+from benchmarks.cifar10 import CIFAR10
 from benchmarks.gallery import gallery
 
 ARTEFACT = gallery("fig18-cifar10-interpolations", "Interpolations of MoCA, CIFAR-10", "Figure 18",
-                   ("interpolations",), cifar10.GALLERY)
+                   ("interpolations",), CIFAR10.gallery)

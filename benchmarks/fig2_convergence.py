@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from benchmarks import cifar10
+from benchmarks.cifar10 import CIFAR10
 from benchmarks.harness.claim import Claim, Equivalence, Ordering, Range, Trend
 from benchmarks.harness.run import Run
 from benchmarks.harness.spec import Arm, Artefact, Curve, Measure
@@ -27,7 +27,7 @@ def name(method: str, lam: float) -> str:
 
 def template(scale: str) -> Run:
     """Section 4.1: architecture A2, the same settings for all."""
-    return cifar10.template(scale, "a2")
+    return CIFAR10.template(scale, "a2")
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
@@ -35,7 +35,7 @@ def arms(scale: str) -> tuple[Arm, ...]:
     found = []
     for lam in LAMBDAS[scale]:
         runs = [replace(template(scale), lam=float(lam)),
-                *(cifar10.rival(scale, "a2", "mmd", prior, float(lam))
+                *(CIFAR10.rival(scale, "a2", "mmd", prior, float(lam))
                   for prior in ("sphere", "gaussian"))]
         found += [Arm(name(method, lam), run, (method,))
                   for method, run in zip(METHODS, runs, strict=True)]
@@ -44,12 +44,12 @@ def arms(scale: str) -> tuple[Arm, ...]:
 
 def curves(scale: str) -> tuple[Curve, ...]:
     """Section 4.1: from the start on, after every fifth epoch."""
-    return (Curve("image_swd", cifar10.N_EVAL[scale], EVERY),)
+    return (Curve("image_swd", CIFAR10.n_eval[scale], EVERY),)
 
 
 def measures(scale: str, seed: int) -> tuple[Measure, ...]:
     """Of the final models, what the curve does not say."""
-    return (Measure("reconstruction", cifar10.N_EVAL[scale]),)
+    return (Measure("reconstruction", CIFAR10.n_eval[scale]),)
 
 
 def table(rows: DataFrame) -> DataFrame:
@@ -120,11 +120,11 @@ ARTEFACT = Artefact(
     seeds={"paper": 1, "mini": 1, "smoke": 1},
     arms=arms,
     template=template,
-    settings=cifar10.settings,
+    settings=CIFAR10.settings,
     table=table,
     claims=claims,
     claim_for=lower,
-    ambiguities=(*cifar10.AMBIGUITIES, "A16", "A30"),
+    ambiguities=(*CIFAR10.ambiguities, "A16", "A30"),
     measures=measures,
     curves=curves,
 )

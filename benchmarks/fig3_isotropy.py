@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks import cifar10
+from benchmarks.cifar10 import CIFAR10
 from benchmarks.harness.claim import FID_NOISE, Claim, Ordering, Trend
 from benchmarks.harness.run import Run
 from benchmarks.harness.spec import Arm, Artefact, Measure
@@ -19,17 +19,17 @@ SCORES = ["sv_cv", "sv_condition", "effective_rank", "floor_sv_cv", "floor_sv_co
 
 def template(scale: str) -> Run:
     """Neither architecture nor temperature is stated: A2, tau = .05 (A11)."""
-    return cifar10.template(scale, "a2")
+    return CIFAR10.template(scale, "a2")
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
     """MoCA at every lambda."""
-    return cifar10.moca_by_lambda(scale, LAMBDAS[scale])
+    return CIFAR10.moca_by_lambda(scale, LAMBDAS[scale])
 
 
 def measures(scale: str, seed: int) -> tuple[Measure, ...]:
     """Spread of as many codes of training images as there are test images, and the scores."""
-    return cifar10.scores(scale, "isotropy")
+    return CIFAR10.scores(scale, "isotropy")
 
 
 def table(rows: DataFrame) -> DataFrame:
@@ -62,10 +62,10 @@ ARTEFACT = Artefact(
     seeds={"paper": 1, "mini": 2, "smoke": 1},
     arms=arms,
     template=template,
-    settings=cifar10.settings,
+    settings=CIFAR10.settings,
     table=table,
     claims=claims,
     claim_for=evener,
-    ambiguities=(*cifar10.AMBIGUITIES, "A11"),
+    ambiguities=(*CIFAR10.ambiguities, "A11"),
     measures=measures,
 )

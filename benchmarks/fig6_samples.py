@@ -1,8 +1,20 @@
-"""Figure 6: samples, reconstructions and interpolations; its left half, CIFAR-10."""
+"""Figure 6: reconstructions, interpolations and samples; CIFAR-10 on its left, CelebA right."""
 
-from benchmarks import cifar10
-from benchmarks.gallery import gallery
+from benchmarks.celeba import CELEBA
+from benchmarks.cifar10 import CIFAR10
+from benchmarks.gallery import gallery, shown
+from benchmarks.harness.spec import Arm
+
+SHOWS = ("reconstructions", "interpolations", "samples")
+
+
+def arms(scale: str) -> tuple[Arm, ...]:
+    """A half each; where one data set is missing, the other half is shown."""
+    right = Arm("moca[A2,CelebA]", CELEBA.a2(scale), measures=shown(CELEBA.gallery, SHOWS, scale))
+    return (*CIFAR10.gallery.arms(scale), right)
+
 
 ARTEFACT = gallery(
-    "fig6-samples", "Reconstructions, interpolations and samples of MoCA, CIFAR-10", "Figure 6",
-    ("reconstructions", "interpolations", "samples"), cifar10.GALLERY)
+    "fig6-samples", "Reconstructions, interpolations and samples of MoCA, CIFAR-10 and CelebA",
+    "Figure 6", SHOWS, CIFAR10.gallery._replace(arms=arms, ambiguities=tuple(
+        dict.fromkeys((*CIFAR10.ambiguities, *CELEBA.ambiguities)))))

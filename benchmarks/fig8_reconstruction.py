@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks import cifar10
+from benchmarks.cifar10 import CIFAR10
 from benchmarks.harness.claim import Claim, Ordering, Trend
 from benchmarks.harness.run import Run
 from benchmarks.harness.spec import Arm, Artefact, Measure
@@ -20,17 +20,17 @@ SCORES = ["test_reconstruction", "train_reconstruction"]
 
 def template(scale: str) -> Run:
     """Appendix D.1: architecture A2."""
-    return cifar10.template(scale, "a2")
+    return CIFAR10.template(scale, "a2")
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
     """MoCA at every lambda."""
-    return cifar10.moca_by_lambda(scale, LAMBDAS[scale])
+    return CIFAR10.moca_by_lambda(scale, LAMBDAS[scale])
 
 
 def measures(scale: str, seed: int) -> tuple[Measure, ...]:
     """The error on the test set; that on the training set is in the rows of the training."""
-    return (Measure("reconstruction", cifar10.N_EVAL[scale]),)
+    return (Measure("reconstruction", CIFAR10.n_eval[scale]),)
 
 
 def table(rows: DataFrame) -> DataFrame:
@@ -64,10 +64,10 @@ ARTEFACT = Artefact(
     seeds={"paper": 1, "mini": 2, "smoke": 1},
     arms=arms,
     template=template,
-    settings=cifar10.settings,
+    settings=CIFAR10.settings,
     table=table,
     claims=claims,
     claim_for=lower,
-    ambiguities=(*cifar10.AMBIGUITIES, "A14"),
+    ambiguities=(*CIFAR10.ambiguities, "A14"),
     measures=measures,
 )

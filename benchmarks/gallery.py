@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.harness.claim import Claim, Untestable
@@ -18,12 +19,6 @@ SCORES = ["test_reconstruction", "fd_cifar10", "fid", "kid"]
 REASON = "whether a picture looks realistic is for its reader to say"
 
 
-def table(rows: DataFrame) -> DataFrame:
-    """Per arm the scores beside its pictures; `exhibit`: what these are called."""
-    from benchmarks.harness.intervals import exhibited, final_scores
-    return exhibited(rows, final_scores(rows, SCORES))
-
-
 class Models(NamedTuple):
     """Whose pictures are shown; the functions are of the scale."""
 
@@ -32,6 +27,23 @@ class Models(NamedTuple):
     settings: Callable[[str], Mapping[str, Mapping[str, Scalar]]]
     scores: Callable[[str], tuple[Measure, ...]]
     ambiguities: tuple[str, ...]
+    epoch: Callable[[str], int | None] = lambda scale: None  # of a snapshot, if it is not the last
+
+
+def table(models: Models, rows: DataFrame) -> DataFrame:
+    """Per arm the scores beside its pictures; `exhibit`: what these are called."""
+    from benchmarks.harness.intervals import exhibited, final_scores
+    epoch = models.epoch(str(rows["scale"].iloc[0]))
+    if epoch is None:
+        return exhibited(rows, final_scores(rows, SCORES))
+    rows = rows[~(rows["epoch"] > epoch)]
+    return exhibited(rows, final_scores(rows, SCORES)).assign(epoch=epoch)
+
+
+def shown(models: Models, shows: tuple[str, ...], scale: str) -> tuple[Measure, ...]:
+    """The scores, and the pictures that `shows` names."""
+    return (*models.scores(scale),
+            *(Measure(picture, SHOWN[picture], models.epoch(scale)) for picture in shows))
 
 
 def gallery(
@@ -42,9 +54,8 @@ def gallery(
                   Untestable(REASON))
     return Artefact(
         name=name, caption=caption, place=place, seeds={"paper": 1, "mini": 1, "smoke": 1},
-        arms=models.arms, template=models.template, settings=models.settings, table=table,
+        arms=models.arms, template=models.template, settings=models.settings,
+        table=partial(table, models),
         claims=lambda scale: (claim,), claim_for=lambda scale, arm: claim,
         ambiguities=models.ambiguities,
-        measures=lambda scale, seed: (
-            *models.scores(scale), *(Measure(picture, SHOWN[picture]) for picture in shows)),
-    )
+        measures=lambda scale, seed: shown(models, shows, scale))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 GRID = {"paper": (1, 10, 100, 1000, 10000), "mini": (1, 10, 100, 1000, 10000), "smoke": (1, 10000)}
+VALIDATION = 5000  # training images that no run of the grid sees, at the paper's scale
 SHARE_OF_EPOCHS = 0.5  # of the table's own training: a grid of full ones costs five tables
 # a smoke run is not worth Inception's minutes
 EXTRACTORS = {"paper": ("cifar10", "inception"), "mini": ("cifar10", "inception"),
@@ -101,10 +102,15 @@ def chosen(rows: DataFrame) -> DataFrame:
 
 
 class Choice(NamedTuple):
-    """A lambda, and the scale of the grid that it was chosen by."""
+    """A lambda, and the scale and the data set of the grid that it was chosen by."""
 
     lam: float
     scale: str
+    dataset: str
+
+    def made(self, dataset: str) -> str:
+        """Where it was chosen, as a table on that data set says it."""
+        return self.scale if dataset == self.dataset else f"{self.scale}, {self.dataset}"
 
 
 def choices(name: str) -> dict[str, Choice]:
@@ -113,5 +119,5 @@ def choices(name: str) -> dict[str, Choice]:
     if not path.exists():
         return {}
     with open(path, newline="") as file:
-        return {row["panel"]: Choice(float(row["lam"]), row["scale"])
+        return {row["panel"]: Choice(float(row["lam"]), row["scale"], row["dataset"])
                 for row in csv.DictReader(file)}

@@ -32,8 +32,9 @@ def draw(data: DataFrame, folder: Path) -> Figure:
             for kind, picture in column.items():
                 top = _placed(figure, kind, picture, (left, top), size)
             left += width + MARGIN
+        epoch = f", epoch {data['epoch'].iloc[0]}" if "epoch" in data else ""
         figure.text(MARGIN / size[0], 1 - 14 / size[1], f"{setting(data)}, seed "
-                    f"{data['drawn_seed'].iloc[0]}", va="top", fontsize=7)
+                    f"{data['drawn_seed'].iloc[0]}{epoch}", va="top", fontsize=7)
     return figure
 
 

@@ -1,5 +1,6 @@
 """One look for all figures: fonts, colour-blind-safe colours, a fixed colour and dash per arm."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from matplotlib import colormaps
@@ -29,6 +30,8 @@ LOOKS = {
     "moca[tau=0.05]": Look("MoCA, τ = 0.05", "#D55E00", "-"),
     "moca[tau=1]": Look("MoCA, τ = 1", "#D55E00", "--"),
     "moca[tau=0.1]": Look("MoCA, τ = 0.1", "#E69F00", "-"),
+    "moca[tau=0.1,m0=0]": Look("MoCA, τ = 0.1, no momentum (ours)", "#E69F00", ":"),
+    "repulsion[tau=0.1]": Look("MoCA, τ = 0.1, no positive (ours)", "#882255", ":"),
     "moca[tau=0.2]": Look("MoCA, τ = 0.2", "#E69F00", "--"),
     "moca[tau=0.05,mask_self]": Look("MoCA, τ = 0.05, own keys masked", "#7A0177", "-."),
     "moca[tau=0.99]": Look("MoCA, τ = 0.99", "#D55E00", (0, (1, 1))),
@@ -88,9 +91,14 @@ def frechet(row: Series) -> list[str]:
 
 def grid_colours(values: Series) -> dict[float, str]:
     """A colour per distinct value, from dark to light along the grid."""
-    grid = sorted(values.dropna().unique())
+    return in_shades(sorted(values.dropna().unique()))
+
+
+def in_shades(items: Sequence[Any]) -> dict[Any, str]:
+    """A colour per item, from dark to light in their order."""
     shades = colormaps["viridis"]
-    return {value: to_hex(shades(0.88 * k / max(1, len(grid) - 1))) for k, value in enumerate(grid)}
+    return {item: to_hex(shades(0.88 * k / max(1, len(items) - 1)))
+            for k, item in enumerate(items)}
 
 
 def by_lambda(data: DataFrame) -> dict[str, Look]:
@@ -104,8 +112,8 @@ def by_lambda(data: DataFrame) -> dict[str, Look]:
 
 def setting(data: DataFrame) -> str:
     """What no figure is without: data set and scale."""
-    first = data.iloc[0]
-    return f"{first['dataset']}, {first['scale']} scale"
+    names = ", ".join(data["dataset"].drop_duplicates())
+    return f"{names}, {data['scale'].iloc[0]} scale"
 
 
 def looks(arms: list[str]) -> dict[str, Look]:

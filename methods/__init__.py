@@ -40,6 +40,12 @@ METHODS: dict[str, Method] = {
             "mask_self": Hyper(False, "ours: drop an image's own stale keys from its negatives"),
             "decoupled": Hyper(False, "ours: the positive stays out of the denominator"),
         }),
+    "repulsion": Method(
+        "contrastive:Repulsion", "MoCA, no positive", "MoCA paper, Section 3, without L_align", 1, {
+            "tau": Hyper(0.05, "MoCA Appendix A (CIFAR-10, CelebA)"),
+            "K": Hyper(30000, "MoCA Appendix A (CIFAR-10); K >= B, Section 3", at_least="batch"),
+            "m0": Hyper(0.99, "MoCA Appendix A"),
+        }),
     "uniformity": Method(
         "uniformity:Uniformity", "Uniformity", "MoCA paper, Eq. 4 and 5, without momentum", 1, {
             "tau": Hyper(0.05, "MoCA Appendix A"),

@@ -1,6 +1,7 @@
 """MoCA: momentum contrast as a latent-matching regularizer (MoCA paper, Algorithm 1)."""
 
 from copy import deepcopy
+from math import log
 from typing import Any
 
 import torch
@@ -85,7 +86,11 @@ class Contrastive(Regularizer):
         with torch.no_grad():
             self.keys = self.key_encoder(step.x)
         own = self.owner == step.index[:, None] if self.mask_self else None
-        return contrastive_loss(step.z, self.keys, self.queue, self.tau, own, self.decoupled)
+        return self.loss(step.z, self.keys, own)
+
+    def loss(self, q: Tensor, k: Tensor, own: Tensor | None) -> Tensor:
+        """Of queries and their own keys; see `contrastive_loss`."""
+        return contrastive_loss(q, k, self.queue, self.tau, own, self.decoupled)
 
     @torch.no_grad()
     def after_step(self, step: Step) -> None:
@@ -99,3 +104,18 @@ class Contrastive(Regularizer):
         self.queue.index_copy_(0, slots, self.keys)
         self.owner.index_copy_(0, slots, step.index)
         self.pointer.add_(len(self.keys)).remainder_(len(self.queue))
+
+
+class Repulsion(Contrastive):
+    """MoCA without the positive: past keys push, nothing aligns query and key (Section 3).
+
+    R = mean_i log (1/K) sum_j exp(z_i.k_j / tau), Eq. 5 over the queue of Algorithm 1.
+    """
+
+    def __init__(self, context: Context, *, tau: float, K: int, m0: float) -> None:
+        super().__init__(context, tau=tau, K=K, m0=m0, mask_self=False, decoupled=False)
+
+    def loss(self, q: Tensor, k: Tensor, own: Tensor | None) -> Tensor:
+        """What the queue alone says."""
+        repelled: Tensor = _LogSumExp.apply(q / self.tau, self.queue, own)
+        return repelled.mean() - log(len(self.queue))

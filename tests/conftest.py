@@ -66,7 +66,7 @@ def coded(tmp_path_factory):
     return finished(Place(tmp_path_factory.mktemp("coded")), "fig7-tsne")
 
 
-CIFAR10 = ("fig2-convergence", "fig3-isotropy", "fig6-samples", "fig8-reconstruction", "table2",
+ON_CIFAR10 = ("fig2-convergence", "fig3-isotropy", "fig6-samples", "fig8-reconstruction", "table2",
            "fig14-cifar10-samples", "fig16-cifar10-reconstructions", "fig18-cifar10-interpolations")
 
 
@@ -74,7 +74,7 @@ CIFAR10 = ("fig2-convergence", "fig3-isotropy", "fig6-samples", "fig8-reconstruc
 def pictured(tmp_path_factory):
     """A finished smoke sweep of all that is trained on CIFAR-10; tests must not write into it."""
     # in one process: the workers of eight sweeps would import torch eight times
-    return finished(Place(tmp_path_factory.mktemp("pictured")), *CIFAR10, "--cluster", "debug")
+    return finished(Place(tmp_path_factory.mktemp("pictured")), *ON_CIFAR10, "--cluster", "debug")
 
 
 def finished(place, *words):

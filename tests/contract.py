@@ -18,7 +18,8 @@ from methods.networks import Encoder
 from methods.priors import PRIORS
 
 DIM, BATCH, INPUTS = 8, 32, 12
-SMALL = {"moca": {"K": 64}, "sinkhorn": {"scaling": 0.95}, "gan": {"hidden": 32, "layers": 2}}
+SMALL = {"moca": {"K": 64}, "repulsion": {"K": 64}, "sinkhorn": {"scaling": 0.95},
+         "gan": {"hidden": 32, "layers": 2}}
 
 
 def hyper(name):

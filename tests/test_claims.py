@@ -13,6 +13,7 @@ from benchmarks.harness.claim import FID_NOISE, SCALES, Claim, Equivalence, Orde
 from benchmarks.harness.claims import judge
 from benchmarks.harness.comparisons import Scores, below, compare
 from benchmarks.harness.errors import UsageError
+from benchmarks.harness.grid_statistics import ALL, GRID_STATISTICS
 from benchmarks.harness.intervals import summary, t_interval
 from benchmarks.harness.statistics import (
     STATISTICS,
@@ -171,10 +172,13 @@ def test_claims_speak_of_statistics_and_arms_that_there_are(scale):
     from benchmarks import ARTEFACTS
     for artefact in ARTEFACTS.values():
         declared = {arm.name for arm in artefact.arms(scale)}
+        panels = {panel for arm in artefact.arms(scale) for panel in arm.panels}
         for item in artefact.claims(scale):
             statistics, arms = asked(item.test)
-            assert statistics <= set(STATISTICS)
-            assert arms <= declared, item.id
+            kinds = {name.rpartition(":")[0] for name in statistics} - {""}
+            assert kinds <= set(GRID_STATISTICS)
+            assert {name.rpartition(":")[2] for name in statistics} <= set(STATISTICS)
+            assert arms <= (panels | {ALL} if kinds else declared), item.id
 
 
 def test_the_verdict_row_is_the_comparison_that_decides():

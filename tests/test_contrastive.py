@@ -1,6 +1,6 @@
 """Algorithm 1 against its equations: loss, momentum, queue, own keys."""
 
-from math import log
+from math import exp, log
 
 import pytest
 import torch
@@ -8,7 +8,13 @@ from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
 from methods.base import Context, Step
-from methods.contrastive import Contrastive, _LogSumExp, contrastive_loss, cosine_momentum
+from methods.contrastive import (
+    Contrastive,
+    Repulsion,
+    _LogSumExp,
+    contrastive_loss,
+    cosine_momentum,
+)
 from methods.networks import Encoder
 from methods.priors import Gaussian, Sphere
 
@@ -172,3 +178,17 @@ def test_gradient_reaches_the_query_alone():
     assert all(p.grad is not None for p in encoder.parameters())
     assert all(p.grad is None for p in method.key_encoder.parameters())
     assert not method.queue.requires_grad
+
+
+def test_without_the_positive_only_past_keys_are_left():
+    """Eq. 6's first term over the queue, by a loop; the query's own key has no part in it."""
+    full, encoder = moca(K=10)
+    context = Context(encoder, DIM, 100, Sphere(DIM), torch.Generator().manual_seed(1))
+    alone = Repulsion(context, tau=0.1, K=10, m0=0.9)
+    torch.testing.assert_close(alone.queue, full.queue)
+    now = step(encoder, torch.randn(BATCH, DIM))
+    sums = [log(sum(exp(float(z @ key) / 0.1) for key in alone.queue) / 10)
+            for z in now.z]
+    assert alone.penalty(now).item() == pytest.approx(sum(sums) / BATCH, rel=1e-4)
+    alone.after_step(now)
+    torch.testing.assert_close(alone.queue[:BATCH], alone.keys)  # the queue moves on as MoCA's

@@ -97,7 +97,7 @@ def test_two_commands_at_once_train_each_run_once(swept, place):
     assert [rival.returncode for rival in rivals] == [0, 0], outputs
     assert place.tables() == swept.tables()
     logs = list((place.cache / "runs").glob("*/log.txt"))
-    assert len(logs) == 46
+    assert len(logs) == 50
     for log in logs:
         assert log.read_text().count("from step 0") == 1
 

@@ -23,6 +23,9 @@ COMMITTED = sorted(p.parent for p in (ROOT / "results").rglob("runs.csv")
 FILES = {"runs.csv", "data.csv", "claims.csv", "figure.png", "figure.pdf", "provenance.json"}
 
 
+NOT_TO_BE_HAD = {("fig6-samples", "celeba")}  # shown as not run
+
+
 @pytest.fixture(params=COMMITTED, ids=lambda p: str(p.relative_to(ROOT)))
 def folder(request):
     return request.param
@@ -54,9 +57,11 @@ def test_the_verdicts_follow_from_the_runs(folder):
 def test_the_runs_are_those_declared_and_all_are_there(folder):
     provenance = json.loads((folder / "provenance.json").read_text())
     selection = select(artefact_of(folder), provenance["scale"], None, None, ())
-    keys = {entry.run.key for entry in selection.entries()}
+    keys = {entry.run.key for entry in selection.entries()
+            if (folder.name, entry.run.dataset) not in NOT_TO_BE_HAD}
     assert keys <= set(provenance["runs"])
-    pairs = {(entry.arm.name, str(entry.run.seed)) for entry in selection.entries()}
+    pairs = {(entry.arm.name, str(entry.run.seed)) for entry in selection.entries()
+             if (folder.name, entry.run.dataset) not in NOT_TO_BE_HAD}
     rows = list(csv.DictReader(io.StringIO((folder / "runs.csv").read_text())))
     assert pairs <= {(row["arm"], row["seed"]) for row in rows if row["status"] == "done"}
 
@@ -129,7 +134,7 @@ def test_the_points_of_figure_7_are_those_of_the_test_set():
 
 
 SHAPES = {"mnist": (1, 28, 28), "synthetic-normal": (100,), "synthetic-uniform": (100,),
-          "cifar10": (3, 32, 32)}
+          "cifar10": (3, 32, 32), "celeba": (3, 64, 64)}
 
 
 def test_parameter_counts_are_those_of_the_networks(folder):
@@ -139,7 +144,8 @@ def test_parameter_counts_are_those_of_the_networks(folder):
     for name, run in arms.items():
         networks = autoencoder(run, SHAPES[run.dataset], PRIORS[run.prior](run.dim))
         expected = sum(p.numel() for part in networks if part for p in part.parameters())
-        assert int(counts[name]) == expected
+        if (folder.name, run.dataset) not in NOT_TO_BE_HAD:
+            assert int(counts[name]) == expected
 
 
 def runs_of(folder):

@@ -13,9 +13,9 @@ import pytest
 
 from benchmarks.harness.store import RunFolder
 
-SEEDS = 44
+SEEDS = 40
 MANY = ("fig1-synthetic", "--scale", "smoke", "--seeds", str(SEEDS))
-RUNS = 23 * SEEDS
+RUNS = 25 * SEEDS
 COUNTED = """#!/bin/sh
 before=$(date +%s%N)
 /usr/bin/sbatch "$@"

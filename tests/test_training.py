@@ -20,7 +20,8 @@ from benchmarks.harness.train import train
 from benchmarks.harness.training import Training
 from methods import METHODS
 
-SMALL = {"moca": {"K": 12}, "gan": {"hidden": 16, "layers": 2}}  # 12 is no multiple of the batch
+SMALL = {  # 12 is no multiple of the batch
+    "moca": {"K": 12}, "repulsion": {"K": 12}, "gan": {"hidden": 16, "layers": 2}}
 # 5 steps an epoch, 20 in all; the rate is halved after every epoch
 BASE = Run("synthetic-normal", 43, "mlp2", "mmd", (), "1", dim=8, epochs=4, batch=8,
            objective="latent", n_prior=8, halve_every=1, halve_until=3, seed=3)
@@ -174,6 +175,26 @@ class Diverging(Regularizer):
     def penalty(self, step):
         return step.z.square().sum() * torch.where(step.progress >= 0.6, torch.nan, 1.0)
 """
+
+
+@pytest.mark.parametrize("cut", [None, 5, 7])
+def test_a_run_ends_with_the_first_epoch_that_is_good_enough(cut, tmp_path):
+    """A resumed one, too, be it stopped in that epoch or at the end of it."""
+    run = run_of("mmd", objective="wae", dataset="procedural", architecture="a1", width=1 / 64)
+    errors = [row["train_reconstruction"] for row in finish(training_of(run, tmp_path))["rows"][1:]]
+    aim = errors[1]
+    assert errors[0] > aim > errors[3]
+    short = replace(run, stop_at=aim)
+    assert short.key != run.key
+    training = training_of(short, tmp_path)
+    if cut:
+        state = finish(training, stop_at=cut)
+        training = training_of(short, tmp_path)
+        training.restore(state)
+    outcome = finish(training)
+    assert [row["epoch"] for row in outcome["rows"]] == [0, 1, 2]
+    assert [row["train_reconstruction"] for row in outcome["rows"][1:]] == errors[:2]
+    assert outcome["status"] == "done"
 
 
 def test_divergence_is_an_outcome_with_its_step(tmp_path):

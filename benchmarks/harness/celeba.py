@@ -9,7 +9,7 @@ from PIL import Image
 
 from benchmarks.harness.album import Album, Form, form_of
 from benchmarks.harness.download import digest
-from benchmarks.harness.errors import UsageError
+from benchmarks.harness.errors import MissingDataError, UsageError
 from benchmarks.harness.pictures import Found, Request, centred, of_album
 
 CROP = 140  # MoCA paper, Appendix A: the 140 x 140 in the middle, brought to 64 x 64
@@ -51,8 +51,8 @@ def _album(request: Request, names: Sequence[str], title: str, what: str) -> Alb
     """The images in the first place that is there; raises UsageError if there is none."""
     places = request.places(*names)
     if not places:
-        raise UsageError(f"{title} is missing: {request.asked}; put {what} into DIR and say "
-                         "--data-dir DIR, or try --scale smoke, which needs no data")
+        raise MissingDataError(f"{title} is missing: {request.asked}; put {what} into DIR and "
+                               "say --data-dir DIR, or try --scale smoke, which needs no data")
     album = Album(places[0])
     if not album.names:
         raise UsageError(f"{title} is missing: there is no image in {album.path}")

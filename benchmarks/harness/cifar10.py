@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.harness.archives import File, members
 from benchmarks.harness.download import DownloadError, download
-from benchmarks.harness.errors import UsageError
+from benchmarks.harness.errors import MissingDataError, UsageError
 from benchmarks.harness.pictures import Found, Request, of_array
 
 FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
@@ -75,7 +75,7 @@ def _downloaded(request: Request) -> Path:
     try:
         return download(ARCHIVE, MIRRORS, ARCHIVE_MD5, request.downloads)
     except DownloadError as error:
-        raise UsageError(
+        raise MissingDataError(
             f"CIFAR-10 is missing: {request.asked}, and no mirror gave it ({error}); put "
             f"{ARCHIVE} or {FOLDER}/ into DIR and say --data-dir DIR, or try --scale smoke, which "
             "needs no data") from None

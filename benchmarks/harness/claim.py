@@ -93,6 +93,7 @@ class Claim:
     def by_proxy(self) -> Claim:
         """A claim stated in FID, judged on the stand-in whose features the suite ships."""
         assert isinstance(self.test, Ordering | Trend)
-        assert self.test.statistic == "fid"
-        test = replace(self.test, statistic="fd_cifar10", at_least=0.0)
+        kind, separator, score = self.test.statistic.rpartition(":")
+        assert score == "fid"
+        test = replace(self.test, statistic=f"{kind}{separator}fd_cifar10", at_least=0.0)
         return replace(self, id=f"{self.id}[fd_cifar10]", test=test, basis="proxy")

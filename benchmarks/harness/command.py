@@ -15,16 +15,18 @@ from benchmarks.harness.fid_weights import measurable
 from benchmarks.harness.freeze import tune
 from benchmarks.harness.launch import LAUNCHERS
 from benchmarks.harness.parser import parser
+from benchmarks.harness.planning import plan
 from benchmarks.harness.resolve import UserMethod
 from benchmarks.harness.resources import overrides
 from benchmarks.harness.selection import Selection, asked_curves, select
 from benchmarks.harness.spec import Artefact
 from benchmarks.harness.store import Store
 from benchmarks.harness.user_data import read as read_data
+from benchmarks.harness.verify import verify
 
 COMMANDS: dict[str, Callable[[list[Selection], Store, argparse.Namespace], int]] = {
-    "list": overview.list_artefacts, "plan": overview.plan, "status": overview.status,
-    "cancel": inspection.cancel,
+    "list": overview.list_artefacts, "plan": plan, "status": overview.status,
+    "cancel": inspection.cancel, "verify": verify,
 }
 
 def named(name: str) -> list[Artefact]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from benchmarks.harness.grid_statistics import of_grid
 from benchmarks.harness.intervals import t_interval
 from benchmarks.harness.statistics import statistic as named_statistic
 
@@ -49,7 +50,12 @@ def within(margin: float, estimate: float, low: float, high: float, noise: float
 
 
 def values(rows: pd.DataFrame, arm: str, statistic: str) -> pd.Series:
-    """The statistic by seed; NaN for a diverged run, nothing where it was not measured."""
+    """The statistic by seed; NaN for a diverged run, nothing where it was not measured.
+
+    A statistic of a grid takes a panel in the place of an arm; see `grid_statistics`.
+    """
+    if ":" in statistic:
+        return of_grid(rows, arm, statistic)
     of = named_statistic(statistic)
     runs = rows[(rows["arm"] == arm) & rows["status"].isin(["done", "diverged"])]
     found = {seed: of(curve) if (curve["status"] == "done").all() else np.nan

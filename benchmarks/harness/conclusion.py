@@ -5,7 +5,8 @@ from pathlib import Path
 import shutil
 
 from benchmarks.harness import committed
-from benchmarks.harness.publish import publish
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.publish import draw, publish
 from benchmarks.harness.selection import Entry, Selection
 from benchmarks.harness.store import Store
 from benchmarks.harness.submissions import Jobs
@@ -31,6 +32,19 @@ class Conclusion:
         self.there = committed.check(self.folder)
         data = self.folder / "data.csv"
         self.before = data.read_text() if data.exists() else None
+
+    def redraw(self) -> int:
+        """Draws the figure of the data.csv that is there."""
+        data = self.folder / "data.csv"
+        if not data.exists():
+            raise UsageError(f"--redraw: there is no {data}; leave --redraw out to make it")
+        try:
+            draw(self.selection.artefact.name, data.read_text(), self.folder)
+        except (OSError, ValueError, KeyError, SyntaxError) as error:
+            raise UsageError(f"--redraw: something in {self.folder} is missing or damaged "
+                             f"({error}); leave --redraw out to make it") from None
+        print(f"drew {shown(self.folder / 'figure.png')} and figure.pdf")
+        return 0
 
     def publish_stage(self, stage: list[Entry]) -> None:
         """Shows a first stage early, but never in place of a fuller result."""

@@ -8,6 +8,10 @@ class UsageError(Exception):
     """A mistake in what was asked: its one line says what was wrong and what to write instead."""
 
 
+class MissingDataError(UsageError):
+    """A data set is not here; what needs others can go on."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not among the known ones, with the nearest if there is one."""
     known = list(known)

@@ -56,6 +56,22 @@ def final_scores(
     return n_eval.merge(scores, on=by)
 
 
+def best_of_each(scores: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """One row per panel: of each metric the lowest mean and its lambda, `<metric>_lam`."""
+    keep = ["scale", "dataset", "panel", "image_size"]
+    found = scores.drop_duplicates("panel")[[*keep, "n_eval"]].set_index("panel", drop=False)
+    grids = scores.groupby("panel", sort=False)
+    for metric in metrics:
+        mean = f"{metric}_mean"
+        lams = {panel: rows["lam"].iloc[int(rows[mean].argmin())] for panel, rows in grids
+                if rows[mean].notna().all()}
+        found[f"{metric}_lam"] = found.index.map(lams)
+        found[mean] = grids[mean].min().where(found.index.isin(lams))
+    counts = grids[["n", "diverged", "missing"]].agg({"n": "min", "diverged": "sum",
+                                                      "missing": "sum"})
+    return found.join(counts).reset_index(drop=True)
+
+
 def exhibited(rows: pd.DataFrame, scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """The scores with what the files of each arm's drawn run are called; empty for no outcome."""
     drawn = rows[(rows["seed"] == seed) & (rows["status"] == "done")]["arm"].unique()

@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.harness import idx
 from benchmarks.harness.archives import File, members
 from benchmarks.harness.download import DownloadError, download
-from benchmarks.harness.errors import UsageError
+from benchmarks.harness.errors import MissingDataError, UsageError
 from benchmarks.harness.pictures import Found, Request, of_array
 
 FOLDERS = ("MNIST/raw", "MNIST", "mnist/raw", "mnist", ".")
@@ -106,7 +106,7 @@ def _downloaded(request: Request) -> dict[str, File]:
     try:
         paths = [download(name, mirrors, md5, request.downloads) for name, md5 in md5s.items()]
     except DownloadError as error:
-        raise UsageError(
+        raise MissingDataError(
             f"MNIST is missing: {request.asked}, and no mirror gave it ({error}); put its four "
             "files into DIR/MNIST/raw and say --data-dir DIR, or try --scale smoke, which needs no "
             "data") from None

@@ -19,6 +19,7 @@ EPILOG = """commands:
   plan NAME...     what that would train, and how long it takes; trains nothing
   list             the artefacts and their state
   status           every run that is done, running, queued, failed, diverged or lost
+  verify           the verdict on every claim; 0 if every artefact is complete
   logs RUN         what a run printed; status names the runs
   cancel NAME...   ends the cluster's jobs for an artefact
   tune TABLE       chooses lambda for the table's regularizers, on validation images

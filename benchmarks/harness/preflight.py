@@ -1,12 +1,12 @@
 """What could stop a sweep half-way, found out before anything is trained."""
 
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from benchmarks.harness import checkpoints
-from benchmarks.harness.errors import UsageError
+from benchmarks.harness.errors import MissingDataError, UsageError
 from benchmarks.harness.selection import Entry
 from benchmarks.harness.task import Task, to_do
 
@@ -34,20 +34,29 @@ def check_runs(tasks: Mapping[str, Task], labels: Mapping[str, str], rerun: bool
 
 
 def prepare_data(
-    entries: Iterable[Entry], tasks: Mapping[str, Task], store: Path, root: Path,
+    entries: Sequence[Entry], tasks: Mapping[str, Task], store: Path, root: Path,
     options: Namespace,
-) -> None:
+) -> dict[str, MissingDataError]:
     """Packs, under `root`, every data set that something is still to be done with.
 
-    Raises UsageError where one is missing or damaged, or `store` cannot take the runs.
+    Returns those that are not here, by their packed name. Raises UsageError where one is damaged,
+    or `store` cannot take the runs; MissingDataError if there is no run without them.
     """
     keys = to_do(tasks, options)
     needed = [entry for entry in entries if entry.run.key in keys]
     if not needed:
-        return
+        return {}
     check_storage(store, to_write=True)
     from benchmarks.harness import portions, sources  # numpy
-    sources.prepare([entry.run for entry in needed], root, options.data_dir, options.paths)
+    absent = {}
+    for name, run in {entry.run.packed_name: entry.run for entry in needed}.items():
+        try:
+            sources.prepare([run], root, options.data_dir, options.paths)
+        except MissingDataError as error:
+            absent[name] = error
+    if absent and all(entry.run.packed_name in absent for entry in entries):
+        raise next(iter(absent.values()))
+    needed = [entry for entry in needed if entry.run.packed_name not in absent]
     distinct = {(entry.run.packed_name, entry.run.n_train, entry.measures, entry.recorded): entry
                 for entry in needed if sources.is_packed(entry.run)}
     for entry in distinct.values():
@@ -56,3 +65,4 @@ def prepare_data(
             portions.PARTS[measure.split](entry.run, measure.n_eval, root)
         for n in {curve.n_eval for curve in entry.recorded if curve.n_eval}:
             portions.test(entry.run, n, root)
+    return absent

@@ -40,8 +40,11 @@ def _run_rows(selection: Selection, store: Store, entry: Entry) -> list[dict[str
     counts = result["parameters"]  # a key encoder or a critic is not counted (A19, A21)
     row |= {"status": result["status"], "diverged_step": result["diverged_step"],
             "parameters": counts["encoder"] + counts.get("decoder", 0)}
-    *before, last = asked_of(result, entry) or [{}]
-    return [row | values for values in (*before, last | _measured(folder, entry))]
+    rows = asked_of(result, entry) or [{}]
+    measured = _measured(folder, entry)
+    last = measured.pop(None, {})
+    *before, final = [row | values | measured.get(values.get("epoch"), {}) for values in rows]
+    return [*before, final | last]
 
 
 def asked_of(result: dict[str, Any], entry: Entry) -> list[dict[str, Any]]:
@@ -59,13 +62,14 @@ def asked_of(result: dict[str, Any], entry: Entry) -> list[dict[str, Any]]:
     return rows
 
 
-def _measured(folder: RunFolder, entry: Entry) -> dict[str, Any]:
-    """What was measured of the final model: it stands in the row of the last epoch."""
-    values: dict[str, Any] = {}
+def _measured(folder: RunFolder, entry: Entry) -> dict[int | None, dict[str, Any]]:
+    """What was measured, by epoch: it stands in that epoch's row; None is the final model."""
+    values: dict[int | None, dict[str, Any]] = {}
     for measure in entry.measures:
         found = evaluations.find(folder.path, measure)
         if found and found["numbers"]:
-            values |= found["numbers"] | {"n_eval": measure.n_eval}
+            of_epoch = values.setdefault(measure.epoch, {})
+            of_epoch |= found["numbers"] | {"n_eval": measure.n_eval}
     return values
 
 

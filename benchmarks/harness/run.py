@@ -55,6 +55,7 @@ class Run:
     data_digest: str | None = None  # of a user's own images
     beta1: float | None = None  # Adam's first decay, where it is not .9
     snapshots: tuple[int, ...] | None = None  # epochs whose weights are kept beside the final ones
+    stop_at: float | None = None  # an epoch's mean reconstruction error that ends the training
     seed: int = 0
 
     def __post_init__(self) -> None:

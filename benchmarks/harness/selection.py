@@ -67,7 +67,8 @@ class Selection:
             curves = tuple(map(self.data.curve, curves))
         recorded = dict.fromkeys((*curves, *self.asked.get(arm.run, ())))
         run = replace(arm.run, seed=seed)
-        measures = tuple(measure for measure in self.measures(seed)
+        asked = self.measures(seed) if arm.measures is None else arm.measures
+        measures = tuple(measure for measure in asked
                          if measure.name not in self.without or run.key in self.measured)
         return Entry(arm, run, measures, curves,
                      tuple(sorted(recorded, key=lambda curve: curve.id)))

@@ -19,11 +19,11 @@ def prepare(
 ) -> None:
     """Packs what the runs need and is not packed yet.
 
-    Raises UsageError where a data set is missing, damaged, or smaller than a run takes it to be.
+    Raises UsageError where a data set is damaged, or smaller than a run takes it to be,
+    MissingDataError where one is not to be had.
     """
     for name, run in {run.packed_name: run for run in runs if is_packed(run)}.items():
-        ask = partial(_found, run, data_dir, paths.get(run.dataset))
-        packed.pack(root, name, ask)
+        packed.pack(root, name, partial(_found, run, data_dir, paths.get(run.dataset)))
         for line in packed.manifest(root, name)["deviations"]:
             print(f"note: {line}")
 

@@ -28,6 +28,7 @@ class Arm:
     run: Run
     panels: tuple[str, ...] = ("main",)
     stage: int = 0  # stages are trained and published in order
+    measures: tuple[Measure, ...] | None = None  # in the place of the artefact's
 
 
 @dataclass(frozen=True)

@@ -64,12 +64,19 @@ def _final(column: str) -> Statistic:
     return lambda curve: _first(curve.tail(1).get(column))
 
 
+def log_test_reconstruction(curve: pd.DataFrame) -> float | None:
+    """Its natural logarithm, so that a difference is a ratio (claim C19)."""
+    error = _first(curve.tail(1).get("test_reconstruction"))
+    return None if error is None else float(np.log(error))
+
+
 STATISTICS: dict[str, Statistic] = {
     "auc_log_swd": auc_log_swd,
     "final_swd": final_swd,
     "epochs_to_twice_floor": epochs_to_twice_floor,
     "distance_at_5": distance_at_5,
     "distance_trend": distance_trend,
+    "log_test_reconstruction": log_test_reconstruction,
     **{column: _final(column) for column in (
         "knn10_accuracy", "nmi", "parameters", "train_reconstruction", "test_reconstruction",
         "fid", "fd_cifar10", "swd_image_std", "sv_cv", "effective_rank")},

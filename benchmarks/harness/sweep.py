@@ -1,18 +1,19 @@
 """A whole artefact: check, declare its runs, train what is missing, publish, say what came out."""
 
+from __future__ import annotations
+
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import replace
 
 from benchmarks.harness import lease, preflight
-from benchmarks.harness.conclusion import Conclusion, shown
+from benchmarks.harness.conclusion import Conclusion
 from benchmarks.harness.device import check_device
-from benchmarks.harness.errors import UsageError
+from benchmarks.harness.errors import MissingDataError
 from benchmarks.harness.estimates import Estimates
 from benchmarks.harness.launch import LAUNCHERS
 from benchmarks.harness.options import Options, Sending
 from benchmarks.harness.progress import Progress
-from benchmarks.harness.publish import draw
 from benchmarks.harness.resources import overrides
 from benchmarks.harness.selection import Selection
 from benchmarks.harness.slurm import submit
@@ -22,14 +23,32 @@ from benchmarks.harness.task import UNSETTLED, Task, tasks
 
 def run(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Brings every selected artefact up to date; 0 if all are complete, 1 otherwise."""
-    sweeps = [Sweep(selection, store, options) for selection in selections]
-    for sweep in sweeps:
-        sweep.check()  # all of them, before the first one trains
+    sweeps = _checked([Sweep(selection, store, options) for selection in selections])
     if options.cluster == "slurm" and not options.redraw:
         everything = tasks([entry for sweep in sweeps for entry in sweep.entries], store)
         for sweep in sweeps:
             sweep.submit(everything)
-    return max([sweep.redraw() if options.redraw else sweep.run() for sweep in sweeps])
+    statuses = [sweep.conclusion.redraw() if options.redraw else sweep.run() for sweep in sweeps]
+    return max([*statuses, int(len(sweeps) < len(selections))])
+
+
+def _checked(sweeps: list[Sweep]) -> list[Sweep]:
+    """All of them, before the first one trains; without those whose data is not here.
+
+    Raises UsageError for anything else, or if no data is here at all.
+    """
+    possible, absent = [], []
+    for sweep in sweeps:
+        try:
+            sweep.check()
+            possible.append(sweep)
+        except MissingDataError as error:
+            absent.append(error)
+            if len(sweeps) > 1:
+                print(f"{sweep.selection.artefact.name}: not run, {error}")
+    if not possible:
+        raise absent[0]
+    return possible
 
 
 class Sweep:
@@ -43,6 +62,7 @@ class Sweep:
         self.entries = selection.entries()
         self.labels = {entry.run.key: entry.label for entry in reversed(self.entries)}
         self.tasks = tasks(self.entries, store)
+        self.absent: dict[str, MissingDataError] = {}
         self.conclusion = Conclusion(selection, store, self.entries, self.folder, self.cache)
 
     def check(self) -> None:
@@ -52,21 +72,8 @@ class Sweep:
         check_device(self.options.device)
         preflight.check_runs(self.tasks, self.labels, self.options.rerun)
         if not self.options.redraw:
-            preflight.prepare_data(self.entries, self.tasks, self.store.root, self.data,
-                                   self.options)
-
-    def redraw(self) -> int:
-        """Draws the figure of the data.csv that is there."""
-        data = self.folder / "data.csv"
-        if not data.exists():
-            raise UsageError(f"--redraw: there is no {data}; leave --redraw out to make it")
-        try:
-            draw(self.selection.artefact.name, data.read_text(), self.folder)
-        except (OSError, ValueError, KeyError, SyntaxError) as error:
-            raise UsageError(f"--redraw: something in {self.folder} is missing or damaged "
-                             f"({error}); leave --redraw out to make it") from None
-        print(f"drew {shown(self.folder / 'figure.png')} and figure.pdf")
-        return 0
+            self.absent = preflight.prepare_data(self.entries, self.tasks, self.store.root,
+                                                 self.data, self.options)
 
     def submit(self, everything: Mapping[str, Task]) -> None:
         """Sends what is missing to the cluster, with all that any artefact asks of it."""
@@ -80,10 +87,14 @@ class Sweep:
             self._declare()
         if todo := self._todo():
             self._work(todo)
+        for error in self.absent.values():
+            print(f"{self.selection.artefact.name}: a part is not run, {error}")
         return self.conclusion.conclude()
 
     def _todo(self) -> dict[str, Task]:
-        return {key: task for key, task in self.tasks.items() if task.state() in UNSETTLED}
+        return {entry.run.key: task for entry in self.entries
+                if entry.run.packed_name not in self.absent
+                and (task := self.tasks[entry.run.key]).state() in UNSETTLED}
 
     def _declare(self) -> None:
         """A folder per distinct run, rid of what is to be trained again."""

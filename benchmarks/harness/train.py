@@ -12,9 +12,9 @@ def train(
     training: Training, checkpoint_seconds: float, stop: Callable[[], bool],
     save: Callable[[], None], tell: Callable[[], None],
 ) -> dict[str, Any]:
-    """Trains to the end or the first epoch with a non-finite loss; returns the outcome.
+    """Trains to the end, or what ends it earlier: see `Run.stop_at`, or a non-finite loss.
 
-    `tell` is called after every row, `save` every `checkpoint_seconds`. Raises
+    Returns the outcome. `tell` is called after every row, `save` every `checkpoint_seconds`. Raises
     InterruptedRun once `stop()` is true, after a last `save`.
     """
     began = saved = time.monotonic()
@@ -25,7 +25,7 @@ def train(
             if training.diverged:
                 break
             tell()
-        if training.step == training.run.steps:
+        if training.step == training.run.steps or training.has_arrived:
             break
         training.advance()
         stopping = stop()

@@ -58,6 +58,12 @@ class Training:
         """
         return self.at_epoch_end and int(self.diverged_at) >= 0
 
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the epoch just completed was as good as the run is to become."""
+        enough, last = self.run.stop_at, self.rows[-1] if self.rows else {}
+        return enough is not None and last.get("train_reconstruction", enough + 1) <= enough
+
     def advance(self) -> None:
         """One step: the objective's update, what follows it, then the adversary's own update."""
         self.optimizers.set_rates(self.run.lr_factor(self.epoch))

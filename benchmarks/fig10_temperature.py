@@ -1,0 +1,46 @@
+"""Figure 10: which lambda is best at which temperature, and how good it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from benchmarks import grids
+from benchmarks.celeba import ABLATION, ablation
+from benchmarks.harness.claim import FID_NOISE, Claim, Ordering, Trend
+from benchmarks.harness.resolve import resolve
+from benchmarks.harness.spec import Arm
+
+# neither grid is stated (A15)
+TAUS = {"paper": (0.05, 0.1, 0.2, 0.5, 1.0), "mini": (0.05, 0.2, 1.0), "smoke": (0.05, 1.0)}
+LAMBDAS = {"paper": (100, 300, 1000, 3000, 10_000), "mini": (100, 1000, 10_000),
+           "smoke": (100, 10_000)}
+EPOCHS = {"paper": 50, "mini": 4, "smoke": 2}
+
+
+def arms(scale: str) -> tuple[Arm, ...]:
+    """A panel a temperature."""
+    run = replace(ablation(scale), epochs=EPOCHS[scale])
+    return tuple(
+        Arm(f"tau={tau:g},lam={lam:g}", resolve(run, "moca", dict(run.hyper) | {
+            "tau": tau, "lam": float(lam)}), (f"tau={tau:g}",))
+        for tau in TAUS[scale] for lam in LAMBDAS[scale])
+
+
+def claims(scale: str) -> tuple[Claim, ...]:
+    """C24 to C26, each of what is best in a panel."""
+    panels = tuple(f"tau={tau:g}" for tau in TAUS[scale])
+    place = "Appendix D.4, Figure 10"
+    return grids.with_proxies(
+        Claim("C24", "The lower tau, the lower the lambda that is best.", place,
+              Trend("best_lam:fid", panels, "rises")),
+        Claim("C25", "The lower tau, the lower the best FID.", place,
+              Trend("best:fid", panels, "rises", at_least=FID_NOISE)),
+        Claim("C26", "Some tau below 1 has a lower best FID than tau = 1.", "Section 4.5",
+              Ordering("best:fid", panels[:-1], panels[-1:], "any", at_least=FID_NOISE)))
+
+
+ARTEFACT = grids.grid(
+    "fig10-temperature", "Scores of samples by temperature and lambda, CelebA",
+    "Figure 10, Appendix D.4", ABLATION, arms,
+    partial(grids.table, keep=["lam", "hyper.tau"]), claims)

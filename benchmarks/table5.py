@@ -1,0 +1,48 @@
+"""Table 5: how many keys MoCA's queue has to hold."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import combinations
+
+from benchmarks import grids
+from benchmarks.celeba import ABLATION, CELEBA, ablation
+from benchmarks.harness.claim import Claim, Equivalence, Ordering
+from benchmarks.harness.resolve import resolve
+from benchmarks.harness.spec import Arm
+
+CITED = {"K=100": 84.93, "K=5000": 48.45, "K=10000": 46.56, "K=30000": 47.31, "K=60000": 46.68,
+         "K=120000": 49.94}
+SIZES = (100, 5000, 10_000, 30_000, 60_000, 120_000)
+SMALL = 64  # the batch: no queue is shorter
+
+
+def sizes(scale: str) -> tuple[int, ...]:
+    """The paper's, or in proportion to the images that there are."""
+    share = CELEBA.n_train[scale] / CELEBA.n_train["paper"]
+    scaled = tuple(max(SMALL, round(size * share)) for size in SIZES)
+    return {"paper": SIZES, "mini": tuple(dict.fromkeys(scaled)), "smoke": (SMALL, 96)}[scale]
+
+
+def arms(scale: str) -> tuple[Arm, ...]:
+    """Every size."""
+    run = ablation(scale)
+    return tuple(Arm(f"K={size}", resolve(run, "moca", dict(run.hyper) | {"K": size}))
+                 for size in sizes(scale))
+
+
+def claims(scale: str) -> tuple[Claim, ...]:
+    """C27: the paper's own numbers differ by 3.4 at most, and by 37 from the smallest."""
+    small, *large = (f"K={size}" for size in sizes(scale))
+    found = grids.with_proxies(
+        Claim("C27[small]", "With the smallest queue the FID is much higher than with any other.",
+              "Appendix D.5, Table 5", Ordering("fid", tuple(large), (small,), at_least=20.0)))
+    pairs = tuple(combinations(large, 2))
+    return (*found, *(Claim(f"C27[{one},{other}]", f"The FID is the same, to within 5, with "
+                            f"{one} and {other}.", "Appendix D.5, Table 5",
+                            Equivalence(("fid",), one, other, 5.0)) for one, other in pairs))
+
+
+ARTEFACT = grids.grid(
+    "table5", "Scores of samples by the size of MoCA's queue, CelebA", "Table 5, Appendix D.5",
+    ABLATION, arms, partial(grids.table, cited=CITED, dataset="celeba", keep=["hyper.K"]), claims)

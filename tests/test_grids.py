@@ -1,0 +1,104 @@
+"""Statistics of grids: the best lambda, how good it is, and how it grows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import ARTEFACTS
+from benchmarks.harness.claim import Claim, Ordering, Range, Trend
+from benchmarks.harness.claims import judge
+from benchmarks.harness.comparisons import values
+from benchmarks.harness.intervals import best_of_each
+
+LAMS = (100.0, 1000.0, 10_000.0)
+
+
+def rows(best, column="image_size", seeds=1, curvature=3.0):
+    """A grid whose score is least at best[value], by `value` of a field."""
+    return pd.DataFrame([
+        {"scale": "paper", "dataset": "d", "panel": f"{column}={value}", column: value, "lam": lam,
+         "arm": f"{value},{lam:g}", "seed": seed, "status": "done", "epoch": 1,
+         "fid": 10.0 + value / 1000 + curvature * abs(np.log10(lam / least)) + 0.01 * seed}
+        for value, least in best.items() for lam in LAMS for seed in range(seeds)])
+
+
+def test_the_best_of_a_panel_is_found():
+    grid = rows({32: 100.0, 64: 1000.0}, seeds=2)
+    assert values(grid, "image_size=64", "best_lam:fid").to_list() == [1000.0, 1000.0]
+    assert values(grid, "image_size=64", "best:fid").to_list() == pytest.approx([10.064, 10.074])
+    assert values(grid, "image_size=32", "range:fid").to_list() == pytest.approx([6.0, 6.0])
+
+
+def test_the_slope_is_that_of_the_logarithms():
+    """Side 32 to 64 quadruples the pixels; lambda grows tenfold."""
+    (slope,) = values(rows({32: 100.0, 64: 1000.0}), "*", "slope:fid")
+    assert slope == pytest.approx(np.log(10) / np.log(4))
+
+
+def test_a_grid_with_a_hole_says_nothing():
+    grid = rows({32: 100.0, 64: 1000.0})
+    holed = grid.assign(fid=grid["fid"].where(grid["arm"] != "64,1000"))
+    assert values(holed, "image_size=64", "best_lam:fid").isna().all()
+    assert values(holed, "image_size=32", "best_lam:fid").notna().all()
+    unscored = grid.drop(columns="fid")
+    assert values(unscored, "image_size=32", "best_lam:fid").empty
+
+
+def test_a_diverged_run_is_never_the_best():
+    grid = rows({64: 1000.0})
+    bad = grid["arm"] == "64,1000"
+    grid = grid.assign(fid=grid["fid"].where(~bad), status=np.where(bad, "diverged", "done"))
+    assert values(grid, "image_size=64", "best_lam:fid").to_list() in ([100.0], [10_000.0])
+
+
+def verdict(grid, test):
+    return judge(grid, [Claim("C", "", "", test)])["verdict"].iloc[0]
+
+
+def test_trends_of_what_is_best_are_judged():
+    taus = {1: 100.0, 2: 1000.0, 3: 1000.0, 4: 10_000.0}
+    panels = tuple(f"tau={tau}" for tau in taus)
+    grid = rows(taus, "tau")
+    assert verdict(grid, Trend("best:fid", panels, "rises")) == "reproduced"
+    assert verdict(grid, Trend("best:fid", panels, "falls")) == "contradicted"
+    assert verdict(grid, Trend("best_lam:fid", panels[:3], "rises")) == "inconclusive"  # by chance
+    assert verdict(rows(taus, "tau", seeds=3),
+                   Trend("best_lam:fid", panels, "rises")) == "reproduced"
+    assert verdict(grid, Ordering("best:fid", panels[:1], panels[1:])) == "inconclusive"  # a seed
+    missing = grid[grid["panel"] != panels[1]]
+    assert verdict(missing, Trend("best:fid", panels, "rises")) == "not run"
+
+
+@pytest.mark.parametrize(("best", "expected"), [
+    ({32: 100.0, 64: 1000.0}, "contradicted"), ({100: 100.0, 316: 1000.0}, "reproduced")])
+def test_proportionality_is_judged_by_the_slope(best, expected):
+    test = Range("slope:fid", (("*", 0.5, 1.5),), from_one_seed=True)
+    assert verdict(rows(best), test) == expected
+
+
+def test_table_3_has_the_best_of_figure_9():
+    grid = rows({32: 100.0, 64: 1000.0}).assign(fd_cifar10=np.nan)
+    scores = grid.groupby(["scale", "dataset", "panel", "arm", "lam", "image_size"], sort=False)
+    scores = scores["fid"].mean().rename("fid_mean").reset_index().assign(
+        n=1, n_eval=10, diverged=0, missing=0, fd_cifar10_mean=np.nan)
+    found = best_of_each(scores, ["fid", "fd_cifar10"]).set_index("image_size")
+    assert found["fid_lam"].to_dict() == {32: 100.0, 64: 1000.0}
+    assert found["fid_mean"].to_dict() == pytest.approx({32: 10.032, 64: 10.064})
+    assert found["fd_cifar10_lam"].isna().all()
+
+
+def test_table_3_and_figure_9_are_the_same_runs():
+    runs = [{arm.run for arm in ARTEFACTS[name].arms("paper")}
+            for name in ("table3", "fig9-input-size")]
+    assert runs[0] == runs[1]
+
+
+def test_what_artefacts_share_is_declared_once():
+    """Table 4's m0 = .999 is Table 5's K = 60000; Figure 5's model is that of Figures 11 to 13."""
+    def run(name, arm):
+        return {each.name: each.run for each in ARTEFACTS[name].arms("paper")}[arm]
+    assert run("table4", "m0=0.999") == run("table5", "K=60000")
+    galleries = {run(name, "moca[HQ]") for name in ARTEFACTS
+                 if "celebahq" in name}
+    assert len(galleries) == 1
+    assert run("fig15-celeba-samples", "moca[A2]") == run("table1", "moca[A2]")

@@ -1,0 +1,114 @@
+"""The paper as a whole: data that is missing, the plan, the verdicts together."""
+
+import csv
+
+from conftest import ON_CIFAR10, Place
+import pytest
+
+from benchmarks import ARTEFACTS
+from benchmarks.harness import command, operations
+from benchmarks.harness.resolve import resolve
+from benchmarks.harness.run import Run
+
+
+def test_there_are_24_artefacts():
+    figures = [name for name in ARTEFACTS if name.startswith("fig")]
+    tables = [name for name in ARTEFACTS if name.startswith("table")]
+    assert sorted(int(name[3:].split("-")[0]) for name in figures) == list(range(1, 20))
+    assert tables == [f"table{k}" for k in range(1, 6)]
+
+
+def ask(capsys, place, *words):
+    status = command.main([*words, *place.options, "--cluster", "debug"])
+    return status, capsys.readouterr()
+
+
+def test_data_that_is_nowhere_costs_only_what_needs_it(capsys, place, tmp_path):
+    """At mini scale Figure 17 wants CelebA, Figure 12 CelebA-HQ, Figure 1 nothing."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    words = ("--scale", "mini", "--data-dir", str(empty), "--methods", "moca", "--seeds", "1")
+    status, said = ask(capsys, place, "fig1", "fig12", "fig17", *words)
+    assert status == 1
+    assert "fig17-celeba-reconstructions: not run, CelebA is missing" in said.out
+    assert "fig12-celebahq-reconstructions: not run, CelebA-HQ is missing" in said.out
+    assert "fig1-synthetic, mini scale" in said.out
+    assert said.err == ""
+    status, said = ask(capsys, place, "fig12", "fig17", *words)
+    assert status == 2
+    assert len(said.err.splitlines()) == 1
+
+
+def test_the_plan_counts_what_was_never_measured(capsys, place):
+    status, said = ask(capsys, place, "plan", "table4", "table5")
+    assert status == 0
+    assert "of which shared with an artefact above: 1" in said.out
+    assert "as counted: none was measured" in said.out
+    assert "all: 11 runs declared, 10 distinct ones to train" in said.out
+
+
+def test_counted_operations_are_those_of_the_layers():
+    """Two layers 100-128-128 a point: 2 (100 + 128) 128 operations; thrice for a step."""
+    run = resolve(Run("synthetic-normal", 640, "mlp2", "mmd", (), "", dim=128, epochs=2, batch=64,
+                      objective="latent"), "mmd", {})
+    encoder, _ = operations._of_image("mlp2", (100,), 128, None)
+    assert encoder == 2 * (100 + 128) * 128
+    assert operations.of_training(run) == 2 * 640 * 3 * encoder
+
+
+def test_the_verdicts_of_all_are_told_together(swept, capsys):
+    words = ["verify", "--scale", "smoke", *swept.options]
+    assert command.main([*words, "fig1"]) == 0
+    said = capsys.readouterr().out
+    assert "fig1-synthetic, smoke scale: complete" in said
+    claims = list(csv.DictReader((swept.smoke / "claims.csv").read_text().splitlines()))
+    verdicts = [row for row in claims if row["role"] == "verdict"]
+    assert all(any(row["claim"] in line and row["verdict"] in line for line in said.splitlines())
+               for row in verdicts)
+    assert command.main(words) == 1
+    said = capsys.readouterr().out
+    assert "table1, smoke scale: no results" in said
+    assert "not complete: fig2-convergence" in said
+
+
+def test_results_with_a_hole_are_not_complete(swept, capsys, tmp_path):
+    place = Place(tmp_path)
+    place.smoke.mkdir(parents=True)
+    for path in swept.smoke.glob("*.csv"):
+        text = path.read_text()
+        if path.name == "runs.csv":
+            text = "".join(line for line in text.splitlines(keepends=True)
+                           if not line.startswith("smoke,mmd,"))
+        (place.smoke / path.name).write_text(text)
+    assert command.main(["verify", "fig1", "--scale", "smoke", *place.options]) == 1
+    assert "2 of 50 runs are missing" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def ablated(tmp_path_factory):
+    """A smoke sweep of what is trained on CelebA and CelebA-HQ."""
+    from conftest import finished
+    names = [name for name in ARTEFACTS
+             if name not in ("fig1-synthetic", "fig7-tsne", *ON_CIFAR10)]
+    place = finished(Place(tmp_path_factory.mktemp("ablated")), *names, "--cluster", "debug")
+    place.names = names
+    return place
+
+
+def test_every_artefact_is_complete_at_smoke_scale(ablated, capsys):
+    words = ["--scale", "smoke", *ablated.options]
+    assert command.main(["verify", *ablated.names, *words]) == 0
+    for name in ablated.names:
+        folder = ablated.cache / "smoke" / name
+        rows = list(csv.DictReader((folder / "data.csv").read_text().splitlines()))
+        assert rows
+        assert all(row["missing"] == "0" for row in rows), name
+        assert (folder / "figure.png").stat().st_size > 5000
+
+
+def test_a_snapshots_scores_stand_at_its_epoch(ablated):
+    def scored(name):
+        text = (ablated.cache / "smoke" / name / "runs.csv").read_text()
+        return [row["epoch"] for row in csv.DictReader(text.splitlines()) if row["fd_cifar10"]]
+    assert scored("fig11-celebahq-samples") == ["1"]
+    assert scored("fig12-celebahq-reconstructions") == ["2"]
