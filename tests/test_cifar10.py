@@ -321,7 +321,7 @@ def test_arms_of_the_users_are_drawn_under_their_names(pictured):
 def test_tune_names_what_can_be_tuned(place):
     for words, reason in ((["tune"], "tune takes the name of a table: table1-a1"),
                           (["tune", "table3"], "unknown table to tune 'table3'"),
-                          (["plan", "tune", "table2"], "name its grid: tune-table2-a1")):
+                          (["plan", "tune", "table2"], "name its grid: tune-table1-a1")):
         done = place.bench(*words)
         assert done.returncode == 2
         assert reason in done.stderr
