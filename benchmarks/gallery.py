@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 SHOWN = {"samples": 64, "reconstructions": 32, "interpolations": 16}  # images that are asked for
-SCORES = ["test_reconstruction", "fd_cifar10", "fid", "kid"]
+SCORES = ["fd_cifar10", "fid", "kid", "test_reconstruction"]
 REASON = "whether a picture looks realistic is for its reader to say"
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import combinations
 
 from benchmarks import grids
 from benchmarks.celeba import ABLATION, CELEBA, ablation
-from benchmarks.harness.claim import Claim, Equivalence, Ordering
+from benchmarks.harness.claim import Claim, Ordering, Range
 from benchmarks.harness.resolve import resolve
 from benchmarks.harness.spec import Arm
 
 CITED = {"K=100": 84.93, "K=5000": 48.45, "K=10000": 46.56, "K=30000": 47.31, "K=60000": 46.68,
          "K=120000": 49.94}
 SIZES = (100, 5000, 10_000, 30_000, 60_000, 120_000)
+SMALLEST, OTHERS = "smallest", "others"  # panels
 SMALL = 64  # the batch: no queue is shorter
 
 
@@ -27,8 +27,9 @@ def sizes(scale: str) -> tuple[int, ...]:
 def arms(scale: str) -> tuple[Arm, ...]:
     """Every size."""
     run = ablation(scale)
-    return tuple(Arm(f"K={size}", resolve(run, "moca", dict(run.hyper) | {"K": size}))
-                 for size in sizes(scale))
+    small, *_ = sizes(scale)
+    return tuple(Arm(f"K={size}", resolve(run, "moca", dict(run.hyper) | {"K": size}),
+                     (SMALLEST if size == small else OTHERS,)) for size in sizes(scale))
 
 
 def claims(scale: str) -> tuple[Claim, ...]:
@@ -37,10 +38,9 @@ def claims(scale: str) -> tuple[Claim, ...]:
     found = grids.with_proxies(
         Claim("C27[small]", "With the smallest queue the FID is much higher than with any other.",
               "Appendix D.5, Table 5", Ordering("fid", tuple(large), (small,), at_least=20.0)))
-    pairs = tuple(combinations(large, 2))
-    return (*found, *(Claim(f"C27[{one},{other}]", f"The FID is the same, to within 5, with "
-                            f"{one} and {other}.", "Appendix D.5, Table 5",
-                            Equivalence(("fid",), one, other, 5.0)) for one, other in pairs))
+    return (*found, Claim("C27[stable]", "With all other sizes the FID is the same, to within 5.",
+                          "Appendix D.5, Table 5",
+                          Range("range:fid", ((OTHERS, 0.0, 5.0),), from_one_seed=True)))
 
 
 ARTEFACT = grids.grid(

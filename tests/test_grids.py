@@ -38,8 +38,8 @@ def test_the_slope_is_that_of_the_logarithms():
 def test_a_grid_with_a_hole_says_nothing():
     grid = rows({32: 100.0, 64: 1000.0})
     holed = grid.assign(fid=grid["fid"].where(grid["arm"] != "64,1000"))
-    assert values(holed, "image_size=64", "best_lam:fid").isna().all()
-    assert values(holed, "image_size=32", "best_lam:fid").notna().all()
+    assert values(holed, "image_size=64", "best_lam:fid").empty
+    assert values(holed, "image_size=32", "best_lam:fid").to_list() == [100.0]
     unscored = grid.drop(columns="fid")
     assert values(unscored, "image_size=32", "best_lam:fid").empty
 
@@ -67,6 +67,12 @@ def test_trends_of_what_is_best_are_judged():
     assert verdict(grid, Ordering("best:fid", panels[:1], panels[1:])) == "inconclusive"  # a seed
     missing = grid[grid["panel"] != panels[1]]
     assert verdict(missing, Trend("best:fid", panels, "rises")) == "not run"
+
+
+def test_growth_with_the_size_is_told_from_one_seed():
+    test = Range("grows:fid", (("*", 1.0, 1.0),), from_one_seed=True)
+    assert verdict(rows({32: 100.0, 64: 1000.0, 256: 10_000.0}), test) == "reproduced"
+    assert verdict(rows({32: 100.0, 64: 100.0, 256: 10_000.0}), test) == "contradicted"
 
 
 @pytest.mark.parametrize(("best", "expected"), [

@@ -33,17 +33,27 @@ def spread(arms: pd.DataFrame) -> float:
 
 def slope(arms: pd.DataFrame) -> float:
     """Of the best lambda against the number of pixels, both as logarithms (claim C22)."""
-    sides = np.unique(arms["image_size"].to_numpy(float))
-    lams = [best_lam(arms[arms["image_size"] == side]) for side in sides]
+    sides, lams = _best_by_side(arms)
     return float(np.polyfit(2 * np.log(sides), np.log(lams), 1)[0])
 
 
+def grows(arms: pd.DataFrame) -> float:
+    """1 if the best lambda rises with every size of the images, else 0 (claim C22)."""
+    return float((np.diff(_best_by_side(arms)[1]) > 0).all())
+
+
+def _best_by_side(arms: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The sizes, and the best lambda at each."""
+    sides = np.unique(arms["image_size"].to_numpy(float))
+    return sides, np.array([best_lam(arms[arms["image_size"] == side]) for side in sides])
+
+
 GRID_STATISTICS: dict[str, GridStatistic] = {
-    "best": best, "best_lam": best_lam, "range": spread, "slope": slope}
+    "best": best, "best_lam": best_lam, "range": spread, "slope": slope, "grows": grows}
 
 
 def of_grid(rows: pd.DataFrame, panel: str, name: str) -> pd.Series:
-    """The statistic by seed; NaN where a run of the grid is missing, nothing where none was scored.
+    """The statistic by seed; nothing for a seed of which a run is missing or was not scored.
 
     A diverged run is as bad as can be.
     """
@@ -56,6 +66,6 @@ def of_grid(rows: pd.DataFrame, panel: str, name: str) -> pd.Series:
     if score not in last or last[score].isna().all():
         return pd.Series(dtype=float)
     last = last.assign(score=last[score].where(last["status"] != "diverged", np.inf))
-    found = {seed: np.nan if arms["score"].isna().any() else GRID_STATISTICS[kind](arms)
-             for seed, arms in last.groupby("seed")}
+    found = {seed: GRID_STATISTICS[kind](arms) for seed, arms in last.groupby("seed")
+             if arms["score"].notna().all()}
     return pd.Series(found, dtype=float)

@@ -44,12 +44,15 @@ def cancel(selections: list[Selection], store: Store, options: Namespace) -> int
                  if jobs.queued(key) and jobs.state(task) not in (*SETTLED, "failed")}
     places = {jobs.places[key] for key in open_keys}
     ids = sorted({place.queued.job for place in places if place.queued})
-    for submission in {place.submission for place in places}:
+    submissions = {place.submission for place in places}
+    for submission in submissions:
         submission.without(open_keys).write()
-    if ids:
-        try:
+    try:
+        if ids:
             slurm_queue.cancel(ids)
-        except slurm_queue.QueueError as error:
-            raise UsageError(f"cancel: {error}") from None
+    except slurm_queue.QueueError as error:
+        for submission in submissions:
+            submission.write()  # the jobs live on, and stay on record
+        raise UsageError(f"cancel: {error}") from None
     print(f"cancelled {len(ids)} jobs with {len(open_keys)} runs that had no outcome yet")
     return 0

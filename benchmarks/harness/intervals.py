@@ -64,7 +64,7 @@ def best_of_each(scores: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     for metric in metrics:
         mean = f"{metric}_mean"
         lams = {panel: rows["lam"].iloc[int(rows[mean].argmin())] for panel, rows in grids
-                if rows[mean].notna().all()}
+                if not rows["missing"].any() and rows[mean].notna().any()}
         found[f"{metric}_lam"] = found.index.map(lams)
         found[mean] = grids[mean].min().where(found.index.isin(lams))
     counts = grids[["n", "diverged", "missing"]].agg({"n": "min", "diverged": "sum",

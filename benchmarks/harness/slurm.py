@@ -32,14 +32,16 @@ def _alone(root: Path) -> Iterator[None]:
         held.release()
 
 
-def submit(tasks: list[Task], options: Options) -> None:
-    """Sends the tasks that nobody works on and that no job is queued for.
+def submit(tasks: list[Task], options: Options) -> set[str]:
+    """Sends the tasks that nobody works on and that no job is queued for; returns their keys.
 
-    Raises UsageError where SLURM does not answer or refuses what was asked of it.
+    Says so where SLURM takes no more for now. Raises UsageError where it does not answer, or
+    refuses what was asked of it.
     """
     from benchmarks.harness.dispatch import BusyError, send  # submitit
+    sent_keys = set[str]()
     if not tasks:
-        return
+        return sent_keys
     sending = options.how
     with _alone(sending.cache / "slurm"):
         jobs = Jobs(sending.cache)
@@ -49,7 +51,7 @@ def submit(tasks: list[Task], options: Options) -> None:
             raise UsageError(f"--cluster slurm: {jobs.silence}")
         jobs.prune(tasks[0].folder.path.parent)
         if not todo:
-            return
+            return sent_keys
         try:
             size = max_array_size()
         except QueueError as error:
@@ -61,10 +63,12 @@ def submit(tasks: list[Task], options: Options) -> None:
             except BusyError as error:
                 print(f"{left} of {len(todo)} runs are not submitted yet ({error}); "
                       "the same command submits them", flush=True)
-                return
+                return sent_keys
+            sent_keys.update(key for job in array for key in job)
             count = sum(map(len, array))
             left -= count
             print(f"submitted: job {sent.array}, {len(array)} tasks for {count} runs", flush=True)
+    return sent_keys
 
 
 def train_on_slurm(tasks: list[Task], options: Options, watch: Watch) -> None:
@@ -78,17 +82,21 @@ def train_on_slurm(tasks: list[Task], options: Options, watch: Watch) -> None:
 
 
 def _follow(waiting: dict[str, Task], options: Options, watch: Watch) -> None:
-    lives = Counter(dict.fromkeys(waiting, 1))
+    sent = Counter[str]()  # how often, as far as this command knows
+    placed = set[str]()
     while waiting:
         jobs = Jobs(options.how.cache)  # the queue first: who has left it has written all it will
         states = {key: jobs.state(task) for key, task in waiting.items()}
+        cancelled = placed - jobs.places.keys()  # by another command
+        placed = waiting.keys() & jobs.places.keys()
+        sent.update(key for key in placed if not sent[key])
         for key, state in states.items():
-            if state in (*SETTLED, "failed") or (state not in ON_THE_WAY and lives[key] >= LIVES):
+            given_up = state not in ON_THE_WAY and (sent[key] >= LIVES or key in cancelled)
+            if state in (*SETTLED, "failed") or given_up:
                 watch.finished(waiting.pop(key).folder, state)
-        vanished = [key for key in waiting if states[key] not in ON_THE_WAY]
-        if vanished and not jobs.silence:
-            lives.update(vanished)
-            submit([waiting[key] for key in vanished], options)
+        idle = [waiting[key] for key in waiting if states[key] not in ON_THE_WAY]
+        if idle and not jobs.silence:
+            sent.update(submit(idle, options))  # less those that SLURM does not take yet
         counts = Counter(states[key] for key in waiting)
         watch.described(", ".join(f"{counts[state]} {state}" for state in ON_THE_WAY))
         time.sleep(LOOK_SECONDS if waiting else 0)

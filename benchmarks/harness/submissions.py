@@ -41,6 +41,11 @@ class Submission:
         given_up = set(keys)
         return replace(self, keys=tuple(() if given_up & set(job) else job for job in self.keys))
 
+    def passing_over(self, keys: set[str]) -> "Submission":
+        """The submission without these runs; of its jobs the others are expected as before."""
+        return replace(self, keys=tuple(
+            tuple(key for key in job if key not in keys) for job in self.keys))
+
     def job(self, index: int) -> str:
         """SLURM's id of one of the jobs."""
         return f"{self.array}_{index}" if len(self.keys) > 1 else str(self.array)
@@ -62,6 +67,13 @@ def read_all(root: Path) -> list[Submission]:
         found.append(Submission(path.parent, tuple(map(tuple, content["keys"])), content["time"],
                                 content["array"]))
     return sorted(found, key=lambda submission: submission.time)
+
+
+def forget(cache: Path, keys: set[str]) -> None:
+    """Expects nothing of earlier jobs for these runs: they have failed there."""
+    for submission in read_all(cache / "slurm"):
+        if keys & {key for job in submission.keys for key in job}:
+            submission.passing_over(keys).write()
 
 
 class Jobs:

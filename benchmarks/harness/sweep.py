@@ -18,12 +18,16 @@ from benchmarks.harness.resources import overrides
 from benchmarks.harness.selection import Selection
 from benchmarks.harness.slurm import submit
 from benchmarks.harness.store import RunFolder, Store
+from benchmarks.harness.submissions import forget
 from benchmarks.harness.task import UNSETTLED, Task, tasks
 
 
 def run(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Brings every selected artefact up to date; 0 if all are complete, 1 otherwise."""
     sweeps = _checked([Sweep(selection, store, options) for selection in selections])
+    renewed = set[str]()
+    for sweep in sweeps:
+        sweep.renewed = renewed  # what two of them share is trained anew once
     if options.cluster == "slurm" and not options.redraw:
         everything = tasks([entry for sweep in sweeps for entry in sweep.entries], store)
         for sweep in sweeps:
@@ -63,13 +67,15 @@ class Sweep:
         self.labels = {entry.run.key: entry.label for entry in reversed(self.entries)}
         self.tasks = tasks(self.entries, store)
         self.absent: dict[str, MissingDataError] = {}
+        self.renewed: set[str] = set()  # keys of the runs that --rerun has discarded already
         self.conclusion = Conclusion(selection, store, self.entries, self.folder, self.cache)
 
     def check(self) -> None:
         """Raises UsageError for anything that would stop the sweep half-way."""
         preflight.check_storage(self.store.root, to_write=False)
         self.conclusion.check()
-        check_device(self.options.device)
+        if self.options.cluster != "slurm":  # whose nodes have what this one may not
+            check_device(self.options.device)
         preflight.check_runs(self.tasks, self.labels, self.options.rerun)
         if not self.options.redraw:
             self.absent = preflight.prepare_data(self.entries, self.tasks, self.store.root,
@@ -98,15 +104,21 @@ class Sweep:
 
     def _declare(self) -> None:
         """A folder per distinct run, rid of what is to be trained again."""
+        forgiven = set[str]()
         for entry in self.entries:
+            if entry.run.packed_name in self.absent:
+                continue
             folder = self.tasks[entry.run.key].folder
-            if self.options.rerun:
+            if self.options.rerun and folder.key not in self.renewed:
                 folder.discard()
-            if self.options.retry_failed:
+                self.renewed.add(folder.key)
+            if self.options.retry_failed and folder.has_failed():
                 folder.forgive()
+                forgiven.add(folder.key)
             if folder.is_finished():
                 lease.remove_dead(folder.path)
             folder.declare(entry.run, self.selection.sources.get(entry.run.method))
+        forget(self.cache, forgiven)
 
     def _work(self, todo: dict[str, Task]) -> None:
         left = set(todo)

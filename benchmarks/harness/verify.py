@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.harness import committed
+from benchmarks.harness.claim import Claim, Untestable
 from benchmarks.harness.selection import Selection
 from benchmarks.harness.store import Store
 from benchmarks.harness.task import SETTLED
@@ -18,7 +19,7 @@ def verify(selections: list[Selection], store: Store, options: Namespace) -> int
 
     Raises UsageError where a table is corrupt.
     """
-    counts: Counter[str] = Counter()
+    counts: dict[str, Counter[str]] = {"paper and ours": Counter(), "by proxy": Counter()}
     open_artefacts = []
     for selection in selections:
         folder = selection.results(options.results_dir.resolve(), options.cache_dir.resolve())
@@ -28,17 +29,26 @@ def verify(selections: list[Selection], store: Store, options: Namespace) -> int
         if lacks:
             open_artefacts.append(name)
         if lacks == NONE:
-            for claim in selection.claims:
-                counts["not run"] += 1
-                print(f"  {claim.id:<28} {'not run':<17} {claim.basis:<12} {claim.text}")
-            continue
-        print_verdicts((folder / "claims.csv").read_text())
-        counts.update(row["verdict"] for row in committed.read(folder / "claims.csv")
-                      if row["role"] == "verdict")
-    print(", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())))
+            verdicts = [_unjudged(claim.at(selection.scale)) for claim in selection.claims]
+            for claim, (basis, verdict) in zip(selection.claims, verdicts, strict=True):
+                print(f"  {claim.id:<28} {verdict:<17} {basis:<12} {claim.text}")
+        else:
+            print_verdicts((folder / "claims.csv").read_text())
+            verdicts = [(row["basis"], row["verdict"]) for row in
+                        committed.read(folder / "claims.csv") if row["role"] == "verdict"]
+        for basis, verdict in verdicts:
+            counts["by proxy" if basis == "proxy" else "paper and ours"][verdict] += 1
+    for kind, counted in counts.items():
+        print(f"{kind}: " + ", ".join(f"{n} {verdict}" for verdict, n in sorted(counted.items())))
     if open_artefacts:
         print(f"not complete: {', '.join(open_artefacts)}")
     return int(bool(open_artefacts))
+
+
+def _unjudged(claim: Claim) -> tuple[str, str]:
+    """Basis and verdict where there are no results."""
+    untestable = isinstance(claim.test, Untestable)
+    return claim.basis, "not testable here" if untestable else "not run"
 
 
 def _lacking(selection: Selection, folder: Path) -> str | None:
