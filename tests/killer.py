@@ -19,10 +19,12 @@ def mortal(real):
         countdown -= 1
         if countdown == 0 and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        result = real(*arguments, **named)
-        if countdown == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
+        last = countdown == 0
+        try:
+            return real(*arguments, **named)
+        finally:  # also where it raises, as a link to what is there does
+            if last:
+                os.kill(os.getpid(), signal.SIGKILL)
     return call
 
 
