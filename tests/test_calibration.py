@@ -11,6 +11,7 @@ import pytest
 from benchmarks.harness.claim import FID_NOISE, Claim, Equivalence, Ordering, Trend
 from benchmarks.harness.claims import judge
 
+pytestmark = pytest.mark.slow
 SIMULATED = 2000
 SD = (47.46 - 46.68) / 2**0.5
 
