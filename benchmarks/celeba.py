@@ -7,12 +7,12 @@ from benchmarks.harness.resolve import resolve
 from benchmarks.harness.run import Run
 from benchmarks.images import Images
 
-TRAINING = 182_637  # official training and validation images
 EPOCHS = {"paper": 200, "mini": 8, "smoke": 2}
 HALVE = {"paper": 60, "mini": 4}
 CELEBA = Images(
     name="celeba",
-    n_train={"paper": TRAINING, "mini": 2400, "smoke": 192},
+    # official training and validation images
+    n_train={"paper": 182_637, "mini": 2400, "smoke": 192},
     n_eval={"paper": 10_000, "mini": 400, "smoke": 48},
     queue={"paper": 60_000, "mini": 788, "smoke": 96},  # then in proportion to n_train
     width={"paper": None, "mini": 1 / 8, "smoke": 1 / 16},

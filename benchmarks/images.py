@@ -81,13 +81,13 @@ class Images:
         return Models(lambda scale: (Arm("moca[A2]", self.a2(scale)),), self.a2, self.settings,
                       lambda scale: self.scores(scale, "reconstruction"), self.ambiguities)
 
-    def tuned(self, table: str, architecture: str, training: int) -> Table:
-        """Of a table's lambdas, those for one architecture; `training`: how many images there are.
+    def tuned(self, table: str, architecture: str) -> Table:
+        """Of a table's lambdas, those for one architecture.
 
-        At the paper's scale the last of them are kept to choose by.
+        At the paper's scale the last training images are kept to choose by.
         """
         return Table(
             f"{table}-{architecture}", table.replace("table", "Table "),
             lambda scale, who, lam: self.contender(scale, architecture, who, lam), self.settings,
-            {**self.n_train, "paper": training - VALIDATION},
+            {**self.n_train, "paper": self.n_train["paper"] - VALIDATION},
             {**self.n_eval, "paper": VALIDATION}, self.ambiguities)

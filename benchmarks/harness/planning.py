@@ -93,12 +93,12 @@ def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
         entries = {entry.run.key: entry for entry in selection.entries()}
         states = states_of(selection, store, jobs)
         wanted = {*TO_TRAIN, "failed"} if options.retry_failed else set(TO_TRAIN)
-        todo = [key for key in entries if options.rerun or states[key] in wanted]
-        lacking = [key for key in entries if states[key] == "unmeasured" and not options.rerun]
-        shared = planned & set(todo)
+        todo = {key for key in entries if options.rerun or states[key] in wanted}
+        lacking = {key for key in entries if states[key] == "unmeasured" and not options.rerun}
+        shared = planned & todo
         name = selection.artefact.name
         cost = sum((costs.of(name, entries[key], to_train=key in todo)
-                    for key in (*todo, *lacking) if key not in planned), Cost())
+                    for key in entries if key not in planned and key in todo | lacking), Cost())
         print(f"{name}, {selection.scale} scale: {len(entries)} runs "
               f"({len(selection.arms)} arms, {selection.seeds} seeds): {counted(states.values())}")
         print(f"  to train: {len(todo)}, of which shared with an artefact above: {len(shared)}")
@@ -107,7 +107,7 @@ def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
         if lacking:
             print(f"  trained, and to be measured: {len(lacking)}")
         print(f"  {cost.told(options.jobs) if cost != Cost() else 'nothing to add'}")
-        planned |= set(todo)
+        planned |= todo
         declared, total = declared + len(entries), total + cost
     if len(selections) > 1:
         print(f"all: {declared} runs declared, {len(planned)} distinct ones to train"

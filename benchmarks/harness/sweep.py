@@ -24,10 +24,8 @@ from benchmarks.harness.task import UNSETTLED, Task, tasks
 
 def run(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Brings every selected artefact up to date; 0 if all are complete, 1 otherwise."""
-    sweeps = _checked([Sweep(selection, store, options) for selection in selections])
-    renewed = set[str]()
-    for sweep in sweeps:
-        sweep.renewed = renewed  # what two of them share is trained anew once
+    renewed = set[str]()  # what two sweeps share is trained anew once
+    sweeps = _checked([Sweep(selection, store, options, renewed) for selection in selections])
     if options.cluster == "slurm" and not options.redraw:
         everything = tasks([entry for sweep in sweeps for entry in sweep.entries], store)
         for sweep in sweeps:
@@ -58,8 +56,11 @@ def _checked(sweeps: list[Sweep]) -> list[Sweep]:
 class Sweep:
     """One selection on its way to its results folder."""
 
-    def __init__(self, selection: Selection, store: Store, options: Namespace) -> None:
+    def __init__(
+        self, selection: Selection, store: Store, options: Namespace, renewed: set[str]
+    ) -> None:
         self.selection, self.store, self.options = selection, store, options
+        self.renewed = renewed  # keys of the runs that --rerun has discarded already
         self.cache = options.cache_dir.resolve()
         self.folder = selection.results(options.results_dir.resolve(), self.cache)
         self.data = self.cache / "data"
@@ -67,7 +68,6 @@ class Sweep:
         self.labels = {entry.run.key: entry.label for entry in reversed(self.entries)}
         self.tasks = tasks(self.entries, store)
         self.absent: dict[str, MissingDataError] = {}
-        self.renewed: set[str] = set()  # keys of the runs that --rerun has discarded already
         self.conclusion = Conclusion(selection, store, self.entries, self.folder, self.cache)
 
     def check(self) -> None:
