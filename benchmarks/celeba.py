@@ -13,7 +13,7 @@ CELEBA = Images(
     name="celeba",
     # official training and validation images
     n_train={"paper": 182_637, "mini": 2400, "smoke": 192},
-    n_eval={"paper": 10_000, "mini": 400, "smoke": 48},
+    n_eval={"paper": 10_000, "mini": 300, "smoke": 48},
     queue={"paper": 60_000, "mini": 788, "smoke": 96},  # then in proportion to n_train
     width={"paper": None, "mini": 1 / 8, "smoke": 1 / 16},
     epochs={"a1": EPOCHS, "a2": EPOCHS},

@@ -13,7 +13,7 @@ from methods import Scalar
 
 SIDE = {"paper": 256, "mini": 64, "smoke": 32}
 N_TRAIN = {"paper": 27_000, "mini": 2400, "smoke": 192}
-N_EVAL = {"paper": 3000, "mini": 400, "smoke": 48}  # the test set has no more
+N_EVAL = {"paper": 3000, "mini": 300, "smoke": 48}  # the test set has no more
 QUEUE = {"paper": 30_000, "mini": 2666, "smoke": 96}  # more than there are images (A23)
 WIDTH = {"paper": None, "mini": 1 / 8, "smoke": 1 / 16}
 EPOCHS = {"paper": 1000, "mini": 8, "smoke": 2}
