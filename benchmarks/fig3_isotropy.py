@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.cifar10 import CIFAR10
+from benchmarks.grids import with_proxies
 from benchmarks.harness.claim import FID_NOISE, Claim, Ordering, Trend
 from benchmarks.harness.run import Run
 from benchmarks.harness.spec import Arm, Artefact, Measure
@@ -12,6 +13,7 @@ from benchmarks.harness.spec import Arm, Artefact, Measure
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+PLACE = "Section 4.2, Figure 3"
 LAMBDAS = {"paper": (0, 500, 1000, 3000), "mini": (0, 500, 1000, 3000), "smoke": (0, 3000)}
 SCORES = ["sv_cv", "sv_condition", "effective_rank", "floor_sv_cv", "floor_sv_condition",
           "floor_effective_rank", "fd_cifar10", "fid"]
@@ -40,19 +42,20 @@ def table(rows: DataFrame) -> DataFrame:
 
 def claims(scale: str) -> tuple[Claim, ...]:
     """C9 and C10; lambda 0 is part of the grid."""
-    grid = tuple(arm.name for arm in arms(scale))
-    better = Claim("C10", "The larger lambda, the lower the FID of MoCA's samples.",
-                   "Section 4.2, Figure 3", Trend("fid", grid, at_least=FID_NOISE))
-    return (Claim("C9", "The larger lambda, the more uniform the singular values of MoCA's codes.",
-                  "Section 4.2, Figure 3", Trend("sv_cv", grid, beside=("effective_rank",))),
-            better, better.by_proxy())
+    return tuple(
+        claim for grid, note, basis in CIFAR10.grids_by_lambda(arms(scale)) for claim in (
+            Claim(f"C9{note}", "The larger lambda, the more uniform the singular values of MoCA's "
+                  "codes.", PLACE, Trend("sv_cv", grid, beside=("effective_rank",)), basis),
+            *with_proxies(
+                Claim(f"C10{note}", "The larger lambda, the lower the FID of MoCA's samples.",
+                      PLACE, Trend("fid", grid, at_least=FID_NOISE), basis))))
 
 
 def evener(scale: str, arm: str) -> Claim:
     """An arm of the user's own, beside MoCA's largest lambda."""
-    last = arms(scale)[-1].name
+    last = arms(scale)[len(LAMBDAS[scale]) - 1].name
     return Claim(f"C9[{arm}]", f"The codes of {arm} are spread more evenly than those of {last}.",
-                 "Section 4.2, Figure 3", Ordering("sv_cv", (arm,), (last,)), "custom")
+                 PLACE, Ordering("sv_cv", (arm,), (last,)), "custom")
 
 
 ARTEFACT = Artefact(

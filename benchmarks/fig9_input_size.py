@@ -41,16 +41,13 @@ def arms(scale: str) -> tuple[Arm, ...]:
 def claims(scale: str) -> tuple[Claim, ...]:
     """C22 in two parts, and C22b."""
     place = "Appendix D.2, Table 3"
-    slope = Range("slope:fid", (("*", 0.5, 1.5),), from_one_seed=True)
     return (
-        *(Claim(f"C22[monotone]{note}", "The larger the images, the larger the best lambda.",
-                place, Range(f"grows:{score}", (("*", 1.0, 1.0),), True), basis)
-          for score, note, basis in (
-              ("fid", "", "paper"), ("fd_cifar10", "[fd_cifar10]", "proxy"))),
-        Claim("C22[linear]", "The best lambda grows in proportion to the number of pixels (a slope "
-              "of .5 to 1.5 on logarithmic axes).", place, slope),
-        Claim("C22[linear][fd_cifar10]", "The best lambda grows in proportion to the number of "
-              "pixels.", place, Range("slope:fd_cifar10", slope.bounds, True), "proxy"),
+        *grids.with_proxies(
+            Claim("C22[monotone]", "The larger the images, the larger the best lambda.", place,
+                  Range("grows:fid", (("side=*", 1.0, 1.0),), True)),
+            Claim("C22[linear]", "The best lambda grows in proportion to the number of pixels (a "
+                  "slope of .5 to 1.5 on logarithmic axes).", place,
+                  Range("slope:fid", (("side=*", 0.5, 1.5),), True))),
         Claim("C22b", "At 256 x 256 the samples deteriorate below lambda = 5000.", "Appendix D.2",
               Untestable("the paper's grid has no lambda below 5000 at that size, nor has ours")))
 

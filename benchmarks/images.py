@@ -18,6 +18,11 @@ GAN = {"lr": 3e-4, "beta1": 0.5}
 Counts = Mapping[str, int]  # by scale
 
 
+def warmer(run: Run) -> Run:
+    """MoCA at the temperature of Appendix D, where the paper does not say which it was (A8)."""
+    return resolve(run, run.method, dict(run.hyper) | {"tau": 1.0})
+
+
 @dataclass(frozen=True)
 class Images:
     """A data set's settings; the methods give runs, arms and measures at a scale."""
@@ -67,9 +72,26 @@ class Images:
         return self.rival(scale, architecture, who.method, who.prior, lam)
 
     def moca_by_lambda(self, scale: str, lams: tuple[int, ...]) -> tuple[Arm, ...]:
-        """MoCA with A2 at every lambda of a grid."""
-        return tuple(Arm(f"moca[lam={lam:g}]", replace(self.a2(scale), lam=float(lam)))
-                     for lam in lams)
+        """MoCA with A2 at every lambda of a grid, and above 0 also at tau = 1 (A8).
+
+        Not so at mini scale, where the second temperature would not fit into half an hour.
+        """
+        runs = {f"lam={lam:g}": replace(self.a2(scale), lam=float(lam)) for lam in lams}
+        found = tuple(Arm(f"moca[{name}]", run) for name, run in runs.items())
+        if scale == "mini":
+            return found
+        return found + tuple(Arm(f"moca[{name},tau=1]", warmer(run), ("tau=1",), 1)
+                             for name, run in runs.items() if run.lam)
+
+    def grids_by_lambda(self, arms: tuple[Arm, ...]) -> list[tuple[tuple[str, ...], str, str]]:
+        """The names of those arms, lambda 0 first, with a claim's note and basis: per temperature.
+
+        Lambda 0 has no temperature, so both grids begin with it.
+        """
+        main = tuple(arm.name for arm in arms if not arm.stage)
+        warm = tuple(arm.name for arm in arms if arm.stage)
+        warm_grid = [((main[0], *warm), "[tau=1]", "sensitivity")] if warm else []
+        return [(main, "", "paper"), *warm_grid]
 
     def scores(self, scale: str, *others: str) -> tuple[Measure, ...]:
         """Measures on the test images: the scores of samples, and others."""

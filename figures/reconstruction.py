@@ -22,7 +22,8 @@ def draw(data: DataFrame, folder: Path) -> Figure:
             mean = data[f"{split}_reconstruction_mean"]
             ax.errorbar(data.index, mean, yerr=mean - data[f"{split}_reconstruction_low"], ms=4,
                         color=colour, marker=marker, ls="none", capsize=3, label=f"{split} images")
-            ax.plot(data.index[own], mean[own], color=colour, ls=dash)
+            for _, line in mean[own].groupby(data["panel"]):
+                ax.plot(line.index, line, color=colour, ls=dash)
         looks = by_lambda(data)
         ax.set_xticks(data.index, [looks[arm].label for arm in data["arm"]])
         for place, row in data.iterrows():

@@ -1,6 +1,7 @@
 """One look for all figures: fonts, colour-blind-safe colours, a fixed colour and dash per arm."""
 
 from collections.abc import Sequence
+import re
 from typing import Any, NamedTuple
 
 from matplotlib import colormaps
@@ -105,8 +106,11 @@ def by_lambda(data: DataFrame) -> dict[str, Look]:
     """A look per arm: by lambda for the artefact's own grid, by name for an arm of the user's."""
     grid = data[data["arm"].str.contains("[lam=", regex=False)]
     colours, other = grid_colours(grid["lam"]), data.drop(grid.index)["arm"]
-    found = {row["arm"]: Look(f"λ = {row['lam']:g}",
-                              colours[row["lam"]], "-") for _, row in grid.iterrows()}
+    found = {}
+    for _, row in grid.iterrows():
+        tau = re.search(r",tau=([^],]+)", row["arm"])  # where it is not the main one
+        found[row["arm"]] = Look(f"λ = {row['lam']:g}" + (f", τ = {tau[1]}" if tau else ""),
+                                 colours[row["lam"]], "--" if tau else "-")
     return found | looks(list(other.drop_duplicates()))
 
 

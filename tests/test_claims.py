@@ -1,5 +1,6 @@
 """Verdicts against scipy's paired t-test and on tables whose truth is known."""
 
+import fnmatch
 from functools import partial
 
 from hypothesis import given, settings
@@ -7,13 +8,22 @@ from hypothesis import strategies as st
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import ttest_rel
+from scipy.stats import spearmanr, ttest_rel
 
-from benchmarks.harness.claim import FID_NOISE, SCALES, Claim, Equivalence, Ordering, Range, Trend
+from benchmarks.harness.claim import (
+    FID_NOISE,
+    SCALES,
+    Claim,
+    Equivalence,
+    Ordering,
+    Range,
+    Tracking,
+    Trend,
+)
 from benchmarks.harness.claims import judge
 from benchmarks.harness.comparisons import Scores, below, compare
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.grid_statistics import ALL, GRID_STATISTICS
+from benchmarks.harness.grid_statistics import GRID_STATISTICS
 from benchmarks.harness.intervals import summary, t_interval
 from benchmarks.harness.statistics import (
     STATISTICS,
@@ -108,6 +118,28 @@ def test_a_diverged_run_concludes_nothing_but_is_counted_out():
     assert (line["verdict"], line["n"]) == ("inconclusive", 4)
 
 
+@pytest.mark.parametrize(("diverged", "expected"), [
+    ({"b": (0, 1)}, "reproduced"), ({"b": (0, 1, 2, 3, 4)}, "reproduced"),
+    ({"b": (0,)}, "inconclusive"),  # once may be chance
+    ({"b": (0, 1), "a": (3,)}, "inconclusive"), ({"a": (0, 1)}, "inconclusive")])
+def test_a_claim_of_stability_counts_divergences(diverged, expected):
+    """C28: of an arm that diverges there is no score to compare."""
+    rows = rows_of({"a": CLEAR["low"], "b": CLEAR["same"]})
+    for arm, seeds in diverged.items():
+        rows.loc[(rows["arm"] == arm) & rows["seed"].isin(seeds), "status"] = "diverged"
+    for counts in (True, False):
+        test = Ordering("final_swd", ("a",), ("b",), or_diverges=counts)
+        found = judge(rows, [Claim("C", "", "", test)])["verdict"].iloc[0]
+        assert found == (expected if counts else "inconclusive")
+
+
+def test_divergences_do_not_overrule_the_scores():
+    rows = rows_of({"a": CLEAR["high"], "b": CLEAR["low"]})
+    rows.loc[(rows["arm"] == "b") & (rows["seed"] < 2), "status"] = "diverged"
+    test = Ordering("final_swd", ("a",), ("b",), or_diverges=True)
+    assert judge(rows, [Claim("C", "", "", test)])["verdict"].iloc[0] == "inconclusive"
+
+
 def test_failed_runs_are_no_pairs():
     rows = rows_of(CLEAR)
     rows.loc[rows["seed"] == 1, "status"] = "failed"
@@ -162,6 +194,8 @@ def asked(test):
             return {test.statistic, *test.beside}, {*test.lower, *test.higher}
         case Trend():
             return {test.statistic, *test.beside}, {*test.arms}
+        case Tracking():
+            return {test.statistic, test.other}, {*test.arms}
         case Range():
             return {test.statistic}, {arm for arm, *_ in test.bounds}
     return set(), set()
@@ -178,7 +212,10 @@ def test_claims_speak_of_statistics_and_arms_that_there_are(scale):
             kinds = {name.rpartition(":")[0] for name in statistics} - {""}
             assert kinds <= set(GRID_STATISTICS)
             assert {name.rpartition(":")[2] for name in statistics} <= set(STATISTICS)
-            assert arms <= (panels | {ALL} if kinds else declared), item.id
+            if kinds:
+                assert all(fnmatch.filter(panels, pattern) for pattern in arms), item.id
+            else:
+                assert arms <= declared, item.id
 
 
 def test_the_verdict_row_is_the_comparison_that_decides():
@@ -320,6 +357,38 @@ def test_what_was_not_measured_was_not_run():
     assert judge(rows, [proxy])["verdict"].iloc[0] == "reproduced"
     rows["fid"] = rows["nmi"] / 10
     assert judge(rows, [claim])["verdict"].iloc[0] == "inconclusive"  # .4 is below .8
+
+
+def test_equivalence_may_be_as_wide_as_replicates_are():
+    """C23b: the wider of .8 FID and the replicates' own spread; of a stand-in, that alone."""
+    a = [50.0, 54.0, 52.0, 48.0, 51.0]
+    rows = rows_of({"a": a, "b": [value + 1.0 for value in a]}, epochs=2)
+    rows = rows.assign(fid=rows["swd2_root"], fd_cifar10=rows["swd2_root"])
+    item = Claim("C", "", "", Equivalence(("fid",), "a", "b", FID_NOISE, or_noise=True))
+    strict = Claim("C", "", "", Equivalence(("fid",), "a", "b", FID_NOISE))
+    proxy = item.by_proxy()
+    assert (proxy.test.statistics, proxy.test.margin) == (("fd_cifar10",), 0.0)
+    verdicts = [judge(rows, [each])["verdict"].iloc[0] for each in (item, strict, proxy)]
+    assert verdicts == ["reproduced", "contradicted", "reproduced"]
+
+
+@pytest.mark.parametrize(("other", "expected"), [
+    ([1.0, 2.0, 3.0, 4.0, 6.0, 5.0], "reproduced"),
+    ([6.0, 5.0, 3.0, 4.0, 2.0, 1.0], "contradicted"),
+    ([1.0, 6.0, 2.0, 5.0, 3.0, 4.0], "inconclusive")])
+def test_one_statistic_may_track_another(other, expected):
+    """C30, against scipy's test of Spearman's correlation."""
+    arms = tuple(f"a{k}" for k in range(6))
+    rows = along([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]])
+    rows = rows.assign(parameters=rows["arm"].map(dict(zip(arms, other, strict=True))))
+    item = Claim("C30", "", "", Tracking("nmi", "parameters", arms))
+    line = judge(rows, [item]).iloc[0]
+    rho, p = spearmanr(range(6), other)
+    assert (line["verdict"], line["estimate"]) == (expected, pytest.approx(rho))
+    assert (p <= 0.1) == (expected != "inconclusive")
+    assert judge(rows[rows["arm"] != "a3"], [item])["verdict"].iloc[0] == "not run"
+    rows.loc[rows["arm"] == "a3", "status"] = "diverged"
+    assert judge(rows, [item])["verdict"].iloc[0] == "inconclusive"
 
 
 def test_matched_arms_are_compared_one_by_one():

@@ -51,6 +51,43 @@ def test_a_diverged_run_is_never_the_best():
     assert values(grid, "image_size=64", "best_lam:fid").to_list() in ([100.0], [10_000.0])
 
 
+def test_a_panel_of_diverged_runs_has_no_best_lambda():
+    """Nor has what is said of all panels a value then, though the others have one."""
+    grid = rows({32: 100.0, 64: 1000.0})
+    bad = grid["image_size"] == 64
+    grid = grid.assign(status=np.where(bad, "diverged", "done"), dim=grid["image_size"])
+    for statistic in ("best_lam", "best", "range"):
+        assert values(grid, "image_size=64", f"{statistic}:fid").isna().to_list() == [True]
+        assert values(grid, "image_size=32", f"{statistic}:fid").notna().to_list() == [True]
+    for statistic in ("slope", "grows"):
+        assert values(grid, "*", f"{statistic}:fid").isna().to_list() == [True]
+    assert verdict(grid, Range("grows:fid", (("*", 1.0, 1.0),), True)) == "inconclusive"
+
+
+def test_a_pattern_names_several_panels():
+    grid = rows({32: 100.0, 64: 1000.0})
+    own = grid[grid["image_size"] == 64].assign(panel="main", image_size=256, lam=1.0)
+    grid = pd.concat([grid, own.assign(arm="own")])
+    assert values(grid, "image_size=*", "grows:fid").to_list() == [1.0]
+    assert values(grid, "*", "grows:fid").to_list() == [0.0]
+
+
+@pytest.mark.parametrize(("best", "expected"), [
+    ({64: 100.0, 128: 1000.0, 256: 1000.0}, 1.0), ({64: 100.0, 128: 10_000.0, 256: 100.0}, 0.0),
+    ({64: 1000.0, 128: 1000.0, 256: 1000.0}, 1.0)])
+def test_the_lambda_that_is_enough_grows_with_the_dimension(best, expected):
+    """C12: from which on the score is within a tenth of the best at the smallest dimension."""
+    (found,) = values(rows(best, "dim"), "*", "enough_grows:fid")
+    assert found == expected
+
+
+def test_a_dimension_that_never_has_enough_needs_the_largest_lambda():
+    grid = rows({64: 100.0, 128: 1000.0, 256: 100.0}, "dim")
+    never = grid["fid"].where(grid["dim"] != 256, 99.0)
+    assert values(grid, "*", "enough_grows:fid").to_list() == [0.0]
+    assert values(grid.assign(fid=never), "*", "enough_grows:fid").to_list() == [1.0]
+
+
 def verdict(grid, test):
     return judge(grid, [Claim("C", "", "", test)])["verdict"].iloc[0]
 

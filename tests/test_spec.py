@@ -95,6 +95,27 @@ def test_more_seeds_change_no_key():
     assert len(keys[0]) == 125
 
 
+def test_a_key_is_of_what_is_trained_alone(tmp_path, monkeypatch):
+    """Neither where data and results lie, nor the device, nor what the scale is called."""
+    artefact = ARTEFACTS["table2"]
+    arms = artefact.arms("paper")
+    assert {*fields(Run)}.isdisjoint({"scale", "device", "data", "path"})
+
+    def keys(scale, artefact):
+        return [entry.run.key for entry in select(artefact, scale, None, None, ()).entries()]
+
+    renamed = replace(
+        artefact, arms=lambda scale: arms, seeds={"whole": 3}, claims=lambda scale: (),
+        template=lambda scale: artefact.template("paper"), measures=lambda scale, seed: (),
+        settings=lambda scale: artefact.settings("paper"))
+    expected = keys("paper", artefact)
+    assert keys("whole", renamed) == expected
+    monkeypatch.setenv("WAE_BENCH_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    monkeypatch.chdir(tmp_path)
+    assert keys("paper", artefact) == expected
+
+
 def test_stages_come_in_order_and_seeds_together():
     entries = select(ARTEFACTS["fig1-synthetic"], "paper", None, None, ()).entries()
     order = [(entry.arm.stage, entry.run.seed) for entry in entries]

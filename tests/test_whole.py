@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import ARTEFACTS
 from benchmarks.harness import command, operations
+from benchmarks.harness.overall import conclusions, divergences
 from benchmarks.harness.resolve import resolve
 from benchmarks.harness.run import Run
 
@@ -44,6 +45,7 @@ def test_the_plan_counts_what_was_never_measured(capsys, place):
     assert status == 0
     assert "of which shared with an artefact above: 1" in said.out
     assert "as counted: none was measured" in said.out
+    assert "data to be found and packed first: celeba-64-lanczos140" in said.out
     assert "all: 11 runs declared, 10 distinct ones to train" in said.out
 
 
@@ -67,8 +69,30 @@ def test_the_verdicts_of_all_are_told_together(swept, capsys):
                for row in verdicts)
     assert command.main(words) == 1
     said = capsys.readouterr().out
+    (concluded,) = (line for line in said.splitlines() if "from C1[tau=0.05] " in line)
+    assert "C6[sphere] not run" in concluded
     assert "table1, smoke scale: no results" in said
     assert "not complete: fig2-convergence" in said
+
+
+@pytest.mark.parametrize(("c1", "c6", "expected"), [
+    ("reproduced", "reproduced", "reproduced"), ("reproduced", "contradicted", "contradicted"),
+    ("inconclusive", "reproduced", "inconclusive"), ("contradicted", "not run", "not run"),
+    ("reproduced", "not testable here", "reproduced")])
+def test_what_the_paper_concludes_rests_on_its_other_claims(c1, c6, expected):
+    verdicts = {"C1[tau=0.05]": "reproduced", "C1[tau=1]": c1, "C6[sphere]": c6, "C10": "not run"}
+    faster, stable = conclusions(verdicts)
+    assert (faster.id, faster.verdict) == ("C33[faster]", expected)
+    assert {*faster.parts} == {*verdicts} - {"C10"} - (
+        {"C6[sphere]"} if c6 == "not testable here" else set())
+    assert (stable.verdict, stable.parts) == ("not run", {})
+
+
+def test_diverged_runs_are_counted_by_seed():
+    rows = [{"method": method, "arm": method, "seed": seed, "epoch": epoch, "status": status}
+            for method, seed, status in (("moca", "0", "done"), ("moca", "1", "diverged"),
+                                         ("mmd", "0", "done")) for epoch in "012"]
+    assert divergences(rows) == "1 of 2 runs of MoCA, 0 of 1 runs of the other methods"
 
 
 def test_results_with_a_hole_are_not_complete(swept, capsys, tmp_path):

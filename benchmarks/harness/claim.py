@@ -22,6 +22,7 @@ class Ordering:
     beside: tuple[str, ...] = ()  # statistics reported with it and not judged
     matched: bool = False
     at_least: float = 0.0  # a smaller difference is noise whatever the seeds say
+    or_diverges: bool = False  # `higher` is also worse if some seeds diverge with it alone
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Equivalence:
     arm: str
     other: str
     margin: float
+    or_noise: bool = False  # the margin is either arm's spread over seeds where that is wider
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,15 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Tracking:
+    """The test "over the arms, one statistic rises with another": Spearman's, at 5 %."""
+
+    statistic: str
+    other: str
+    arms: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Untestable:
     """No test: what the claim says cannot be decided here."""
 
@@ -70,7 +81,7 @@ class Untestable:
 
 FID_NOISE = 0.8  # the smallest difference that the paper's own replicates allow to be credited
 
-Test = Ordering | Equivalence | Trend | Range | Untestable
+Test = Ordering | Equivalence | Trend | Range | Tracking | Untestable
 
 
 @dataclass(frozen=True)
@@ -92,8 +103,22 @@ class Claim:
 
     def by_proxy(self) -> Claim:
         """A claim stated in FID, judged on the stand-in whose features the suite ships."""
-        assert isinstance(self.test, Ordering | Trend)
-        kind, separator, score = self.test.statistic.rpartition(":")
-        assert score == "fid"
-        test = replace(self.test, statistic=f"{kind}{separator}fd_cifar10", at_least=0.0)
-        return replace(self, id=f"{self.id}[fd_cifar10]", test=test, basis="proxy")
+        return replace(self, id=f"{self.id}[fd_cifar10]", test=_by_proxy(self.test), basis="proxy")
+
+
+def _by_proxy(test: Test) -> Test:
+    """What is noise in FID is not known of the stand-in: its own spread over seeds alone counts."""
+    match test:
+        case Ordering() | Trend():
+            return replace(test, statistic=_renamed(test.statistic), at_least=0.0)
+        case Range():
+            return replace(test, statistic=_renamed(test.statistic))
+        case Equivalence() if test.or_noise:
+            return replace(test, statistics=tuple(map(_renamed, test.statistics)), margin=0.0)
+    raise TypeError(f"{test} has no stand-in")
+
+
+def _renamed(statistic: str) -> str:
+    kind, separator, score = statistic.rpartition(":")
+    assert score == "fid"
+    return f"{kind}{separator}fd_cifar10"

@@ -6,10 +6,27 @@ from itertools import product
 
 import pandas as pd
 
-from benchmarks.harness.claim import Claim, Equivalence, Ordering, Range, Test, Trend, Untestable
-from benchmarks.harness.comparisons import Comparison, Scores, below, combined, compare, within
+from benchmarks.harness.claim import (
+    Claim,
+    Equivalence,
+    Ordering,
+    Range,
+    Test,
+    Tracking,
+    Trend,
+    Untestable,
+)
+from benchmarks.harness.comparisons import (
+    Comparison,
+    Scores,
+    below,
+    combined,
+    compare,
+    or_diverges,
+    within,
+)
 from benchmarks.harness.intervals import LEVEL
-from benchmarks.harness.trends import in_range, trend
+from benchmarks.harness.trends import in_range, tracking, trend
 
 Judged = tuple[Comparison, list[Comparison], list[Comparison]]  # verdict, parts, beside
 
@@ -43,6 +60,8 @@ def _judged(scores: Scores, test: Test) -> Judged:
             return _trend(scores, test)
         case Range():
             return _range(scores, test)
+        case Tracking():
+            return tracking(scores, test.arms, test.statistic, test.other), [], []
         case Untestable():
             return Comparison.none(test.reason), [], []
 
@@ -54,12 +73,14 @@ def _ordering(scores: Scores, test: Ordering) -> Judged:
     level = LEVEL if test.quantifier == "all" else 1 - (1 - LEVEL) / len(pairs)
     rule = partial(below, test.at_least)
     parts = [compare(scores, *pair, test.statistic, level, rule) for pair in pairs]
+    if test.or_diverges:
+        parts = [or_diverges(scores, part, *pair) for part, pair in zip(parts, pairs, strict=True)]
     beside = [compare(scores, *pair, other, LEVEL, rule) for other in test.beside for pair in pairs]
     return combined(parts, test.quantifier, float), parts, beside
 
 
 def _equivalence(scores: Scores, test: Equivalence) -> Judged:
-    rule = partial(within, test.margin)
+    rule = partial(within, test.margin, test.or_noise)
     parts = [compare(scores, test.arm, test.other, statistic, LEVEL, rule)
              for statistic in test.statistics]
     return combined(parts, "all", abs), parts, []

@@ -1,7 +1,7 @@
 """Paired differences between two arms over seeds, and what they say."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -42,8 +42,11 @@ def below(at_least: float, estimate: float, low: float, high: float, noise: floa
     return "reproduced" if estimate < 0 else "contradicted"
 
 
-def within(margin: float, estimate: float, low: float, high: float, noise: float) -> str:
+def within(
+    margin: float, or_noise: bool, estimate: float, low: float, high: float, noise: float
+) -> str:
     """Whether the whole interval lies within +-margin, or outside it."""
+    margin = max(margin, noise) if or_noise else margin
     if -margin <= low and high <= margin:
         return "reproduced"
     return "contradicted" if high < -margin or low > margin else "inconclusive"
@@ -97,13 +100,27 @@ def compare(
     return Comparison(name, statistic, estimate, low, high, noise, len(pairs.dropna()), verdict)
 
 
+def or_diverges(scores: Scores, part: Comparison, first: str, second: str) -> Comparison:
+    """The comparison, decided if two seeds or more diverge with the second arm alone.
+
+    One divergence may be chance; a difference of the others the other way is not overruled.
+    """
+    one, other = scores.of(first, part.statistic), scores.of(second, part.statistic)
+    alone = other.isna().sum() > 1 and len(one) and not one.isna().any()
+    decided = alone and not part.low > 0
+    return replace(part, verdict="reproduced") if decided else part
+
+
+LEAST_FAVOURABLE_FIRST = ("not run", "contradicted", "inconclusive", "reproduced")
+
+
 def combined(parts: list[Comparison], quantifier: str, far: Callable[[float], float]) -> Comparison:
     """The one that decides: the least favourable for "all", the most favourable for "any".
 
     `far` tells how far from the claim an estimate is.
     """
     # an arm that was not run leaves "all" open, and "any" too unless another arm has shown it
-    order, sign = (("not run", "contradicted", "inconclusive", "reproduced"), -1)
+    order, sign = LEAST_FAVOURABLE_FIRST, -1
     if quantifier == "any":
         order, sign = (("reproduced", "not run", "inconclusive", "contradicted"), 1)
     first = min(order.index(part.verdict) for part in parts)

@@ -1,16 +1,16 @@
 """Statistics of a whole grid of arms: which one is best, how good it is, how much they differ.
 
-Called such as "best_lam:fid"; in the place of an arm stands a panel, or "*" for all of them.
+Called such as "best_lam:fid"; in the place of an arm stands a panel, or a pattern such as "*" for
+several of them.
 """
 
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.harness.errors import unknown
-
-ALL = "*"
 
 # of one row per arm, with the score as column "score"
 GridStatistic = Callable[[pd.DataFrame], float]
@@ -22,24 +22,42 @@ def best(arms: pd.DataFrame) -> float:
 
 
 def best_lam(arms: pd.DataFrame) -> float:
-    """The lambda with the lowest score."""
+    """The lambda with the lowest score; none where all have diverged."""
+    if np.isinf(best(arms)):
+        return np.nan
     return float(arms["lam"].iloc[int(arms["score"].argmin())])
 
 
 def spread(arms: pd.DataFrame) -> float:
-    """Between the highest and the lowest score."""
-    return float(np.ptp(arms["score"]))
+    """Between the highest and the lowest score; none where all have diverged."""
+    if np.isinf(best(arms)):
+        return np.nan
+    return float(arms["score"].max() - best(arms))
 
 
 def slope(arms: pd.DataFrame) -> float:
     """Of the best lambda against the number of pixels, both as logarithms (claim C22)."""
     sides, lams = _best_by_side(arms)
+    if np.isnan(lams).any():
+        return np.nan
     return float(np.polyfit(2 * np.log(sides), np.log(lams), 1)[0])
 
 
 def grows(arms: pd.DataFrame) -> float:
     """1 if the best lambda rises with every size of the images, else 0 (claim C22)."""
-    return float((np.diff(_best_by_side(arms)[1]) > 0).all())
+    steps = np.diff(_best_by_side(arms)[1])
+    return np.nan if np.isnan(steps).any() else float((steps > 0).all())
+
+
+def enough_grows(arms: pd.DataFrame) -> float:
+    """1 if the smallest lambda that is enough never falls as the dimension grows (claim C12).
+
+    Enough for a score at most a tenth above the best of the smallest dimension.
+    """
+    enough = 1.1 * best(arms[arms["dim"] == arms["dim"].min()])
+    lams = [float(of_dim["lam"].where(of_dim["score"] <= enough, np.inf).min())
+            for _, of_dim in arms.groupby("dim")]
+    return float(sorted(lams) == lams)
 
 
 def _best_by_side(arms: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -49,23 +67,24 @@ def _best_by_side(arms: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 GRID_STATISTICS: dict[str, GridStatistic] = {
-    "best": best, "best_lam": best_lam, "range": spread, "slope": slope, "grows": grows}
+    "best": best, "best_lam": best_lam, "range": spread, "slope": slope, "grows": grows,
+    "enough_grows": enough_grows}
 
 
-def of_grid(rows: pd.DataFrame, panel: str, name: str) -> pd.Series:
+def of_grid(rows: pd.DataFrame, pattern: str, name: str) -> pd.Series:
     """The statistic by seed; nothing for a seed of which a run is missing or was not scored.
 
-    A diverged run is as bad as can be.
+    A diverged run is as bad as can be; where that leaves no number, NaN.
     """
     kind, _, score = name.partition(":")
     if kind not in GRID_STATISTICS:
         raise unknown("statistic of a grid", kind, GRID_STATISTICS)
-    if panel != ALL:
-        rows = rows[rows["panel"].str.split("+").map(lambda names: panel in names)]
+    rows = rows[rows["panel"].str.split("+").map(
+        lambda panels: any(fnmatchcase(panel, pattern) for panel in panels))]
     last = rows.groupby(["arm", "seed"], sort=False).tail(1)
     if score not in last or last[score].isna().all():
         return pd.Series(dtype=float)
     last = last.assign(score=last[score].where(last["status"] != "diverged", np.inf))
     found = {seed: GRID_STATISTICS[kind](arms) for seed, arms in last.groupby("seed")
              if arms["score"].notna().all()}
-    return pd.Series(found, dtype=float)
+    return pd.Series(found, dtype=float).replace(np.inf, np.nan)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from benchmarks.harness.estimates import Estimates
 from benchmarks.harness.overview import counted, states_of
 from benchmarks.harness.selection import Entry, Selection
+from benchmarks.harness.sources import unpacked
 from benchmarks.harness.store import Store
 from benchmarks.harness.submissions import Jobs
 from benchmarks.harness.task import TO_TRAIN
@@ -37,11 +38,14 @@ class Cost(NamedTuple):
             parts.append(f"about {minutes:.1f} core-minutes, {minutes / jobs:.1f} minutes on "
                          f"{jobs} processes, as measured of runs like them")
         if self.operations:
-            hours = self.operations / ASSUMED / 3600
-            parts.append(f"{self.operations:.2g} operations, {hours:.1f} GPU hours at "
-                         f"{ASSUMED:.0e} a second, as counted: none was measured")
-        return (f"{'; '.join(parts)}; longest run {self.longest / 3600:.1f} hours; "
+            parts.append(f"{self.operations:.2g} operations, {_span(self.operations / ASSUMED)} of "
+                         f"a GPU at {ASSUMED:.0e} a second, as counted: none was measured")
+        return (f"{'; '.join(parts)}; longest run {_span(self.longest)}; "
                 f"{self.disk / 2**20:.1f} MiB of disk")
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
 
 
 class Costs:
@@ -106,6 +110,9 @@ def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
             print(f"  of these trained already, but without a curve that is wanted now: {again}")
         if lacking:
             print(f"  trained, and to be measured: {len(lacking)}")
+        runs = (entries[key].run for key in todo | lacking)
+        if names := unpacked(runs, options.cache_dir.resolve() / "data"):
+            print(f"  data to be found and packed first: {', '.join(names)}")
         print(f"  {cost.told(options.jobs) if cost != Cost() else 'nothing to add'}")
         planned |= todo
         declared, total = declared + len(entries), total + cost

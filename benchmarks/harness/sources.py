@@ -28,6 +28,12 @@ def prepare(
             print(f"note: {line}")
 
 
+def unpacked(runs: Iterable[Run], root: Path) -> list[str]:
+    """Names of the packed data sets that the runs need and that are not there."""
+    needed = sorted({run.packed_name for run in runs if is_packed(run)})
+    return [name for name in needed if not packed.folder(root, name).exists()]
+
+
 def is_packed(run: Run) -> bool:
     """Whether the run's data set comes as files."""
     return run.dataset in SOURCES or run.data_digest is not None

@@ -70,6 +70,13 @@ def log_test_reconstruction(curve: pd.DataFrame) -> float | None:
     return None if error is None else float(np.log(error))
 
 
+def latent_mismatch(curve: pd.DataFrame) -> float | None:
+    """Latent SWD of test codes over that of prior draws, which depends on the prior (claim C30)."""
+    reached, floor = (_first(curve.tail(1).get(name))
+                      for name in ("test_swd2_root", "test_floor_root"))
+    return None if reached is None or floor is None else reached / floor
+
+
 STATISTICS: dict[str, Statistic] = {
     "auc_log_swd": auc_log_swd,
     "final_swd": final_swd,
@@ -77,6 +84,7 @@ STATISTICS: dict[str, Statistic] = {
     "distance_at_5": distance_at_5,
     "distance_trend": distance_trend,
     "log_test_reconstruction": log_test_reconstruction,
+    "latent_mismatch": latent_mismatch,
     **{column: _final(column) for column in (
         "knn10_accuracy", "nmi", "parameters", "train_reconstruction", "test_reconstruction",
         "fid", "fd_cifar10", "swd_image_std", "sv_cv", "effective_rank")},

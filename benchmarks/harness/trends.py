@@ -1,4 +1,4 @@
-"""Whether a statistic falls or rises along a grid of arms, or lies between two bounds."""
+"""Whether a statistic falls or rises along a grid of arms, with another one, or is in bounds."""
 
 from itertools import permutations
 
@@ -30,6 +30,25 @@ def trend(
         verdict = _verdict(whole, direction)
     name = f"{direction} along {', '.join(arms)}"
     return Comparison(name, statistic, estimate, low, high, spread, len(whole), verdict)
+
+
+def tracking(
+    scores: Scores, arms: tuple[str, ...], statistic: str, other: str
+) -> Comparison:
+    """Spearman's correlation of two statistics over the arms' means, tested against none at all."""
+    from scipy.stats import spearmanr
+    pairs = [(scores.of(arm, statistic), scores.of(arm, other)) for arm in arms]
+    named, none = f"{statistic} with {other} over {len(arms)} arms", float("nan")
+    if not all(len(one) and len(two) for one, two in pairs):
+        return Comparison(named, statistic, none, none, none, none, 0, "not run")
+    if any(series.isna().any() for pair in pairs for series in pair):
+        return Comparison(named, statistic, none, none, none, none, 0, "inconclusive")
+    found = spearmanr([one.mean() for one, _ in pairs], [two.mean() for _, two in pairs])
+    verdict = "inconclusive"
+    if found.pvalue <= 2 * (1 - LEVEL):  # of both sides
+        verdict = "reproduced" if found.statistic > 0 else "contradicted"
+    return Comparison(named, statistic, float(found.statistic), none, none, none, len(arms),
+                      verdict)
 
 
 def _verdict(table: np.ndarray, direction: str) -> str:

@@ -1,7 +1,12 @@
-"""How the verdicts of a sweep are told on the terminal."""
+"""How verdicts are told on the terminal."""
 
 import csv
 import io
+
+
+def verdict_line(claim: str, verdict: str, basis: str, text: str) -> str:
+    """A claim and what became of it."""
+    return f"  {claim:<28} {verdict:<17} {basis:<12} {text}"
 
 
 def print_verdicts(claims: str) -> None:
@@ -10,4 +15,4 @@ def print_verdicts(claims: str) -> None:
         if row["role"] != "verdict":
             continue
         reason = f" ({row['comparison']})" if row["verdict"] == "not testable here" else ""
-        print(f"  {row['claim']:<28} {row['verdict']:<17} {row['basis']:<12} {row['text']}{reason}")
+        print(verdict_line(row["claim"], row["verdict"], row["basis"], row["text"] + reason))

@@ -3,15 +3,25 @@
 from argparse import Namespace
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.harness import committed
 from benchmarks.harness.claim import Claim, Untestable
+from benchmarks.harness.overall import conclusions, divergences
 from benchmarks.harness.selection import Selection
 from benchmarks.harness.store import Store
 from benchmarks.harness.task import SETTLED
-from benchmarks.harness.verdicts import print_verdicts
+from benchmarks.harness.verdicts import print_verdicts, verdict_line
 
 NONE = "no results"
+
+
+class Said(NamedTuple):
+    """What became of a claim."""
+
+    claim: str
+    basis: str
+    verdict: str
 
 
 def verify(selections: list[Selection], store: Store, options: Namespace) -> int:
@@ -19,7 +29,8 @@ def verify(selections: list[Selection], store: Store, options: Namespace) -> int
 
     Raises UsageError where a table is corrupt.
     """
-    counts: dict[str, Counter[str]] = {"paper and ours": Counter(), "by proxy": Counter()}
+    said: list[Said] = []
+    runs: list[dict[str, str]] = []
     open_artefacts = []
     for selection in selections:
         folder = selection.results(options.results_dir.resolve(), options.cache_dir.resolve())
@@ -29,26 +40,45 @@ def verify(selections: list[Selection], store: Store, options: Namespace) -> int
         if lacks:
             open_artefacts.append(name)
         if lacks == NONE:
-            verdicts = [_unjudged(claim.at(selection.scale)) for claim in selection.claims]
-            for claim, (basis, verdict) in zip(selection.claims, verdicts, strict=True):
-                print(f"  {claim.id:<28} {verdict:<17} {basis:<12} {claim.text}")
+            said += [_unjudged(claim.at(selection.scale)) for claim in selection.claims]
         else:
             print_verdicts((folder / "claims.csv").read_text())
-            verdicts = [(row["basis"], row["verdict"]) for row in
-                        committed.read(folder / "claims.csv") if row["role"] == "verdict"]
-        for basis, verdict in verdicts:
-            counts["by proxy" if basis == "proxy" else "paper and ours"][verdict] += 1
-    for kind, counted in counts.items():
-        print(f"{kind}: " + ", ".join(f"{n} {verdict}" for verdict, n in sorted(counted.items())))
+            said += [Said(row["claim"], row["basis"], row["verdict"]) for row in
+                     committed.read(folder / "claims.csv") if row["role"] == "verdict"]
+            runs += [row | {"arm": f"{name}: {row['arm']}"}
+                     for row in committed.read(folder / "runs.csv")]
+    said += _concluded(said)
+    print(f"diverged: {divergences(runs)}")
+    _count(said)
     if open_artefacts:
         print(f"not complete: {', '.join(open_artefacts)}")
     return int(bool(open_artefacts))
 
 
-def _unjudged(claim: Claim) -> tuple[str, str]:
-    """Basis and verdict where there are no results."""
-    untestable = isinstance(claim.test, Untestable)
-    return claim.basis, "not testable here" if untestable else "not run"
+def _concluded(said: list[Said]) -> list[Said]:
+    """Prints and returns what follows from the paper's claims that were looked at, if anything."""
+    found = [each for each in conclusions({claim: verdict for claim, basis, verdict in said
+                                           if basis == "paper"}) if each.parts]
+    if found:
+        print("conclusions, from the claims above")
+    for each in found:
+        print(verdict_line(each.id, each.verdict, "paper", each.text))
+        print(f"  {'':<28} from " + ", ".join(f"{claim} {verdict}"
+                                              for claim, verdict in each.parts.items()))
+    return [Said(each.id, "paper", each.verdict) for each in found]
+
+
+def _count(said: list[Said]) -> None:
+    for kind, proxies in (("paper and ours", False), ("by proxy", True)):
+        counts = Counter(each.verdict for each in said if (each.basis == "proxy") is proxies)
+        print(f"{kind}: " + ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items())))
+
+
+def _unjudged(claim: Claim) -> Said:
+    """Where there are no results."""
+    verdict = "not testable here" if isinstance(claim.test, Untestable) else "not run"
+    print(verdict_line(claim.id, verdict, claim.basis, claim.text))
+    return Said(claim.id, claim.basis, verdict)
 
 
 def _lacking(selection: Selection, folder: Path) -> str | None:
