@@ -72,7 +72,10 @@ def test_figure_3_draws_the_stored_spectra(pictured):
     figure, data = drawn(pictured, "fig3-isotropy")
     (ax,) = figure.axes
     *lines, floor = ax.get_lines()
-    assert len(lines) == len(data) == 2
+    assert len(lines) == len(data) == 3
+    assert [line.get_label().split(":")[0] for line in lines] == ["λ = 0", "λ = 3000",
+                                                                  "λ = 3000, τ = 1"]
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 3
     for line, row in zip(lines, data.itertuples(), strict=True):
         points = pd.read_csv(folder_of(pictured, "fig3-isotropy") / "points"
                              / f"{row.exhibit}.spectrum.csv")
@@ -88,7 +91,8 @@ def test_figure_8_draws_both_errors(pictured):
     (ax,) = figure.axes
     for bars, split in zip(ax.containers, ("test", "train"), strict=True):
         np.testing.assert_array_equal(bars[0].get_ydata(), data[f"{split}_reconstruction_mean"])
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["λ = 0", "λ = 3000"]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["λ = 0", "λ = 3000",
+                                                                    "λ = 3000, τ = 1"]
 
 
 def test_table_2_keeps_what_is_cited_apart(pictured):

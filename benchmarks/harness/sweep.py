@@ -132,10 +132,16 @@ class Sweep:
                 self.conclusion.publish_stage(unpublished.pop(0))
 
         if self.options.cluster != "slurm" or self.options.wait:
-            print(f"{self.selection.artefact.name}: training {len(todo)} of {len(self.entries)} "
+            print(f"{self.selection.artefact.name}: {self._work_of(todo)} of {len(self.entries)} "
                   f"runs, {self.selection.scale} scale", flush=True)
         with Progress({key: self.labels[key] for key in todo}, finished) as progress:
             LAUNCHERS[self.options.cluster](list(todo.values()), self._options(len(todo)), progress)
+
+    @staticmethod
+    def _work_of(todo: dict[str, Task]) -> str:
+        trained = sum(task.state() == "unmeasured" for task in todo.values())
+        work = {"training": len(todo) - trained, "measuring": trained}
+        return " and ".join(f"{what} {count}" for what, count in work.items() if count)
 
     def _options(self, count: int) -> Options:
         options = Options(self.data, self.options.device, min(self.options.jobs, count),
