@@ -81,6 +81,8 @@ class Untestable:
 
 FID_NOISE = 0.8  # the smallest difference that the paper's own replicates allow to be credited
 
+LEAST_FAVOURABLE_FIRST = ("not run", "contradicted", "inconclusive", "reproduced")  # verdicts
+
 Test = Ordering | Equivalence | Trend | Range | Tracking | Untestable
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from benchmarks.harness.claim import LEAST_FAVOURABLE_FIRST
 from benchmarks.harness.grid_statistics import of_grid
 from benchmarks.harness.intervals import t_interval
 from benchmarks.harness.statistics import statistic as named_statistic
@@ -109,9 +110,6 @@ def or_diverges(scores: Scores, part: Comparison, first: str, second: str) -> Co
     alone = other.isna().sum() > 1 and len(one) and not one.isna().any()
     decided = alone and not part.low > 0
     return replace(part, verdict="reproduced") if decided else part
-
-
-LEAST_FAVOURABLE_FIRST = ("not run", "contradicted", "inconclusive", "reproduced")
 
 
 def combined(parts: list[Comparison], quantifier: str, far: Callable[[float], float]) -> Comparison:

@@ -15,7 +15,7 @@ from benchmarks.harness.generated import GENERATED
 from benchmarks.harness.run import Run, canonical
 from benchmarks.harness.spec import Measure
 from benchmarks.harness.split import Split
-from benchmarks.harness.user_data import FILE_DATASETS
+from benchmarks.harness.user_data import FILE_DATASETS, is_packed
 
 
 class Dataset(Protocol):
@@ -67,7 +67,7 @@ def dataset(run: Run) -> Dataset:
     """Where the run's points come from; raises UsageError for a data set that is not known."""
     if run.dataset in GENERATED:
         return GENERATED[run.dataset]
-    if run.dataset not in FILE_DATASETS and run.data_digest is None:
+    if not is_packed(run):
         raise unknown("dataset", run.dataset, [*GENERATED, *FILE_DATASETS])
     return Packed()
 

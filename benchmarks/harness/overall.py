@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from benchmarks.harness.comparisons import LEAST_FAVOURABLE_FIRST
+from benchmarks.harness.claim import LEAST_FAVOURABLE_FIRST
 
 PARTS = {  # METHODS.md section 6; a claim that has readings has a row for each
     "C33[faster]": ("MoCA's latent distribution converges faster to the prior.", ("C1", "C6")),

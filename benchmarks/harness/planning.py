@@ -9,10 +9,10 @@ from typing import NamedTuple
 from benchmarks.harness.estimates import Estimates
 from benchmarks.harness.overview import counted, states_of
 from benchmarks.harness.selection import Entry, Selection
-from benchmarks.harness.sources import unpacked
 from benchmarks.harness.store import Store
 from benchmarks.harness.submissions import Jobs
 from benchmarks.harness.task import TO_TRAIN
+from benchmarks.harness.user_data import is_packed
 
 
 class Cost(NamedTuple):
@@ -110,9 +110,11 @@ def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
             print(f"  of these trained already, but without a curve that is wanted now: {again}")
         if lacking:
             print(f"  trained, and to be measured: {len(lacking)}")
-        runs = (entries[key].run for key in todo | lacking)
-        if names := unpacked(runs, options.cache_dir.resolve() / "data"):
-            print(f"  data to be found and packed first: {', '.join(names)}")
+        filed = [entries[key].run for key in todo | lacking if is_packed(entries[key].run)]
+        if filed:
+            from benchmarks.harness.sources import unpacked  # numpy
+            if names := unpacked(filed, options.cache_dir.resolve() / "data"):
+                print(f"  data to be found and packed first: {', '.join(names)}")
         print(f"  {cost.told(options.jobs) if cost != Cost() else 'nothing to add'}")
         planned |= todo
         declared, total = declared + len(entries), total + cost

@@ -9,6 +9,7 @@ from benchmarks.harness import checkpoints
 from benchmarks.harness.errors import MissingDataError, UsageError
 from benchmarks.harness.selection import Entry
 from benchmarks.harness.task import Task, to_do
+from benchmarks.harness.user_data import is_packed
 
 
 def check_storage(root: Path, *, to_write: bool) -> None:
@@ -58,7 +59,7 @@ def prepare_data(
         raise next(iter(absent.values()))
     needed = [entry for entry in needed if entry.run.packed_name not in absent]
     distinct = {(entry.run.packed_name, entry.run.n_train, entry.measures, entry.recorded): entry
-                for entry in needed if sources.is_packed(entry.run)}
+                for entry in needed if is_packed(entry.run)}
     for entry in distinct.values():
         portions.training(entry.run, root)
         for measure in entry.measures:

@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.harness import celeba, cifar10, folder, mnist, packed
 from benchmarks.harness.pictures import Found, Request
 from benchmarks.harness.run import Run
+from benchmarks.harness.user_data import is_packed
 
 SOURCES: dict[str, Callable[[Request], Found]] = {
     "mnist": mnist.find, "cifar10": cifar10.find, "celeba": celeba.find,
@@ -32,11 +33,6 @@ def unpacked(runs: Iterable[Run], root: Path) -> list[str]:
     """Names of the packed data sets that the runs need and that are not there."""
     needed = sorted({run.packed_name for run in runs if is_packed(run)})
     return [name for name in needed if not packed.folder(root, name).exists()]
-
-
-def is_packed(run: Run) -> bool:
-    """Whether the run's data set comes as files."""
-    return run.dataset in SOURCES or run.data_digest is not None
 
 
 def _found(run: Run, data_dir: Path | None, path: Path | None, downloads: Path) -> Found:

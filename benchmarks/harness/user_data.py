@@ -16,6 +16,11 @@ NEED_CLASSES = ("clusters", "tsne")
 AT_LEAST = {"clusters": 11, "tsne": 31, "pictures": 6, "cifar10": 6, "inception": 6}
 
 
+def is_packed(run: Run) -> bool:
+    """Whether the run's data set comes as files."""
+    return run.dataset in FILE_DATASETS or run.data_digest is not None
+
+
 @dataclass(frozen=True)
 class UserData:
     """A folder or zip file of images, by content."""
