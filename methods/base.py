@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from methods.precision import autocast, full
 from methods.priors import Prior
 
 
@@ -48,6 +49,7 @@ class Regularizer(nn.Module):
     checkpointed. `penalty` must not branch on tensor values or read them back to the host.
     """
 
+    capturable = True  # as a CUDA graph; False for a penalty that waits for what is on the GPU
     adversary_lr: float | None = None  # learning rate of the adversary's Adam; None: the run's
     adversary_beta1: float = 0.9  # and its first moment's decay
 
@@ -71,8 +73,18 @@ class Objective(nn.Module):
     """What the loop minimises: the encoder, a loss, and what follows a step."""
 
     encoder: nn.Module
+    decoder: nn.Module | None
+    mixed = False  # the decoder trains in bfloat16, but for its output
+    capturable = True  # as a CUDA graph: no value of a tensor is read back or decides what is done
     adversary_lr: float | None = None
     adversary_beta1: float = 0.9
+
+    def decoded(self, z: Tensor) -> Tensor:
+        """Points (B, ...) of codes (B, dim)."""
+        assert self.decoder is not None
+        with autocast(self.decoder, z.device, self.mixed):
+            x: Tensor = self.decoder(z)
+        return full(x)
 
     def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Step]:
         """Scalars by name, of which `loss` is minimised and all are recorded; and the step seen."""
@@ -101,6 +113,7 @@ class WAE(Objective):
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.regularizer, self.lam = encoder, decoder, regularizer, lam
+        self.capturable = regularizer.capturable
         self.adversary_lr = regularizer.adversary_lr
         self.adversary_beta1 = regularizer.adversary_beta1
 
@@ -116,7 +129,7 @@ class WAE(Objective):
                             f"tensor, not {shape}")
         if self.decoder is None:
             return {"loss": self.lam * penalty, "penalty": penalty}, step
-        reconstruction = (self.decoder(z) - batch.x).square().sum() / len(z)
+        reconstruction = (self.decoded(z) - batch.x).square().sum() / len(z)
         loss = reconstruction + self.lam * penalty
         return {"loss": loss, "penalty": penalty, "reconstruction": reconstruction}, step
 

@@ -6,6 +6,7 @@ from math import log2
 from torch import nn
 
 from methods.networks import Networks, Plan
+from methods.precision import Pixels
 
 CHANNELS = (128, 256, 512, 1024)
 
@@ -40,7 +41,7 @@ def _decoder(plan: Plan, widths: list[int]) -> nn.Sequential:
         layers += [_doubling(inputs, outputs), nn.BatchNorm2d(outputs), nn.ReLU()]
     last = (_doubling(hidden[-1], channels) if doublings == len(hidden)
             else nn.ConvTranspose2d(hidden[-1], channels, 5, 1, 2))
-    return nn.Sequential(*layers, last, nn.Sigmoid())
+    return nn.Sequential(*layers, last, Pixels())
 
 
 def _doubling(inputs: int, outputs: int) -> nn.ConvTranspose2d:

@@ -6,6 +6,7 @@ from math import prod
 from torch import nn
 
 from methods.networks import Architecture, Networks, Plan
+from methods.precision import Pixels
 
 
 def perceptron(sizes: list[int]) -> list[nn.Module]:
@@ -24,5 +25,5 @@ def mlp(hidden: int, hidden_decoder: int) -> Architecture:
         encoder = perceptron([size, *[units] * hidden, plan.outputs])
         decoder = perceptron([plan.dim, *[units] * hidden_decoder, size])
         return Networks(nn.Sequential(nn.Flatten(), *encoder),
-                        nn.Sequential(*decoder, nn.Sigmoid(), nn.Unflatten(1, plan.shape)))
+                        nn.Sequential(*decoder, Pixels(), nn.Unflatten(1, plan.shape)))
     return networks

@@ -5,11 +5,17 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from methods.precision import autocast, full
 from methods.priors import Prior
 
 
 class Encoder(nn.Module):
-    """A network whose output is constrained to the prior's support: x (B, ...) -> z (B, dim)."""
+    """A network whose output is constrained to the prior's support: x (B, ...) -> z (B, dim).
+
+    `mixed`: it trains in bfloat16, but for its output.
+    """
+
+    mixed = False
 
     def __init__(self, network: nn.Module, prior: Prior) -> None:
         super().__init__()
@@ -17,7 +23,9 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Codes (B, dim)."""
-        return self.prior.constrain(self.network(x))
+        with autocast(self, x.device, self.mixed):
+            raw = self.network(x)
+        return self.prior.constrain(full(raw))
 
 
 class Plan(NamedTuple):

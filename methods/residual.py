@@ -6,6 +6,7 @@ from math import log2
 from torch import nn
 
 from methods.networks import Networks, Plan
+from methods.precision import Pixels
 from methods.resnet import basic_block
 
 CHANNELS = (64, 128, 256, 512, 512, 512)  # ours: the paper gives none
@@ -29,7 +30,7 @@ def residual(plan: Plan) -> Networks:
                     nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False),
                     nn.BatchNorm2d(outputs), nn.ReLU()]
     decoder += [basic_block(widths[1], widths[1]),
-                nn.ConvTranspose2d(widths[1], channels, 4, 2, 1), nn.Sigmoid()]
+                nn.ConvTranspose2d(widths[1], channels, 4, 2, 1), Pixels()]
     size = widths[-1] * MAP * MAP
     return Networks(
         nn.Sequential(*encoder, nn.Flatten(), nn.Linear(size, plan.outputs)),

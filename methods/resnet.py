@@ -5,6 +5,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from methods.networks import Networks, Plan
+from methods.precision import Pixels
 
 CHANNELS = (64, 128, 256, 512)
 BLOCKS = 2  # a stage
@@ -31,7 +32,7 @@ def a2(plan: Plan) -> Networks:
     for inputs, outputs in pairwise(widths[::-1]):
         decoder += [*_same(inputs), UpBlock(inputs, outputs)]
     decoder += [*_same(widths[0]), *_same(widths[0]), nn.Upsample(scale_factor=factor),
-                nn.Conv2d(widths[0], channels, 3, 1, 1), nn.Sigmoid()]
+                nn.Conv2d(widths[0], channels, 3, 1, 1), Pixels()]
     return Networks(nn.Sequential(*encoder, nn.Flatten(), nn.Linear(size, plan.outputs)),
                     nn.Sequential(*decoder))
 

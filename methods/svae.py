@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy, normalize, softplus
 
 from methods.base import Batch, Objective, Step
+from methods.precision import autocast, full
 from methods.von_mises_fisher import divergence_from_uniform, sample
 
 
@@ -14,13 +15,16 @@ class VonMisesEncoder(nn.Module):
     `network` has d + 1 outputs; kappa = softplus + 1, as in the S-VAE code (examples/mnist.py).
     """
 
+    mixed = False  # see `Encoder`
+
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean direction and concentration."""
-        raw = self.network(x)
+        with autocast(self, x.device, self.mixed):
+            raw = full(self.network(x))
         return normalize(raw[:, :-1], dim=1), softplus(raw[:, -1:]) + 1
 
     def forward(self, x: Tensor) -> Tensor:
@@ -42,14 +46,15 @@ class SVAE(Objective):
     ) -> None:
         super().__init__()
         self.encoder: VonMisesEncoder = encoder
-        self.decoder, self.generator = decoder, generator
+        self.decoder: nn.Module = decoder
+        self.generator = generator
 
     def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Step]:
         """Cross entropy summed over pixels plus the divergence, averaged over the batch."""
         x = torch.bernoulli(batch.x, generator=self.generator)
         mu, kappa = self.encoder.posterior(x)
         z = sample(mu, kappa, self.generator)
-        likelihood = binary_cross_entropy(self.decoder(z), x, reduction="sum") / len(x)
+        likelihood = binary_cross_entropy(self.decoded(z), x, reduction="sum") / len(x)
         divergence = divergence_from_uniform(kappa, mu.shape[1]).mean()
         step = Step(self.encoder, x, batch.index, z, batch.prior, batch.progress)
         terms = {"loss": likelihood + divergence, "divergence": divergence,

@@ -1,5 +1,6 @@
 """The command as users call it, and one smoke sweep that many tests look at."""
 
+import os
 from pathlib import Path
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import sys
 from cluster import Cluster
 import pytest
 
+# before torch is imported: two workers of two threads each would wait for one another
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parents[1]
 TABLES = ("runs.csv", "data.csv", "claims.csv")
 

@@ -59,6 +59,10 @@ def test_streams_are_independent_and_named():
 
 def test_batches_drop_the_incomplete_last_one():
     batches = Batches(10, 4, generator(0, "order"))
-    epochs = [torch.cat([batches.next(), batches.next()]) for _ in range(3)]
+    epochs = []
+    for _ in range(3):
+        batches.renew()
+        epochs.append(torch.cat([batches.at(0), batches.at(1)]))
+    assert torch.equal(batches.at(torch.tensor(7)), batches.at(1))  # counted from any epoch
     assert all(len(set(epoch.tolist())) == 8 for epoch in epochs)
     assert not torch.equal(epochs[0], epochs[1])

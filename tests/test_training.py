@@ -114,12 +114,18 @@ def test_checkpoint_of_another_device_is_refused(tmp_path):
         training_of(run_of("mmd"), tmp_path).restore(state)
 
 
+def first_batches(training, n):
+    """Of the next epoch; without training."""
+    training.batches.renew()
+    return [training.batches.at(step) for step in range(n)]
+
+
 def test_rivals_share_weights_batches_and_prior_draws(tmp_path):
     seen = {}
     for name in METHODS:
         training = training_of(run_of(name), tmp_path)
         weights = {k: v.clone() for k, v in training.objective.encoder.state_dict().items()}
-        order = [training.batches.next() for _ in range(12)]
+        order = first_batches(training, 12)
         prior = [training.prior.sample(8, training.draws["prior"]) for _ in range(3)]
         seen[name] = [weights, order, prior, training.data,
                       LatentSWD(run_of(name), training.data).reference.tolist()]
@@ -127,13 +133,13 @@ def test_rivals_share_weights_batches_and_prior_draws(tmp_path):
         same(seen["mmd"], seen[name], name)
     other = training_of(run_of("mmd", seed=4), tmp_path)
     assert not torch.equal(other.data, seen["mmd"][3])
-    assert not torch.equal(other.batches.next(), seen["mmd"][1][0])
+    assert not torch.equal(first_batches(other, 1)[0], seen["mmd"][1][0])
 
 
 def test_one_epoch_visits_every_point_once(tmp_path):
     training = training_of(run_of("mmd", n_train=40), tmp_path)
     for _ in range(2):
-        epoch = torch.cat([training.batches.next() for _ in range(5)])
+        epoch = torch.cat(first_batches(training, 5))
         assert sorted(epoch.tolist()) == list(range(40))
 
 
@@ -225,7 +231,7 @@ def test_loss_is_reconstruction_plus_lambda_times_penalty(tmp_path):
     training = Training(Scene(run, load(run, tmp_path), tmp_path, "cpu"), (), tmp_path)
     training.advance()
     loss, penalty, reconstruction = (
-        float(training.sums[k]) for k in ("loss", "penalty", "reconstruction"))
+        float(training.ledger.sums[k]) for k in ("loss", "penalty", "reconstruction"))
     assert loss == pytest.approx(reconstruction + 7 * penalty, rel=1e-6)
 
 
@@ -269,7 +275,7 @@ def test_the_loop_moves_momentum_encoder_and_queue(tmp_path):
     training = training_of(run_of("moca"), tmp_path)
     method = training.objective.regularizer
     before = {name: value.clone() for name, value in method.state_dict().items()}
-    indices = [training.batches.next() for _ in range(1)]
+    indices = first_batches(training, 1)
     training = training_of(run_of("moca"), tmp_path)
     method = training.objective.regularizer
     training.advance()
@@ -291,7 +297,7 @@ def test_the_loop_trains_the_critic_with_its_own_settings(tmp_path):
     assert adams["main"].param_groups[0]["betas"] == (0.9, 0.999)
     other = training_of(run_of("gan", beta1=0.5), tmp_path)
     assert other.optimizers.adams["main"].param_groups[0]["betas"] == (0.5, 0.999)
-    assert float(training.sums["adversary"]) > 0
+    assert float(training.ledger.sums["adversary"]) > 0
 
 
 def test_the_loop_hands_every_method_the_same_prior_draws_and_batches(tmp_path, monkeypatch):

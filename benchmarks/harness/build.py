@@ -38,7 +38,7 @@ def regularizer_class(run: Run, method_file: Path) -> type[Regularizer]:
 
 def autoencoder(
     run: Run, shape: tuple[int, ...], prior: Prior
-) -> tuple[nn.Module, nn.Module | None]:
+) -> tuple[Encoder | VonMisesEncoder, nn.Module | None]:
     """Encoder and decoder with their initial weights; a latent-matching run has no decoder."""
     outputs = run.dim + (1 if run.objective == "svae" else 0)  # one more for the concentration
     with seeded(stream(run.seed, "weights")):
@@ -56,10 +56,15 @@ def build(
     """The objective with its networks, on the device of `draws`."""
     encoder, decoder = autoencoder(run, shape, prior)
     encoder, decoder = encoder.to(draws.device), decoder and decoder.to(draws.device)
+    encoder.mixed = mixed = run.precision == "bf16"
+    objective: Objective
     if isinstance(encoder, VonMisesEncoder) and decoder:
-        return SVAE(encoder, decoder, draws)
-    context = Context(encoder, run.dim, run.n_train, prior, draws)
-    with seeded(stream(run.seed, "method weights")):
-        kind = regularizer_class(run, method_file)
-        regularizer = kind(context, **dict(run.hyper)).to(draws.device)
-    return WAE(encoder, decoder, regularizer, run.lam)
+        objective = SVAE(encoder, decoder, draws)
+    else:
+        context = Context(encoder, run.dim, run.n_train, prior, draws)
+        with seeded(stream(run.seed, "method weights")):
+            kind = regularizer_class(run, method_file)
+            regularizer = kind(context, **dict(run.hyper)).to(draws.device)
+        objective = WAE(encoder, decoder, regularizer, run.lam)
+    objective.mixed = mixed
+    return objective

@@ -9,15 +9,13 @@ import sys
 
 from benchmarks import ARTEFACTS, TUNINGS
 from benchmarks.harness import inspection, overview, sweep
-from benchmarks.harness.claim import SCALES
 from benchmarks.harness.errors import UsageError, unknown
 from benchmarks.harness.fid_weights import measurable
 from benchmarks.harness.freeze import tune
-from benchmarks.harness.launch import LAUNCHERS
+from benchmarks.harness.option_values import check_values
 from benchmarks.harness.parser import parser
 from benchmarks.harness.planning import plan
 from benchmarks.harness.resolve import UserMethod
-from benchmarks.harness.resources import overrides
 from benchmarks.harness.selection import Selection, asked_curves, select
 from benchmarks.harness.spec import Artefact
 from benchmarks.harness.store import Store
@@ -55,26 +53,6 @@ def tuned(name: str) -> list[Artefact]:
     return found
 
 
-def _check(options: argparse.Namespace) -> None:
-    """Raises UsageError for an option value that makes no sense."""
-    for kind, value, known in (("scale", options.scale, SCALES),
-                               ("cluster", options.cluster, LAUNCHERS)):
-        if value not in known:
-            raise unknown(kind, value, known)
-    overrides(options.slurm)
-    for name in ("seeds", "jobs", "runs_per_job"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
-    for name in ("slurm", "wait", "runs_per_job"):
-        if getattr(options, name) and options.cluster != "slurm":
-            raise UsageError(f"--{name.replace('_', '-')} goes with --cluster slurm")
-    if options.data_dir and not Path(options.data_dir).is_dir():
-        raise UsageError(f"--data-dir: there is no folder {options.data_dir}")
-    if not options.checkpoint_seconds >= 0:
-        raise UsageError(f"--checkpoint-seconds cannot be {options.checkpoint_seconds:g}")
-
-
 def _own_methods(paths: Sequence[str]) -> list[UserMethod]:
     if not paths:
         return []
@@ -96,7 +74,7 @@ def _dispatch(arguments: Sequence[str]) -> int:
     if not options.words:
         known.print_help()
         return 2
-    _check(options)
+    check_values(options)
     first, *rest = options.words
     if first == "classifier":
         return _classifier(options, rest)
@@ -113,8 +91,9 @@ def _dispatch(arguments: Sequence[str]) -> int:
     options.paths, data = read_data(options.datasets)
     found = map(tuned if first == "tune" else named, names)
     chosen = {item.name: item for items in found for item in items}
-    asked = asked_curves(ARTEFACTS.values(), options.scale, data)
-    selections = [select(item, options.scale, options.seeds, options.methods, own, data, asked)
+    asked = asked_curves(ARTEFACTS.values(), options.scale, data, options.precision)
+    selections = [select(item, options.scale, options.seeds, options.methods, own, data, asked,
+                         options.precision)
                   for item in chosen.values()]
     store = Store(options.cache_dir.resolve() / "runs")
     options.to_train = first not in COMMANDS and not options.redraw

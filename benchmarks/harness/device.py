@@ -23,5 +23,7 @@ def prepare_torch(device: str, precision: str) -> str:
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda:"):
+        torch.cuda.set_device(device)  # streams and graphs are made on the current one
     return device

@@ -46,7 +46,8 @@ def load(run: Run, shape: tuple[int, ...], path: Path, device: str) -> Model:
         networks.load_state_dict(safetensors.torch.load(path.read_bytes()))
     except (SafetensorError, RuntimeError):
         raise UsageError(f"{path} is corrupt; remove its folder to train the run anew") from None
-    networks.to(device).eval()
+    # as on the fast path of training, so that a curve ends at the measure, to the last bit
+    networks.to(device).to(memory_format=torch.channels_last).eval()
     return Model(networks["encoder"], networks["decoder"] if decoder is not None else None)
 
 

@@ -29,7 +29,11 @@ class Optimizers:
     def set_rates(self, factor: float) -> None:
         """The learning rates at which the run began, times the factor."""
         for name, optimizer in self.adams.items():
-            optimizer.param_groups[0]["lr"] = self.rates[name] * factor
+            group, rate = optimizer.param_groups[0], self.rates[name] * factor
+            if isinstance(group["lr"], Tensor):  # in its place, where a graph reads it
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
 
     def freeze_adversary(self, frozen: bool) -> None:
         """While the objective is minimised, no gradient goes to the adversary."""
@@ -47,11 +51,21 @@ class Optimizers:
         return {name: optimizer.state_dict() for name, optimizer in self.adams.items()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """The inverse of `state`."""
+        """The inverse of `state`, from a run on a path whose images lay otherwise in memory too."""
         for name, optimizer in self.adams.items():
+            rate = optimizer.param_groups[0]["lr"]
             optimizer.load_state_dict(state[name])
+            optimizer.param_groups[0]["lr"] = rate  # `set_rates` has the last word
+            for parameter, moments in optimizer.state.items():
+                for kind, moment in moments.items():
+                    if moment.shape == parameter.shape:
+                        moments[kind] = torch.empty_like(parameter).copy_(moment)
 
 
 def _adam(parameters: Iterable[nn.Parameter], lr: float, beta1: float) -> torch.optim.Adam:
-    """In one kernel for all parameters."""
-    return torch.optim.Adam(parameters, lr=lr, betas=(beta1, 0.999), fused=True)
+    """In one kernel for all parameters; on a GPU, with nothing of it on the host."""
+    own = list(parameters)
+    if not own[0].is_cuda:
+        return torch.optim.Adam(own, lr=lr, betas=(beta1, 0.999), fused=True)
+    rate = torch.tensor(lr, device=own[0].device)
+    return torch.optim.Adam(own, lr=rate, betas=(beta1, 0.999), fused=True, capturable=True)

@@ -28,6 +28,8 @@ class Options:
     device: str = "auto"
     jobs: int = 1
     checkpoint_seconds: float = 120.0
+    plain: bool = False  # step by step as written: no CUDA graph, no channels-last images
+    runs_per_gpu: int = 1
     sending: Sending | None = None  # with --cluster slurm
 
     @property

@@ -39,7 +39,8 @@ class Order:
                        **{name: [asdict(item) for item in getattr(task, name)]
                           for name in ("curves", "measures", "recorded")}} for task in tasks],
             "options": {"data": str(options.data), "device": options.device,
-                        "checkpoint_seconds": options.checkpoint_seconds},
+                        "checkpoint_seconds": options.checkpoint_seconds,
+                        "plain": options.plain},
             "code": provenance.code(), "fingerprint": fingerprint}))
 
     def __call__(self) -> None:

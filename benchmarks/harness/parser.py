@@ -9,8 +9,8 @@ from typing import NoReturn
 
 from benchmarks.harness.claim import SCALES
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.launch import cores
 from benchmarks.harness.provenance import ROOT
+from benchmarks.harness.run import CHOICES
 
 DESCRIPTION = "Regenerates the MoCA paper's figures and tables, with a verdict per claim."
 DATA_DIR = "WAE_BENCH_DATA_DIR"
@@ -57,9 +57,21 @@ def parser() -> Parser:
     made.add_argument("--redraw", action="store_true", help="draw the figure from data.csv again")
     made.add_argument("--rerun", action="store_true", help="train the selected runs anew")
     made.add_argument("--retry-failed", action="store_true", help="train failed runs again")
+    _add_execution(made)
+    _add_places(made)
+    return made
+
+
+def _add_execution(made: Parser) -> None:
     made.add_argument("--device", default="auto", help="cpu, cuda, ... (default: the fastest)")
-    made.add_argument("--jobs", type=int, default=cores(), metavar="N",
-                        help="processes of --cluster local (default: one a core, %(default)s here)")
+    made.add_argument("--precision", metavar="P", help=f"{', '.join(CHOICES['precision'])}: train "
+                        "in it (default: as declared, which is fp32)")
+    made.add_argument("--plain", action="store_true", help="train step by step as written, without "
+                        "CUDA graph and channels-last images")
+    made.add_argument("--jobs", type=int, metavar="N", help="processes of --cluster local "
+                        "(default: one a core or, on GPUs, --runs-per-gpu on each)")
+    made.add_argument("--runs-per-gpu", type=int, metavar="N", default=1,
+                        help="of --cluster local (default: %(default)s)")
     made.add_argument("--wait", action="store_true", help="with --cluster slurm: follow the jobs "
                         "to their end; Ctrl-C leaves them alone")
     made.add_argument("--runs-per-job", type=int, metavar="N", help="of --cluster slurm (default: "
@@ -68,6 +80,9 @@ def parser() -> Parser:
                         "sbatch, such as partition=gpu, time=4:00:00, setup='module load cuda'")
     made.add_argument("--checkpoint-seconds", type=float, default=120.0, metavar="S",
                         help="time between checkpoints of a run (default: %(default)g)")
+
+
+def _add_places(made: Parser) -> None:
     made.add_argument("--dataset", dest="datasets", action="append", default=[],
                         metavar="NAME=PATH", help="your own images in the place of an artefact's "
                         "(a folder or zip file), or where a known data set lies")
@@ -77,4 +92,3 @@ def parser() -> Parser:
                         help="the Inception weights that fid needs (default: download them)")
     made.add_argument("--results-dir", type=Path, default=ROOT / "results", metavar="DIR")
     made.add_argument("--cache-dir", type=Path, default=ROOT / ".cache", metavar="DIR")
-    return made

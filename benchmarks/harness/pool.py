@@ -1,19 +1,16 @@
 """The `local` launcher: a pool of warm processes that survives the death of any of them."""
 
 from collections import Counter, deque
-from collections.abc import Iterator
 from contextlib import suppress
-from multiprocessing import connection, get_context, parent_process
-import os
+from itertools import count
+from multiprocessing import connection
 import signal
-import sys
-from threading import Thread
 
-from benchmarks.harness.job import execute
+from benchmarks.harness import gpus
 from benchmarks.harness.options import Options
-from benchmarks.harness.signals import stop_on_signals
 from benchmarks.harness.task import Task
 from benchmarks.harness.watch import POLL_SECONDS, Watch, settled
+from benchmarks.harness.worker import Worker
 
 SHUT_DOWN_SECONDS = 60.0
 LIVES = 2  # a run whose worker dies is given to another one, this often in all
@@ -21,55 +18,8 @@ LIVES = 2  # a run whose worker dies is given to another one, this often in all
 
 def train_in_pool(tasks: list[Task], options: Options, watch: Watch) -> None:
     """Does the tasks on `options.jobs` processes; returns when each is settled."""
-    Pool(tasks, options, watch).run()
-
-
-def _die_with_parent() -> None:
-    """Ends this worker at once when the command is gone, however it went."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _work(orders: connection.Connection, options: Options) -> None:
-    """A warm worker: does one task after the other until told to stop."""
-    def say(message: float | str) -> None:
-        with suppress(BrokenPipeError):  # a command that is gone costs no run its outcome
-            orders.send(message)
-
-    with stop_on_signals() as stop, suppress(EOFError):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the command's to handle
-        Thread(target=_die_with_parent, daemon=True).start()
-        while not stop.is_set():
-            if not orders.poll(POLL_SECONDS):
-                continue
-            if (task := orders.recv()) is None:
-                return
-            try:
-                state = execute(task, options, stop, say)
-            except OSError as error:  # not even a claim could be written
-                print(f"{task.folder.path}: {error}", file=sys.stderr)
-                state = "failed"
-            say(state)
-
-
-class _Worker:
-    """The command's side of one warm process."""
-
-    def __init__(self, options: Options) -> None:
-        context = get_context("spawn")
-        self.line, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, options), daemon=True)
-        self.process.start()
-        theirs.close()
-        self.task: Task | None = None
-
-    def messages(self) -> Iterator[float | str]:
-        """What the worker has said; a dead worker says nothing more."""
-        with suppress(EOFError, ConnectionResetError):
-            while self.line.poll():
-                yield self.line.recv()
+    with gpus.shared(options.runs_per_gpu):
+        Pool(tasks, options, watch).run()
 
 
 class Pool:
@@ -78,7 +28,8 @@ class Pool:
     def __init__(self, tasks: list[Task], options: Options, watch: Watch) -> None:
         self.queue, self.waiting = deque(tasks), list[Task]()
         self.options, self.watch = options, watch
-        self.workers: list[_Worker] = []
+        self.workers: list[Worker] = []
+        self.numbers = count()
         self.deaths: Counter[str] = Counter()
 
     def run(self) -> None:
@@ -99,17 +50,17 @@ class Pool:
             if self.queue and worker.task is None:
                 self._give(worker)
         while self.queue and len(self.workers) < self.options.jobs:
-            self.workers.append(_Worker(self.options))
+            self.workers.append(Worker(self.options, next(self.numbers)))
             self._give(self.workers[-1])
 
-    def _give(self, worker: _Worker) -> None:
+    def _give(self, worker: Worker) -> None:
         task = self.queue.popleft()
         self.watch.started(task.folder)
         worker.task = task
         with suppress(BrokenPipeError):  # it died idle: `_listen` finds it dead with this run
             worker.line.send(task)
 
-    def _listen(self, worker: _Worker) -> None:
+    def _listen(self, worker: Worker) -> None:
         for message in worker.messages():
             assert worker.task
             if isinstance(message, float):
@@ -125,7 +76,7 @@ class Pool:
         if not worker.process.is_alive():
             self._bury(worker)
 
-    def _bury(self, worker: _Worker) -> None:
+    def _bury(self, worker: Worker) -> None:
         self.workers.remove(worker)
         if (task := worker.task) is None:
             return

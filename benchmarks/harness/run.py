@@ -13,7 +13,7 @@ from methods import Scalar
 
 CHOICES = {
     "objective": ("wae", "latent", "svae"), "prior": ("sphere", "gaussian"), "optimizer": ("adam",),
-    "precision": ("fp32", "tf32"),  # fp32: TF32 off everywhere
+    "precision": ("fp32", "tf32", "bf16"),  # fp32: TF32 off everywhere
 }
 
 

@@ -91,7 +91,7 @@ class Selection:
 def select(
     artefact: Artefact, scale: str, seeds: int | None, methods: str | None,
     own: Iterable[UserMethod], data: UserData | None = None,
-    asked: Mapping[Run, tuple[Curve, ...]] = MappingProxyType({}),
+    asked: Mapping[Run, tuple[Curve, ...]] = MappingProxyType({}), precision: str | None = None,
 ) -> Selection:
     """Resolves what the command line names; raises UsageError for what does not exist."""
     default, mine = artefact.seeds[scale], dict[str, UserMethod]()
@@ -106,21 +106,30 @@ def select(
     added += [adopted(artefact, scale, mine[name], {}) for name in mine if name not in there]
     added = distinct(arms, added)
     every = (*arms, *added)
-    if data:
-        every = tuple(data.arm(artefact, arm) for arm in every)
+    every = tuple(_computed(_with(data, artefact, arm), precision) for arm in every)
     declared = {arm.name for arm in artefact.arms(scale)}
     judged = [artefact.claim_for(scale, arm.name) for arm in added if arm.name not in declared]
     claims = [*artefact.claims(scale), *(claim for claim in judged if claim)]
     return Selection(
         artefact, scale, every, seeds or default,
-        custom=bool(methods is not None or mine or data or (seeds or default) < default),
+        custom=bool(methods is not None or mine or data or precision
+                    or (seeds or default) < default),
         claims=tuple(claims), sources={name: method.source for name, method in mine.items()},
         data=data, asked=asked,
     )
 
 
+def _with(data: UserData | None, artefact: Artefact, arm: Arm) -> Arm:
+    return data.arm(artefact, arm) if data else arm
+
+
+def _computed(arm: Arm, precision: str | None) -> Arm:
+    return replace(arm, run=replace(arm.run, precision=precision)) if precision else arm
+
+
 def asked_curves(
-    artefacts: Iterable[Artefact], scale: str, data: UserData | None = None
+    artefacts: Iterable[Artefact], scale: str, data: UserData | None = None,
+    precision: str | None = None,
 ) -> dict[Run, tuple[Curve, ...]]:
     """What the artefacts together ask to be recorded of each run, be it on the user's data."""
     asked: dict[Run, tuple[Curve, ...]] = {}
@@ -129,7 +138,7 @@ def asked_curves(
         for arm in artefact.arms(scale) if curves else ():
             if data and not data.fits(arm.run):
                 continue
-            run = data.arm(artefact, arm).run if data else arm.run
+            run = _computed(_with(data, artefact, arm), precision).run
             adapted = map(data.curve, curves) if data else curves
             asked[run] = tuple(dict.fromkeys((*asked.get(run, ()), *adapted)))
     return asked

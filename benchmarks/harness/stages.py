@@ -35,7 +35,7 @@ def train_run(
     run = folder.run()
     device = prepare_torch(options.device, run.precision)
     scene = Scene(run, load(run, options.data), options.data, device)
-    training = Training(scene, task.recorded, folder.path / "method.py")
+    training = Training(scene, task.recorded, folder.path / "method.py", options.plain)
     warning = _resume(task, training)
     training.attempts.append({
         **provenance.code(), **provenance.environment(), "device": device,
@@ -48,7 +48,7 @@ def train_run(
         checkpoints.save(folder.path, seal(_pack(training.state())))
 
     def tell() -> None:
-        row, epoch = training.rows[-1], training.epoch
+        row, epoch = training.ledger.rows[-1], training.epoch
         if epoch in (run.snapshots or ()):
             held.insist()
             training.snapshots[str(epoch)] = model_files.keep(
@@ -90,7 +90,8 @@ def _provenance(training: Training, began: float, size: int) -> dict[str, Any]:
     first, *later = training.attempts
     attempts = {"each_attempt": training.attempts} if any(x != first for x in later) else {}
     return {
-        **training.attempts[-1], **attempts, "path": "eager", "attempts": len(training.attempts),
+        **training.attempts[-1], **attempts, "path": training.path,
+        "attempts": len(training.attempts),
         "started": round(began), "train_seconds": round(training.seconds, 3),
         "steps": training.step, "peak_memory_mib": provenance.peak_memory_mib(),
         "disk_bytes": size, "job": job(),

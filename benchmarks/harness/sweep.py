@@ -19,17 +19,16 @@ from benchmarks.harness.selection import Selection
 from benchmarks.harness.slurm import submit
 from benchmarks.harness.store import RunFolder, Store
 from benchmarks.harness.submissions import forget
-from benchmarks.harness.task import UNSETTLED, Task, tasks
+from benchmarks.harness.task import UNSETTLED, Task, tasks, work_of
 
 
 def run(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Brings every selected artefact up to date; 0 if all are complete, 1 otherwise."""
     renewed = set[str]()  # what two sweeps share is trained anew once
-    sweeps = _checked([Sweep(selection, store, options, renewed) for selection in selections])
-    if options.cluster == "slurm" and not options.redraw:
-        everything = tasks([entry for sweep in sweeps for entry in sweep.entries], store)
-        for sweep in sweeps:
-            sweep.submit(everything)
+    sweeps = _checked([Sweep(chosen, store, options, renewed) for chosen in selections])
+    everything = tasks([entry for sweep in sweeps for entry in sweep.entries], store)
+    for sweep in sweeps if options.cluster == "slurm" and not options.redraw else ():
+        sweep.submit(everything)
     statuses = [sweep.conclusion.redraw() if options.redraw else sweep.run() for sweep in sweeps]
     return max([*statuses, int(len(sweeps) < len(selections))])
 
@@ -132,25 +131,20 @@ class Sweep:
                 self.conclusion.publish_stage(unpublished.pop(0))
 
         if self.options.cluster != "slurm" or self.options.wait:
-            print(f"{self.selection.artefact.name}: {self._work_of(todo)} of {len(self.entries)} "
-                  f"runs, {self.selection.scale} scale", flush=True)
+            print(f"{self.selection.artefact.name}: {work_of(todo.values())} of "
+                  f"{len(self.entries)} runs, {self.selection.scale} scale", flush=True)
         with Progress({key: self.labels[key] for key in todo}, finished) as progress:
             LAUNCHERS[self.options.cluster](list(todo.values()), self._options(len(todo)), progress)
 
-    @staticmethod
-    def _work_of(todo: dict[str, Task]) -> str:
-        trained = sum(task.state() == "unmeasured" for task in todo.values())
-        work = {"training": len(todo) - trained, "measuring": trained}
-        return " and ".join(f"{what} {count}" for what, count in work.items() if count)
-
     def _options(self, count: int) -> Options:
-        options = Options(self.data, self.options.device, min(self.options.jobs, count),
-                          self.options.checkpoint_seconds)
-        if self.options.cluster != "slurm":
+        asked, jobs = self.options, min(self.options.jobs, count)
+        options = Options(self.data, asked.device, jobs, asked.checkpoint_seconds, asked.plain,
+                          asked.runs_per_gpu)
+        if asked.cluster != "slurm":
             return options
         artefact, known = self.selection.artefact, Estimates.read(self.folder)
         seconds = {entry.run.key: known.training(entry) + known.measuring(entry)
                    for entry in self.entries} if known else {}
         return replace(options, sending=Sending(
             self.cache, artefact.name, artefact.resources[self.selection.scale], seconds,
-            overrides(self.options.slurm), self.options.runs_per_job, self.options.wait))
+            overrides(asked.slurm), asked.runs_per_job, asked.wait))

@@ -1,6 +1,7 @@
 """What a launcher is handed: a run to train, and what is to be measured of it."""
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -72,6 +73,13 @@ def to_do(found: Mapping[str, Task], options: Namespace) -> set[str]:
     """Keys of the tasks that the command will do something for."""
     states = {*UNSETTLED, "failed"} if options.retry_failed else set(UNSETTLED)
     return {key for key, task in found.items() if options.rerun or task.state() in states}
+
+
+def work_of(todo: Iterable[Task]) -> str:
+    """How many of them are trained, and how many only measured, in words."""
+    counts = Counter("measuring" if task.state() == "unmeasured" else "training" for task in todo)
+    return " and ".join(f"{what} {counts[what]}" for what in ("training", "measuring")
+                        if counts[what])
 
 
 T = TypeVar("T")

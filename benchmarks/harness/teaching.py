@@ -75,10 +75,11 @@ class Course:
         began, total = time.monotonic(), 0.0
         draws = generator(SEED, f"classifier epoch {self.epoch}")
         batches, count = Batches(len(self.x), BATCH, draws, self.device), len(self.x) // BATCH
+        batches.renew()
         self.network.train()
         with steps(f"epoch {self.epoch + 1} of {EPOCHS}", count) as tell:
             for done in range(1, count + 1):
-                index = batches.next()
+                index = batches.at(done - 1)
                 loss = self._loss(changed(to_float(self.x[index]), draws), self.labels[index])
                 self.optimizer.zero_grad()
                 torch.autograd.backward(loss)

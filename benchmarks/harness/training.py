@@ -1,16 +1,16 @@
 """A run in progress: one step of it, and all that a checkpoint must hold."""
 
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from benchmarks.harness.batches import Batches
 from benchmarks.harness.build import build
 from benchmarks.harness.curves import Recorder, Scene
 from benchmarks.harness.data import to_float
+from benchmarks.harness.execution import Eager, Graphed
+from benchmarks.harness.ledger import Ledger
 from benchmarks.harness.optimizers import Optimizers
 from benchmarks.harness.spec import Curve
 from benchmarks.harness.streams import generator, stream
@@ -21,24 +21,37 @@ from methods.priors import PRIORS
 class Training:
     """A run in progress: all that a step changes, hence all that a checkpoint holds."""
 
-    def __init__(self, scene: Scene, curves: tuple[Curve, ...], method_file: Path) -> None:
+    def __init__(
+        self, scene: Scene, curves: tuple[Curve, ...], method_file: Path, plain: bool = False
+    ) -> None:
         run, device = scene.run, scene.device
         self.run, self.device = run, device
         self.data = scene.data.to(device)
+        images = self.data.dim() == 4 and not plain
+        self.layout = torch.channels_last if images else torch.contiguous_format
         self.prior = PRIORS[run.prior](run.dim)
         self.draws = {name: generator(run.seed, name, device) for name in ("prior", "method")}
+        draws = [*self.draws.values()]  # on the device
         # none of our methods draws from it, a user's may
         self.draws["global"] = torch.default_generator.manual_seed(stream(run.seed, "global"))
         shape = tuple(self.data.shape[1:])
         self.objective = build(run, shape, self.prior, self.draws["method"], method_file)
+        self.objective.to(memory_format=self.layout)
         self.optimizers = Optimizers(self.objective, run)
         self.batches = Batches(run.n_train, run.batch, generator(run.seed, "order"), device)
         self.recorder = Recorder(curves, scene)
+        graphed = not plain and self.data.is_cuda and self.objective.capturable
+        self.execute = Graphed(self._work, draws, run.method) if graphed else Eager(self._work)
         self.step, self.seconds, self.attempts = 0, 0.0, list[dict[str, Any]]()
-        self.rows: list[dict[str, float]] = []
-        self.sums: dict[str, Tensor] = {}
+        self.clock = torch.zeros((), dtype=torch.long, device=device)  # `step`, where the work is
+        self.ledger = Ledger(device)
         self.snapshots: dict[str, str] = {}  # epoch -> digest of the weights that are kept
-        self.diverged_at = torch.full((), -1, device=device)  # first step with a non-finite loss
+
+    @property
+    def path(self) -> str:
+        """How a step is executed, and how images lie in memory."""
+        last = self.layout == torch.channels_last
+        return f"{self.execute.name}{', channels last' if last else ''}"
 
     @property
     def epoch(self) -> int:
@@ -48,7 +61,7 @@ class Training:
     @property
     def at_epoch_end(self) -> bool:
         """Whether an epoch, or the initial state as epoch 0, is complete and has no row yet."""
-        return self.step % self.run.steps_per_epoch == 0 and self.epoch == len(self.rows)
+        return self.step % self.run.steps_per_epoch == 0 and self.epoch == len(self.ledger.rows)
 
     @property
     def diverged(self) -> bool:
@@ -56,50 +69,47 @@ class Training:
 
         Asked at the ends of epochs only: the answer has to be fetched from the device.
         """
-        return self.at_epoch_end and int(self.diverged_at) >= 0
+        return self.at_epoch_end and self.ledger.diverged
 
     @property
     def has_arrived(self) -> bool:
         """Whether the epoch just completed was as good as the run is to become."""
-        enough, last = self.run.stop_at, self.rows[-1] if self.rows else {}
+        rows = self.ledger.rows
+        enough, last = self.run.stop_at, rows[-1] if rows else {}
         return enough is not None and last.get("train_reconstruction", enough + 1) <= enough
 
     def advance(self) -> None:
-        """One step: the objective's update, what follows it, then the adversary's own update."""
+        """One step, and before an epoch's first what the host has to say."""
+        if self.step % self.run.steps_per_epoch == 0:
+            self.batches.renew()
         self.optimizers.set_rates(self.run.lr_factor(self.epoch))
-        index = self.batches.next()
-        progress = torch.full((), self.step / self.run.steps, device=self.device)
+        self.execute()
+        self.step += 1
+
+    def _work(self) -> None:
+        """The objective's update, what follows it, then the adversary's own update.
+
+        All of it on the device and on the same tensors every time, so that it can be captured.
+        """
+        index = self.batches.at(self.clock)
+        x = to_float(self.data[index]).contiguous(memory_format=self.layout)
+        progress = (self.clock.double() / self.run.steps).float()
         prior = self.prior.sample(self.run.n_prior, self.draws["prior"])
         self.optimizers.freeze_adversary(True)
-        terms, step = self.objective.loss(Batch(to_float(self.data[index]), index, prior, progress))
+        terms, step = self.objective.loss(Batch(x, index, prior, progress))
         self.optimizers.minimise(terms["loss"], "main")
         self.objective.after_step(step)
         if self.optimizers.network:
             self.optimizers.freeze_adversary(False)
             terms["adversary"] = self.objective.adversary_loss(step)
             self.optimizers.minimise(terms["adversary"], "adversary")
-        self._account(terms)
-        self.step += 1
-
-    def _account(self, terms: dict[str, Tensor]) -> None:
-        """Adds up the epoch's losses and notes the first non-finite one, without a host sync."""
-        finite = torch.ones((), dtype=torch.bool, device=self.device)
-        for name, value in terms.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value.detach()
-            finite = finite & value.detach().isfinite()
-        first = (self.diverged_at < 0) & ~finite
-        self.diverged_at.copy_(torch.where(first, self.step, self.diverged_at))
+        self.ledger.add(terms, self.clock)
+        self.clock.add_(1)
 
     def record(self) -> None:
         """The row of the epoch just completed; none, and diverged, if a number is not finite."""
-        losses = {f"train_{name}": float(total) / self.run.steps_per_epoch
-                  for name, total in self.sums.items()}
-        values = {**losses, **self.recorder(self.objective, self.epoch)}
-        if all(map(isfinite, values.values())):
-            self.rows.append({"epoch": self.epoch, **values})
-        elif not self.diverged:
-            self.diverged_at.fill_(max(self.step - 1, 0))
-        self.sums = {}
+        self.ledger.close(self.epoch, self.run.steps_per_epoch, max(self.step - 1, 0),
+                          self.recorder(self.objective, self.epoch))
 
     def state(self) -> dict[str, Any]:
         """Plain values and tensors from which `restore` goes on bit for bit."""
@@ -107,8 +117,8 @@ class Training:
             "device": torch.device(self.device).type, "objective": self.objective.state_dict(),
             "optimizers": self.optimizers.state(), "batches": self.batches.state(),
             "draws": {name: draws.get_state() for name, draws in self.draws.items()},
-            "step": self.step, "rows": self.rows, "sums": self.sums, "seconds": self.seconds,
-            "diverged_at": self.diverged_at, "attempts": self.attempts,
+            "step": self.step, "ledger": self.ledger.state(), "seconds": self.seconds,
+            "attempts": self.attempts,
             "columns": self.recorder.columns, "snapshots": self.snapshots,
         }
 
@@ -122,9 +132,9 @@ class Training:
         self.batches.restore(state["batches"])
         for name, draws in self.draws.items():
             draws.set_state(state["draws"][name])
-        self.sums = {name: total.to(self.device) for name, total in state["sums"].items()}
-        self.diverged_at = state["diverged_at"].to(self.device)
-        self.step, self.rows = state["step"], state["rows"]
+        self.ledger.restore(state["ledger"])
+        self.step = state["step"]
+        self.clock.fill_(self.step)
         self.seconds, self.attempts = state["seconds"], state["attempts"]
         self.recorder.columns, self.snapshots = state["columns"], state["snapshots"]
 
@@ -132,7 +142,8 @@ class Training:
         """What is stored of a run that has ended."""
         parameters = {name: sum(p.numel() for p in part.parameters())
                       for name, part in self.objective.named_children()}
-        diverged_step = int(self.diverged_at) if self.diverged else None
+        diverged_step = int(self.ledger.diverged_at) if self.diverged else None
         return {"status": "done" if diverged_step is None else "diverged",
-                "diverged_step": diverged_step, "parameters": parameters, "rows": self.rows,
+                "diverged_step": diverged_step, "parameters": parameters,
+                "rows": self.ledger.rows,
                 "curves": self.recorder.columns, "snapshots": self.snapshots}

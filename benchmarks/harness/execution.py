@@ -1,0 +1,74 @@
+"""How a step is executed: as written, or on a GPU as one CUDA graph that is replayed.
+
+At a batch of 64 a GPU waits for Python to launch its kernels. A graph is launched at once.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import cast
+
+import torch
+
+WARM_UP = 3  # steps, as written, before one is captured: libraries choose their kernels in them
+
+
+class Eager:
+    """Calls the step."""
+
+    name = "eager"
+
+    def __init__(self, step: Callable[[], None]) -> None:
+        self.step = step
+
+    def __call__(self) -> None:
+        """One step."""
+        self.step()
+
+
+class Graphed:
+    """Captures the step as a CUDA graph once it is warm, and replays that.
+
+    `draws` are the generators that the step draws from on the GPU. The step must work on the same
+    tensors every time, and never wait for the GPU; one that does raises RuntimeError at capture,
+    which says what to do about it.
+    """
+
+    name = "graph"
+
+    def __init__(
+        self, step: Callable[[], None], draws: Iterable[torch.Generator], whose: str
+    ) -> None:
+        self.step, self.draws, self.whose = step, list(draws), whose
+        self.calls, self.graph = 0, cast("torch.cuda.CUDAGraph | None", None)
+        self.aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+
+    def __call__(self) -> None:
+        """One step."""
+        if self.calls < WARM_UP:
+            self._warm()
+        else:
+            if self.graph is None:
+                self.graph = self._captured()
+            self.graph.replay()
+        self.calls += 1
+
+    def _warm(self) -> None:
+        """On the stream that capturing uses too, so that memory is taken from the same pool."""
+        self.aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.aside):
+            self.step()
+        torch.cuda.current_stream().wait_stream(self.aside)
+
+    def _captured(self) -> torch.cuda.CUDAGraph:
+        """Of the step, which is recorded and not done."""
+        graph = torch.cuda.CUDAGraph()
+        for draws in self.draws:
+            graph.register_generator_state(draws)
+        try:
+            with torch.cuda.graph(graph, stream=self.aside):
+                self.step()
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"a step of {self.whose} cannot be captured as a CUDA graph "
+                f"({str(error).splitlines()[0]}); say capturable = False in its class, or --plain"
+            ) from error
+        return graph

@@ -1,0 +1,329 @@
+"""The ways a step is executed: the fast path against the plain one, mixed precision, graphs."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+import json
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from test_training import IMAGES, SMALL, finish, run_of, training_of
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from benchmarks import ARTEFACTS
+from benchmarks.harness import command, gpus
+from benchmarks.harness.curves import Scene
+from benchmarks.harness.data import load
+from benchmarks.harness.execution import WARM_UP, Graphed
+from benchmarks.harness.launch import cores
+from benchmarks.harness.models import evaluated
+from benchmarks.harness.option_values import check_values
+from benchmarks.harness.parser import parser
+from benchmarks.harness.publish import read_csv
+from benchmarks.harness.resolve import resolve
+from benchmarks.harness.selection import select
+from benchmarks.harness.training import Training
+from methods import METHODS
+
+NAMES = [*METHODS, "svae"]
+
+
+def image_run(name, **changes):
+    changes = ({"objective": "svae"} if name == "svae" else {}) | changes
+    hyper = dict(SMALL.get(name, {}))
+    if "K" in hyper:
+        hyper["K"] += changes.get("batch", 0)
+    return resolve(replace(IMAGES, **{"architecture": "a2"} | changes), name, hyper)
+
+
+def made(run, folder, plain):
+    return Training(Scene(run, load(run, folder), folder, "cpu"), (), folder / "method.py", plain)
+
+
+def curve(training, steps):
+    """The loss of every step."""
+    found = []
+    for _ in range(steps):
+        before = float(training.ledger.sums["loss"]) if training.ledger.sums else 0.0
+        training.advance()
+        found.append(float(training.ledger.sums["loss"]) - before)
+    return np.array(found)
+
+
+def hundred(name, architecture):
+    """A run of 100 steps of 32 images."""
+    return image_run(name, architecture=architecture, n_train=3200, batch=32, n_prior=32,
+                     width=1 / 32, epochs=1, lr=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_paths_have_the_same_loss_curve(name, tmp_path):
+    """Over 100 steps, to half a hundredth at every step: rounding grows as it trains."""
+    run = hundred(name, "residual")
+    fast, plain = (curve(made(run, tmp_path, plain), 100) for plain in (False, True))
+    apart = np.abs(fast - plain) / np.abs(plain)
+    assert apart.max() < 5e-3
+    assert np.median(apart) < 1e-4
+    assert np.ptp(plain) > 0.015 * abs(plain[0])  # it trains
+
+
+def test_paths_are_no_further_apart_than_rounding_drives_one_of_them(tmp_path):
+    """A2 is deeper: what is 1e-7 of its weights, a rounding error, is a hundredth of its loss."""
+    run = hundred("mmd", "a2")
+    plain = curve(made(run, tmp_path, True), 100)
+    nudged = made(run, tmp_path, True)
+    with torch.no_grad():
+        for weight in nudged.objective.encoder.parameters():
+            weight.mul_(1 + 1e-7)
+    by_rounding, by_path = (np.abs(other - plain) / plain for other in (
+        curve(nudged, 100), curve(made(run, tmp_path, False), 100)))
+    assert np.median(by_path) < 3 * np.median(by_rounding)
+    assert by_path.max() < 3 * by_rounding.max()
+
+
+def test_images_lie_channels_last_on_the_fast_path_alone(tmp_path):
+    run = image_run("moca")
+    fast, plain = (made(run, tmp_path, plain) for plain in (False, True))
+    assert (fast.path, plain.path) == ("eager, channels last", "eager")
+    for training, last in ((fast, True), (plain, False)):
+        training.advance()
+        for part in (training.objective.encoder, training.objective.regularizer.key_encoder):
+            (weight, *_) = [p for p in part.parameters() if p.dim() == 4 and p.shape[1] > 1]
+            assert weight.is_contiguous(memory_format=torch.channels_last) is last
+    assert made(run_of("moca"), tmp_path, False).path == "eager"  # no images
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_checkpoint_of_one_path_serves_the_other(first, tmp_path):
+    """What Adam remembers lies in memory as the weights do, or its kernel would mix it up."""
+    run = image_run("moca", n_train=100, lr=1e-4)
+    begun, whole = made(run, tmp_path, first), made(run, tmp_path, first)
+    curve(begun, 5), curve(whole, 5)
+    other = made(run, tmp_path, not first)
+    other.restore(begun.state())
+    np.testing.assert_allclose(curve(other, 5), curve(whole, 5), rtol=1e-3)
+
+
+class OnTheDevice(TorchDispatchMode):
+    """Raises where a step would wait for the GPU: a number is read back, a shape hangs on one."""
+
+    FORBIDDEN = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "bincount")
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func.overloadpacket.__name__ in self.FORBIDDEN:
+            raise RuntimeError(f"{func} waits for the device")
+        return func(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_capturable_step_never_waits_for_the_device(name, tmp_path):
+    training = made(image_run(name, n_train=100), tmp_path, False)
+    training.advance()
+    # Adam's kernel for CPUs reads its own counter; the one for GPUs does not
+    for adam in training.optimizers.adams.values():
+        adam.step = lambda: None
+    assert training.objective.capturable is (name != "svae")
+    with OnTheDevice():
+        if training.objective.capturable:
+            training._work()
+        else:
+            with pytest.raises(RuntimeError, match="waits for the device"):
+                training._work()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_step_works_on_the_same_tensors_every_time(name, tmp_path):
+    """Or a graph would go on with those that were there when it was captured."""
+    training = made(image_run(name, n_train=19, epochs=9), tmp_path, False)
+    for _ in range(WARM_UP):
+        training.advance()
+
+    def places():
+        held = {**training.objective.state_dict(), **training.ledger.sums, "clock": training.clock,
+                "diverged_at": training.ledger.diverged_at, "order": training.batches.order}
+        for adam in training.optimizers.adams.values():
+            for k, moments in enumerate(adam.state.values()):
+                held |= {f"{k}/{kind}": moment for kind, moment in moments.items()}
+        return {key: value.data_ptr() for key, value in held.items()}
+
+    before = places()
+    for _ in range(3):  # the end of an epoch is among them
+        training.advance()
+        if training.at_epoch_end:
+            training.record()
+    assert places() == before
+
+
+class FakeCuda:
+    """torch.cuda's part in capturing, which notes what happens to a step."""
+
+    def __init__(self, fails=""):
+        self.said, self.fails = [], fails
+        self.Stream = lambda: SimpleNamespace(wait_stream=lambda other: None)
+        self.current_stream = self.Stream
+
+    @contextmanager
+    def stream(self, stream):
+        self.said.append("aside")
+        yield
+
+    @contextmanager
+    def graph(self, graph, stream):
+        self.said.append("capture")
+        yield
+        if self.fails:
+            raise RuntimeError(self.fails)
+
+    def CUDAGraph(self):  # noqa: N802 torch's name
+        return SimpleNamespace(replay=lambda: self.said.append("replay"),
+                               register_generator_state=lambda draws: self.said.append(draws))
+
+
+def test_a_graph_is_captured_once_it_is_warm_and_then_replayed(monkeypatch):
+    fake, draws = FakeCuda(), torch.Generator()
+    monkeypatch.setattr(torch, "cuda", fake)
+    execute = Graphed(lambda: fake.said.append("step"), [draws], "moca")
+    for _ in range(WARM_UP + 2):
+        execute()
+    assert fake.said == [*["aside", "step"] * WARM_UP, draws, "capture", "step", "replay", "replay"]
+
+
+def test_a_step_that_cannot_be_captured_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(torch, "cuda", FakeCuda("operation not permitted"))
+    execute = Graphed(lambda: None, [], "mine")
+    for _ in range(WARM_UP):
+        execute()
+    with pytest.raises(RuntimeError, match=r"mine cannot be captured .*not permitted.*--plain"):
+        execute()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_networks_train_in_bfloat16_and_what_they_are_judged_by_is_single(name, tmp_path):
+    training = made(image_run(name, n_train=100, precision="bf16"), tmp_path, False)
+    seen, codes = [], []
+    for module in training.objective.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    training.objective.encoder.register_forward_hook(
+        lambda module, inputs, output: codes.append(output.dtype))
+    terms, step = [], []
+    loss = training.objective.loss
+
+    def watched(batch):
+        found = loss(batch)
+        terms.extend(found[0].values())
+        step.append(found[1])
+        return found
+
+    training.objective.loss = watched
+    training.advance()
+    assert {*seen} == {torch.bfloat16}
+    assert {*codes} <= {torch.float32}
+    assert {term.dtype for term in terms} == {step[0].z.dtype} == {torch.float32}
+    assert all(p.dtype == torch.float32 for p in training.objective.parameters())
+    seen.clear()
+    with evaluated(training.objective) as model:
+        model.encoder(torch.zeros(2, 3, 32, 32))
+    assert {*seen} == {torch.float32}  # measured in single precision, as every other run is
+
+
+@pytest.mark.parametrize("name", ["moca", "mmd", "gan"])
+def test_a_bf16_run_is_near_the_fp32_one_and_resumes_bit_for_bit(name, tmp_path):
+    run = image_run(name, n_train=1000, width=1 / 16, epochs=1, lr=1e-4)
+    half, whole = (curve(made(replace(run, precision=precision), tmp_path, False), 60)
+                   for precision in ("bf16", "fp32"))
+    assert np.median(np.abs(half - whole) / np.abs(whole)) < 0.02
+    assert (half != whole).any()
+    short = replace(image_run(name), precision="bf16")
+    expected = finish(training_of(short, tmp_path))
+    resumed = training_of(short, tmp_path)
+    resumed.restore(finish(training_of(short, tmp_path), stop_at=3))
+    assert finish(resumed) == expected
+
+
+def test_pixels_have_finer_steps_than_bfloat16(tmp_path):
+    training = made(image_run("mmd", precision="bf16"), tmp_path, False)
+    x = training.objective.decoded(torch.nn.functional.normalize(torch.randn(64, 8), dim=1))
+    assert x.dtype == torch.float32
+    assert (x != x.to(torch.bfloat16).float()).float().mean() > 0.9
+
+
+def test_precision_is_the_runs_and_plain_is_not(place):
+    """A run in bf16 is another run, apart from the full results; its path is only noted down."""
+    artefact = ARTEFACTS["fig1-synthetic"]
+    own = select(artefact, "smoke", None, None, (), precision="bf16")
+    assert {entry.run.precision for entry in own.entries()} == {"bf16"}
+    assert own.custom
+    words = ("fig17", "--scale", "smoke", "--cluster", "debug")
+    for path, more in (("eager, channels last", ()), ("eager", ("--plain", "--rerun"))):
+        done = place.bench(*words, *more)
+        assert done.returncode == 0, done.stderr
+        folder = place.cache / "smoke" / "fig17-celeba-reconstructions"
+        provenance = json.loads((folder / "provenance.json").read_text())
+        runs = [provenance["shared"] | run for run in provenance["runs"].values()]
+        assert {run["path"] for run in runs} == {path}
+    done = place.bench(*words, "--precision", "bf16")
+    assert done.returncode == 0, done.stderr
+    rows = read_csv((place.cache / "smoke" / "custom" / "fig17-celeba-reconstructions"
+                     / "runs.csv").read_text())
+    assert {*rows["precision"]} == {"bf16"}
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (("--precision", "bf61"), "did you mean 'bf16'"), (("--runs-per-gpu", "0"), "at least 1"),
+    (("--runs-per-gpu", "2", "--cluster", "debug"), "goes with --cluster local")])
+def test_options_of_speed_that_make_no_sense_are_named(words, message, capsys, place):
+    assert command.main(["fig1", "--scale", "smoke", *words, *place.options]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert message in said[0]
+
+
+def test_workers_take_the_gpus_in_turn(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
+    assert gpus.visible() == 2
+    assert [gpus.device("auto", k) for k in range(4)] == ["cuda:0", "cuda:1"] * 2
+    assert gpus.device("cpu", 1) == "cpu"
+    assert gpus.device("cuda:1", 0) == "cuda:1"
+    options = parser().parse_args(["fig1", "--runs-per-gpu", "3"])
+    check_values(options)
+    assert options.jobs == 6
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert (gpus.visible(), gpus.device("auto", 3)) == (0, "auto")
+    options = parser().parse_args(["fig1", "--runs-per-gpu", "3"])
+    check_values(options)
+    assert options.jobs == cores()
+
+
+def test_gpus_are_counted_by_their_nodes(monkeypatch, tmp_path):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(gpus, "DEVICES", tmp_path)
+    assert gpus.visible() == 0
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    assert gpus.visible() == 2
+
+
+def test_the_multi_process_service_runs_as_long_as_the_sweep(monkeypatch, tmp_path):
+    """With a stand-in for its program, which writes down how it was called."""
+    calls = tmp_path / "calls"
+    program = tmp_path / gpus.CONTROL
+    program.write_text(f'#!/bin/sh\necho "$@ $CUDA_MPS_PIPE_DIRECTORY" >> {calls}\n'
+                       f'[ "$1" = -d ] || cat >> {calls}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_MPS_PIPE_DIRECTORY", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with gpus.shared(2):
+        folder = os.environ["CUDA_MPS_PIPE_DIRECTORY"]
+        assert calls.read_text() == f"-d {folder}\n"
+        with gpus.shared(2):  # somebody has started it
+            assert os.environ["CUDA_MPS_PIPE_DIRECTORY"] == folder
+    assert calls.read_text() == f"-d {folder}\n {folder}\nquit\n"
+    assert "CUDA_MPS_PIPE_DIRECTORY" not in os.environ
+    for runs, visible in ((1, "0"), (2, "")):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        with gpus.shared(runs):
+            assert "CUDA_MPS_PIPE_DIRECTORY" not in os.environ
