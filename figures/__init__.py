@@ -20,6 +20,7 @@ from figures import (
     scaling,
     score_table,
     spectrum,
+    speed,
     sweep,
 )
 
@@ -48,5 +49,6 @@ FIGURES: dict[str, Callable[[DataFrame, Path], Figure]] = {
     "table3": scaling.draw,
     "table4": ablation.draw,
     "table5": ablation.draw,
+    "speed": speed.draw,
     **{f"tune-{name}": grid_search.draw for name in ("table1-a1", "table2-a1", "table2-a2")},
 }

@@ -29,12 +29,13 @@ MAY_IMPORT = {
                 "pytorch_fid"},
     "bench.py": {"benchmarks"},
 }
+MAY_IMPORT["speed"] = MAY_IMPORT["harness"] | {"ot", "geomloss", "pythae", "torch_fidelity"}
 
 
 def layer(path):
     parts = path.relative_to(ROOT).parts
     if parts[0] == "benchmarks":
-        return "harness" if parts[1] == "harness" else "declarations"
+        return parts[1] if parts[1] in ("harness", "speed") else "declarations"
     return parts[0]
 
 

@@ -40,7 +40,7 @@ def named(name: str) -> list[Artefact]:
     if name == "tune":
         raise UsageError("the command comes first: bench.py tune TABLE; to look one up, name its "
                          f"grid: {', '.join(grid.name for grid in TUNINGS.values())}")
-    known = [*ARTEFACTS, *COMMANDS, "tune", "classifier", "logs", "all"]
+    known = [*ARTEFACTS, *COMMANDS, "tune", "classifier", "speed", "logs", "all"]
     raise unknown("artefact or command", name, known)
 
 
@@ -68,6 +68,13 @@ def _classifier(options: argparse.Namespace, rest: list[str]) -> int:
     return teach(options)
 
 
+def _speed(options: argparse.Namespace, rest: list[str]) -> int:
+    if rest:
+        raise UsageError(f"speed takes no names, not {rest[0]!r}")
+    from benchmarks.speed.run import speed  # imports torch
+    return speed(options)
+
+
 def _dispatch(arguments: Sequence[str]) -> int:
     known = parser()
     options = known.parse_intermixed_args(arguments)
@@ -78,6 +85,8 @@ def _dispatch(arguments: Sequence[str]) -> int:
     first, *rest = options.words
     if first == "classifier":
         return _classifier(options, rest)
+    if first == "speed":
+        return _speed(options, rest)
     if first == "logs":
         return inspection.logs(rest, options)
     names = rest if first in (*COMMANDS, "tune") else options.words

@@ -23,10 +23,16 @@ def network(root: Path, device: str) -> nn.Module:
     from pytorch_fid.inception import InceptionV3
     with _hub(root / "hub"):  # fid_weights has put them there
         inception: nn.Module = InceptionV3([InceptionV3.BLOCK_INDEX_BY_DIM[2048]])
-    return inception.eval().to(device)
+    return ready(inception, device)
+
+
+def ready(inception: nn.Module, device: str) -> nn.Module:
+    """To be looked through: on the device, its images lying channels last."""
+    return inception.eval().to(device).to(memory_format=torch.channels_last)
 
 
 def features(inception: nn.Module, x: Tensor) -> Tensor:
     """(n, 2048) of 8-bit images (n, 3, H, W), or grey ones; see `network`."""
-    shown: Tensor = inception(x.expand(-1, 3, -1, -1).float() / 255)[0]
+    pixels = x.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last).float() / 255
+    shown: Tensor = inception(pixels)[0]
     return shown.flatten(1)

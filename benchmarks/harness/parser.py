@@ -24,6 +24,7 @@ EPILOG = """commands:
   cancel NAME...   ends the cluster's jobs for an artefact
   tune TABLE       chooses lambda for the table's regularizers, on validation images
   classifier       trains the network behind fd_cifar10 (about an hour on two cores)
+  speed            times the suite on this machine, beside what people use today
 
 exit status: 0 complete, 1 something failed or is missing, 2 bad usage"""
 

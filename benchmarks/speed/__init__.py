@@ -1,0 +1,1 @@
+"""The suite measures itself, beside what people use today: `bench.py speed`."""

@@ -1,0 +1,136 @@
+"""Claim C31: what K negatives cost from a queue of keys, and from K images encoded anew."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+
+from benchmarks.harness.data import to_float
+from benchmarks.harness.resolve import resolve
+from benchmarks.speed.scene import BATCH, Sizes, run, training
+from benchmarks.speed.timing import Case
+from methods.base import Step
+from methods.uniformity import leave_one_out
+
+GROUP = "queue or re-encoding"
+QUEUE, DIRECT = "MoCA: key encoder and queue of K", "L_neg: K images, gradient through all"
+TAU = 0.05
+
+
+class Ways:
+    """The regularizer's own part of a step at one K, beside an autoencoder's that is there anyway.
+
+    A batch of 64 is encoded for the reconstruction; what has to be encoded more is counted.
+    """
+
+    def __init__(self, sizes: Sizes, device: str, K: int) -> None:
+        moca = resolve(replace(run("a2", "mmd", sizes.width), n_train=512), "moca",
+                       {"K": K, "tau": TAU})
+        self.training = training(moca, device)
+        self.K, self.encoder = K, self.training.objective.encoder
+        self.x = to_float(self.training.data).contiguous(memory_format=torch.channels_last)
+        self.index = torch.arange(BATCH, device=device)
+        z = self.training.prior.sample(BATCH, self.training.draws["prior"])
+        self.z = z.requires_grad_()
+
+    def by_queue(self) -> Tensor:
+        """The keys of the batch, and the loss against the queue."""
+        step = self._step()
+        loss: Tensor = self.training.objective.regularizer.penalty(step)  # type: ignore[operator, union-attr]
+        return loss
+
+    def by_queue_after(self) -> None:
+        """Moves the key encoder and the queue."""
+        self.training.objective.after_step(self._step())
+
+    def directly(self) -> Tensor:
+        """Encodes the images that are more than the batch, with gradient."""
+        more = self.x[BATCH:self.K]
+        z = torch.cat([self.z, self.encoder(more)]) if len(more) else self.z
+        return leave_one_out(z, TAU)
+
+    def _step(self) -> Step:
+        return Step(self.encoder, self.x[:BATCH], self.index, self.z, self.z,
+                    self.z.new_zeros(()))
+
+
+def cases(sizes: Sizes, device: str) -> list[Case]:
+    """At every K, in time."""
+    found = []
+    for K in sizes.queues:
+        ways = Ways(sizes, device, K)
+
+        def queue(ways: Ways = ways) -> None:
+            torch.autograd.backward(ways.by_queue())
+            ways.by_queue_after()
+
+        def direct(ways: Ways = ways) -> None:
+            torch.autograd.backward(ways.directly())
+
+        found += [Case(GROUP, _what(K), QUEUE, queue), Case(GROUP, _what(K), DIRECT, direct)]
+    return found
+
+
+def _what(K: int) -> str:
+    return f"regularizer of an A2 step, K = {K}"
+
+
+def memory(sizes: Sizes, device: str) -> list[dict[str, Any]]:
+    """At every K, what is held for the backward pass and from step to step, counted in MiB."""
+    rows = []
+    for K in sizes.queues:
+        ways = Ways(sizes, device, K)
+        regularizer = ways.training.objective.regularizer
+        assert isinstance(regularizer, torch.nn.Module)
+        held = sum(t.numel() * t.element_size() for t in regularizer.state_dict().values())
+        found = {QUEUE: held + saved(ways.by_queue), DIRECT: saved(ways.directly)}
+        rows += [{"group": f"{GROUP}, memory", "what": _what(K), "who": who, "unit": "MiB",
+                  "median": round(count / 2**20, 3), "n": 1,
+                  "relative": round(count / found[QUEUE], 4)} for who, count in found.items()]
+    return rows
+
+
+def saved(loss: Callable[[], Tensor]) -> int:
+    """Bytes that autograd keeps for the backward pass, a storage counted once."""
+    places: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        places[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with saved_tensors_hooks(keep, lambda tensor: tensor):
+        held = loss()  # what it hangs on stays, so that no place is counted for two
+    del held
+    return sum(places.values())
+
+
+def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """C31 in time and in memory, for every K above the batch.
+
+    Reproduced if even the upper quartile of the queue is below the other's lower one at each.
+    """
+    found = []
+    for kind, group in (("time", GROUP), ("memory", f"{GROUP}, memory")):
+        by_k: dict[str, dict[str, dict[str, Any]]] = {}
+        for row in rows:
+            if row["group"] == group and not row["what"].endswith(f"= {BATCH}"):
+                by_k.setdefault(row["what"], {})[row["who"]] = row
+        pairs = [(each[QUEUE], each[DIRECT]) for each in by_k.values()]
+        ratios = [direct["median"] / queue["median"] for queue, direct in pairs]
+        less = all(queue.get("high", queue["median"]) < direct.get("low", direct["median"])
+                   for queue, direct in pairs)
+        more = all(queue.get("low", queue["median"]) > direct.get("high", direct["median"])
+                   for queue, direct in pairs)
+        found.append({
+            "claim": f"C31[{kind}]", "role": "verdict", "basis": "paper",
+            "comparison": f"{DIRECT} / {QUEUE}", "statistic": f"ratio of {kind}",
+            "estimate": min(ratios, default=float("nan")), "n": len(ratios),
+            "verdict": "not run" if not ratios else "reproduced" if less
+            else "contradicted" if more else "inconclusive",
+            "place": "Section 3", "text": f"With more negatives than a batch holds, L_neg taken "
+            f"directly costs more {kind} than a momentum encoder and a queue."})
+    return found

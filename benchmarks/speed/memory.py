@@ -1,0 +1,70 @@
+"""Peak memory of a training, beside the sum that is counted by hand."""
+
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+import os
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.training import Training
+from benchmarks.speed.contrast import saved
+from benchmarks.speed.scene import Sizes, run, training
+
+STEPS = 3
+TRAINED, KEPT = 4, 1  # a weight, its gradient and Adam's two moments; a weight of the key encoder
+
+
+def of_training(sizes: Sizes, device: str) -> list[dict[str, Any]]:
+    """MoCA with A2 on 32 x 32: measured in a process of its own, and counted."""
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_measure, args=(theirs, sizes, device))
+    process.start()
+    measured, counted = ours.recv()
+    process.join()
+    what = "peak of a MoCA training, A2, 64 images of 32 x 32"
+    rows = [("measured, above the interpreter and torch", measured),
+            ("counted: weights, gradients, moments, keys, what backward holds", counted)]
+    return [{"group": "memory", "what": what, "who": who, "unit": "MiB", "n": 1,
+             "median": round(size / 2**20, 1), "relative": round(size / measured, 4)}
+            for who, size in rows]
+
+
+def _measure(line: Connection, sizes: Sizes, device: str) -> None:
+    import torch
+
+    from benchmarks.harness.provenance import peak_memory_mib
+    on_gpu = torch.device(device).type == "cuda"
+    torch.nn.functional.conv2d(torch.zeros(1, 1, 3, 3), torch.zeros(1, 1, 3, 3))
+    before = 0 if on_gpu else _resident()
+    one = training(run("a2", "moca", sizes.width), device)
+    for _ in range(STEPS):
+        one.advance()
+    peak = torch.cuda.max_memory_allocated() if on_gpu else int(peak_memory_mib() * 2**20) - before
+    line.send((peak, _counted(one)))
+
+
+def _resident() -> int:
+    """Bytes of this process that are in memory now; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _counted(one: Training) -> int:
+    """Bytes, from the numbers of weights and what autograd says it keeps."""
+    from benchmarks.harness.data import to_float
+    from methods.base import Batch
+    trained = sum(p.numel() for p in one.objective.parameters() if p.requires_grad)
+    kept = sum(p.numel() for p in one.objective.parameters() if not p.requires_grad)
+    buffers = sum(b.numel() * b.element_size() for b in one.objective.buffers())
+    index = one.batches.at(0)
+    x = to_float(one.data[index]).contiguous(memory_format=one.layout)
+    prior = one.prior.sample(one.run.n_prior, one.draws["prior"])
+    held = saved(lambda: one.objective.loss(
+        Batch(x, index, prior, one.clock.float()))[0]["loss"])
+    weights = sum(p.numel() * p.element_size() for p in one.objective.parameters())
+    # what is held for backward names the weights too
+    return 4 * (TRAINED * trained + KEPT * kept) + buffers + held - min(held, weights)

@@ -1,0 +1,64 @@
+"""pythae's WAE-MMD and its trainer, with the suite's networks."""
+
+from collections.abc import Callable
+from contextlib import redirect_stderr
+import io
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.harness.build import autoencoder
+from benchmarks.harness.run import Run
+from benchmarks.speed.scene import BATCH, images
+from methods.priors import PRIORS
+
+BATCHES = 2  # of an epoch that is timed as one
+
+
+def epoch(run: Run, device: str, folder: Path) -> Callable[[], None]:
+    """Trains on BATCHES batches of 64, as pythae's trainer does in `train_step`; it writes there.
+
+    Raises ImportError where pythae is not installed.
+    """
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import WAE_MMD, WAE_MMD_Config
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+    shape = (3, 32, 32)
+    networks = autoencoder(run, shape, PRIORS[run.prior](run.dim))
+
+    class TheirEncoder(BaseEncoder):  # type: ignore[misc]
+        def __init__(self, network: nn.Module) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, x: Tensor) -> Any:
+            return ModelOutput(embedding=self.network(x))
+
+    class TheirDecoder(BaseDecoder):  # type: ignore[misc]
+        def __init__(self, network: nn.Module) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, z: Tensor) -> Any:
+            return ModelOutput(reconstruction=self.network(z))
+
+    assert networks[1] is not None
+    model = WAE_MMD(WAE_MMD_Config(input_dim=shape, latent_dim=run.dim, kernel_choice="imq"),
+                    TheirEncoder(networks[0]), TheirDecoder(networks[1]))
+    x = images(BATCH * BATCHES, 32).float() / 255
+    logging.getLogger("pythae.trainers.base_trainer.base_trainer").setLevel(logging.WARNING)
+    config = BaseTrainerConfig(output_dir=str(folder), per_device_train_batch_size=BATCH,
+                               learning_rate=run.lr, no_cuda=device == "cpu")
+    trainer = BaseTrainer(model, BaseDataset(x, torch.zeros(len(x))), training_config=config)
+    trainer.prepare_training()
+
+    def call() -> None:
+        with redirect_stderr(io.StringIO()):  # its bar
+            trainer.train_step(epoch=1)
+    return call

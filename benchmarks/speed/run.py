@@ -1,0 +1,93 @@
+"""`speed`: times what there is, and writes results/speed/<device>."""
+
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+import tempfile
+from typing import Any
+
+import pandas as pd
+import torch
+
+from benchmarks.harness import provenance
+from benchmarks.harness.claims import COLUMNS
+from benchmarks.harness.conclusion import shown
+from benchmarks.harness.device import check_device, prepare_torch
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.files import write_atomically, write_json
+from benchmarks.harness.publish import draw
+from benchmarks.harness.verdicts import print_verdicts
+from benchmarks.speed import contrast, evaluation, memory, regularizers, steps
+from benchmarks.speed.scene import SIZES, Sizes
+from benchmarks.speed.timing import Case, measured
+
+RIVALS = "pythae or torch-fidelity is not installed: pip install -e '.[bench]'"
+HEADER = ["scale", "group", "what", "who", "unit", "median", "low", "high", "n", "relative"]
+
+
+def speed(options: Namespace) -> int:
+    """Times everything on the device; 0, or 1 where a rival is not installed.
+
+    Raises UsageError for a device that cannot be used.
+    """
+    check_device(options.device)
+    device = prepare_torch(options.device, "fp32")
+    torch.set_num_threads(options.jobs)
+    folder = _folder(options, device)
+    rows, lacking = _rows(SIZES[options.scale], device)
+    table = pd.DataFrame(rows).assign(scale=options.scale).reindex(columns=HEADER)
+    claims = pd.DataFrame(contrast.verdicts(rows)).reindex(columns=COLUMNS)
+    _write(folder, table, claims, device, options.jobs)
+    print_verdicts(claims.to_csv(index=False))
+    print(f"results: {shown(folder)}/ (data.csv claims.csv figure.png figure.pdf provenance.json)")
+    if lacking:
+        print(f"not compared: {lacking}")
+    return int(bool(lacking))
+
+
+def _folder(options: Namespace, device: str) -> Path:
+    """Smoke results never stand under `results`; what a scale leaves out stands apart too."""
+    place: Path = options.cache_dir / "smoke" if options.scale == "smoke" else options.results_dir
+    name = torch.device(device).type
+    folder = place.resolve() / ("mini" if options.scale == "mini" else "") / "speed" / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"results cannot be written to {folder}: {error.strerror}") from None
+    return folder
+
+
+def _rows(sizes: Sizes, device: str) -> tuple[list[dict[str, Any]], str | None]:
+    """Of everything that can be timed here, and what cannot."""
+    rows, lacking = [], None
+    with tempfile.TemporaryDirectory() as place:
+        groups: dict[str, Callable[[], list[Case]]] = {
+            "training step": lambda: steps.paths(sizes, device),
+            "beside pythae": lambda: steps.beside_pythae(sizes, device, Path(place)),
+            "regularizer in the step": lambda: steps.regularizers(sizes, device),
+            "regularizer alone": lambda: regularizers.alone(sizes, device),
+            "distance and sampling": lambda: evaluation.distances(sizes, device),
+            "evaluation": lambda: evaluation.whole(sizes, device, Path(place)),
+            contrast.GROUP: lambda: contrast.cases(sizes, device),
+        }
+        for name, cases in groups.items():
+            print(f"{name}:", flush=True)
+            try:
+                rows += measured(cases(), sizes.repeats, device)
+            except ImportError as error:
+                lacking = f"{RIVALS} ({error})"
+                print(f"  left out: {error}")
+    rows += contrast.memory(sizes, device) + memory.of_training(sizes, device)
+    return rows, lacking
+
+
+def _write(
+    folder: Path, table: pd.DataFrame, claims: pd.DataFrame, device: str, threads: int
+) -> None:
+    for name, frame in (("data.csv", table), ("claims.csv", claims)):
+        write_atomically(folder / name, frame.to_csv(index=False).encode())
+    gpu = torch.cuda.get_device_name() if device != "cpu" else None
+    write_json(folder / "provenance.json", {
+        **provenance.code(), **provenance.environment(), "device": device, "gpu": gpu,
+        "threads": threads})
+    draw("speed", (folder / "data.csv").read_text(), folder)

@@ -1,0 +1,62 @@
+"""What is timed on: networks of the paper's form, and images that are noise."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks.celebahq import resized
+from benchmarks.cifar10 import CIFAR10
+from benchmarks.harness.curves import Scene
+from benchmarks.harness.resolve import resolve
+from benchmarks.harness.run import Run
+from benchmarks.harness.training import Training
+from methods import METHODS
+
+BATCH = 64
+IMAGES = 512  # that a training goes through again and again
+NOWHERE = Path()  # nothing is read from files
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is done at a scale."""
+
+    width: float | None  # of the networks
+    repeats: int
+    batches: tuple[int, ...]  # codes that a regularizer is given
+    dims: tuple[int, ...]
+    features: int  # dimension of those that a Frechet distance is between
+    scored: int  # images of an evaluation
+    queues: tuple[int, ...]  # K of claim C31
+
+
+SIZES = {
+    "paper": Sizes(None, 7, (64, 256, 1024), (64, 128, 512), 2048, 256, (64, 128, 256, 512)),
+    "mini": Sizes(1 / 8, 5, (64, 1024), (64, 512), 2048, 64, (64, 256)),
+    "smoke": Sizes(1 / 16, 2, (64,), (64,), 64, 8, (64, 128)),
+}
+
+
+def images(n: int, side: int) -> Tensor:
+    """(n, 3, side, side) uint8 noise, the same every time."""
+    draws = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (n, 3, side, side), generator=draws, dtype=torch.uint8)
+
+
+def run(architecture: str, method: str, width: float | None, precision: str = "fp32") -> Run:
+    """As Table 2 trains it (the residual network: as Table 3 does at 64 pixels)."""
+    template = (resized("paper", 64, 1.0, 1) if architecture == "residual"
+                else CIFAR10.template("paper", architecture))
+    template = replace(template, n_train=IMAGES, width=width, precision=precision, lam=1.0)
+    known = METHODS[method].hyper
+    hyper = {"K": 30_000} if "K" in known else {}
+    return resolve(template, method, hyper)
+
+
+def training(run: Run, device: str, plain: bool = False) -> Training:
+    """The loop of the suite, without a curve to record."""
+    side = run.image_size or 32
+    scene = Scene(run, images(IMAGES, side), NOWHERE, device)
+    return Training(scene, (), NOWHERE, plain)

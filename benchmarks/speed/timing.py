@@ -1,0 +1,53 @@
+"""Calls timed in turns, so that what disturbs the machine disturbs all of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+import statistics
+import time
+from typing import Any
+
+import torch
+
+WARM_UP = 1  # rounds that are not counted
+
+
+@dataclass(frozen=True)
+class Case:
+    """Something to time: the first one of a `what` is what the others of it are compared with."""
+
+    group: str
+    what: str
+    who: str
+    call: Callable[[], Any]
+    share: int = 1  # how many of what is counted one call does
+
+
+def measured(cases: Sequence[Case], repeats: int, device: str) -> list[dict[str, Any]]:
+    """A row per case: median and quartiles in milliseconds, and the median over the first one's."""
+    seconds: dict[Case, list[float]] = {case: [] for case in cases}
+    for _ in range(WARM_UP + repeats):
+        for case, found in seconds.items():
+            found.append(_timed(case.call, device) / case.share)
+    medians = {case: statistics.median(found[WARM_UP:]) for case, found in seconds.items()}
+    first = {case.what: case for case in reversed(cases)}
+    rows = []
+    for case, found in seconds.items():
+        low, _, high = statistics.quantiles(found[WARM_UP:], n=4, method="inclusive")
+        rows.append({
+            "group": case.group, "what": case.what, "who": case.who, "unit": "ms",
+            "median": round(medians[case] * 1e3, 4), "low": round(low * 1e3, 4),
+            "high": round(high * 1e3, 4), "n": repeats,
+            "relative": round(medians[case] / medians[first[case.what]], 4)})
+        print(f"  {case.what}: {case.who}: {medians[case] * 1e3:.3g} ms", flush=True)
+    return rows
+
+
+def _timed(call: Callable[[], Any], device: str) -> float:
+    on_gpu = torch.device(device).type == "cuda"
+    if on_gpu:
+        torch.cuda.synchronize()
+    began = time.perf_counter()
+    call()
+    if on_gpu:
+        torch.cuda.synchronize()
+    return time.perf_counter() - began

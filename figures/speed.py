@@ -1,0 +1,46 @@
+"""What takes how long, in bars; how much longer than the first of its kind, beside them."""
+
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pandas import DataFrame
+
+from figures.style import RC
+
+OURS, OTHERS = "#0072B2", "#999999"
+
+
+def draw(data: DataFrame, folder: Path) -> Figure:
+    """A panel a group; of the regularizers alone, one number of codes and one dimension."""
+    timed = data[data["unit"] == "ms"]
+    alone = timed["group"] == "regularizer alone"
+    sizes = timed["what"][alone].str.partition(",")[2]
+    timed = timed[~alone | (sizes.reindex(timed.index) == (sizes.iloc[0] if len(sizes) else ""))]
+    groups = list(timed["group"].drop_duplicates())
+    heights = [len(timed[timed["group"] == group]) + 1.5 for group in groups]
+    with rc_context(RC):
+        figure = Figure(figsize=(9, 0.22 * sum(heights) + 0.5))
+        panels = figure.subplots(len(groups), 1, height_ratios=heights, squeeze=False)[:, 0]
+        for ax, group in zip(panels, groups, strict=True):
+            _bars(ax, timed[timed["group"] == group].reset_index(drop=True))
+            ax.set_title(group, loc="left")
+        panels[-1].set_xlabel("milliseconds, median with quartiles")
+        scale = data["scale"].iloc[0]
+        figure.suptitle(f"{scale} scale; behind each bar: over the first of its kind", fontsize=9.5)
+    return figure
+
+
+def _bars(ax: Axes, rows: DataFrame) -> None:
+    first = ~rows["what"].duplicated()
+    error = [rows["median"] - rows["low"], rows["high"] - rows["median"]]
+    ax.barh(rows.index, rows["median"], xerr=error, height=0.7,
+            color=[OURS if leads else OTHERS for leads in first])
+    for place, row in rows.iterrows():
+        ax.annotate(f"x {row['relative']:.2f}", (row["high"], place), xytext=(4, 0),
+                    textcoords="offset points", va="center", fontsize=7)
+    ax.set_yticks(rows.index, [f"{row.what}: {row.who}" for row in rows.itertuples()], fontsize=7)
+    ax.invert_yaxis()
+    ax.set_xscale("log")
+    ax.margins(x=0.15)
