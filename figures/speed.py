@@ -15,9 +15,9 @@ OURS, OTHERS = "#0072B2", "#999999"
 def draw(data: DataFrame, folder: Path) -> Figure:
     """A panel a group; of the regularizers alone, one number of codes and one dimension."""
     timed = data[data["unit"] == "ms"]
-    alone = timed["group"] == "regularizer alone"
-    sizes = timed["what"][alone].str.partition(",")[2]
-    timed = timed[~alone | (sizes.reindex(timed.index) == (sizes.iloc[0] if len(sizes) else ""))]
+    alone = timed[timed["group"] == "regularizer alone"]
+    sizes = alone["what"].str.partition(",")[2]
+    timed = timed.drop(alone.index[sizes != sizes.iloc[0]] if len(alone) else [])
     groups = list(timed["group"].drop_duplicates())
     heights = [len(timed[timed["group"] == group]) + 1.5 for group in groups]
     with rc_context(RC):
@@ -34,7 +34,7 @@ def draw(data: DataFrame, folder: Path) -> Figure:
 
 def _bars(ax: Axes, rows: DataFrame) -> None:
     first = ~rows["what"].duplicated()
-    error = [rows["median"] - rows["low"], rows["high"] - rows["median"]]
+    error = [(rows["median"] - rows["low"]).to_numpy(), (rows["high"] - rows["median"]).to_numpy()]
     ax.barh(rows.index, rows["median"], xerr=error, height=0.7,
             color=[OURS if leads else OTHERS for leads in first])
     for place, row in rows.iterrows():

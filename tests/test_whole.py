@@ -72,6 +72,8 @@ def test_the_verdicts_of_all_are_told_together(swept, capsys):
     (concluded,) = (line for line in said.splitlines() if "from C1[tau=0.05] " in line)
     assert "C6[sphere] not run" in concluded
     assert "table1, smoke scale: no results" in said
+    assert "speed, smoke scale: no results" in said
+    assert "C31[time]" in said
     assert "not complete: fig2-convergence" in said
 
 

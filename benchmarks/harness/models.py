@@ -12,6 +12,7 @@ from torch import nn
 
 from benchmarks.harness.build import autoencoder
 from benchmarks.harness.errors import UsageError
+from benchmarks.harness.layout import layout
 from benchmarks.harness.run import Run
 from methods.base import Objective
 from methods.priors import PRIORS
@@ -47,7 +48,7 @@ def load(run: Run, shape: tuple[int, ...], path: Path, device: str) -> Model:
     except (SafetensorError, RuntimeError):
         raise UsageError(f"{path} is corrupt; remove its folder to train the run anew") from None
     # as on the fast path of training, so that a curve ends at the measure, to the last bit
-    networks.to(device).to(memory_format=torch.channels_last).eval()
+    networks.to(device).to(memory_format=layout(run, device)).eval()
     return Model(networks["encoder"], networks["decoder"] if decoder is not None else None)
 
 

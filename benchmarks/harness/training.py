@@ -10,6 +10,7 @@ from benchmarks.harness.build import build
 from benchmarks.harness.curves import Recorder, Scene
 from benchmarks.harness.data import to_float
 from benchmarks.harness.execution import Eager, Graphed
+from benchmarks.harness.layout import layout
 from benchmarks.harness.ledger import Ledger
 from benchmarks.harness.optimizers import Optimizers
 from benchmarks.harness.spec import Curve
@@ -27,8 +28,7 @@ class Training:
         run, device = scene.run, scene.device
         self.run, self.device = run, device
         self.data = scene.data.to(device)
-        images = self.data.dim() == 4 and not plain
-        self.layout = torch.channels_last if images else torch.contiguous_format
+        self.layout = torch.contiguous_format if plain else layout(run, device)
         self.prior = PRIORS[run.prior](run.dim)
         self.draws = {name: generator(run.seed, name, device) for name in ("prior", "method")}
         draws = [*self.draws.values()]  # on the device

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.harness import committed
+from benchmarks.harness import committed, speed_claims
 from benchmarks.harness.claim import Claim, Untestable
 from benchmarks.harness.overall import conclusions, divergences
 from benchmarks.harness.selection import Selection
@@ -47,12 +47,31 @@ def verify(selections: list[Selection], store: Store, options: Namespace) -> int
                      committed.read(folder / "claims.csv") if row["role"] == "verdict"]
             runs += [row | {"arm": f"{name}: {row['arm']}"}
                      for row in committed.read(folder / "runs.csv")]
+    if len(options.words) == 1 or "all" in options.words:
+        said += _of_speed(options, selections[0].scale)
     said += _concluded(said)
     print(f"diverged: {divergences(runs)}")
     _count(said)
     if open_artefacts:
         print(f"not complete: {', '.join(open_artefacts)}")
     return int(bool(open_artefacts))
+
+
+def _of_speed(options: Namespace, scale: str) -> list[Said]:
+    """Prints and returns what became of C31 on each device."""
+    place = speed_claims.folder(options.results_dir.resolve(), options.cache_dir.resolve(), scale)
+    found = []
+    for device, path in speed_claims.tables(place):
+        print(f"speed, {scale} scale, {device}")
+        print_verdicts(path.read_text())
+        found += [Said(row["claim"], row["basis"], row["verdict"]) for row in committed.read(path)]
+    if not found:
+        print(f"speed, {scale} scale: no results")
+        for kind in speed_claims.KINDS:
+            id, text = speed_claims.claim_id(kind), speed_claims.text(kind)
+            print(verdict_line(id, "not run", "paper", text))
+            found.append(Said(id, "paper", "not run"))
+    return found
 
 
 def _concluded(said: list[Said]) -> list[Said]:

@@ -10,6 +10,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from benchmarks.harness.data import to_float
 from benchmarks.harness.resolve import resolve
+from benchmarks.harness.speed_claims import KINDS, PLACE, claim_id, text
 from benchmarks.speed.scene import BATCH, Sizes, run, training
 from benchmarks.speed.timing import Case
 from methods.base import Step
@@ -114,7 +115,7 @@ def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     Reproduced if even the upper quartile of the queue is below the other's lower one at each.
     """
     found = []
-    for kind, group in (("time", GROUP), ("memory", f"{GROUP}, memory")):
+    for kind, group in zip(KINDS, (GROUP, f"{GROUP}, memory"), strict=True):
         by_k: dict[str, dict[str, dict[str, Any]]] = {}
         for row in rows:
             if row["group"] == group and not row["what"].endswith(f"= {BATCH}"):
@@ -126,11 +127,10 @@ def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         more = all(queue.get("low", queue["median"]) > direct.get("high", direct["median"])
                    for queue, direct in pairs)
         found.append({
-            "claim": f"C31[{kind}]", "role": "verdict", "basis": "paper",
+            "claim": claim_id(kind), "role": "verdict", "basis": "paper",
             "comparison": f"{DIRECT} / {QUEUE}", "statistic": f"ratio of {kind}",
             "estimate": min(ratios, default=float("nan")), "n": len(ratios),
             "verdict": "not run" if not ratios else "reproduced" if less
             else "contradicted" if more else "inconclusive",
-            "place": "Section 3", "text": f"With more negatives than a batch holds, L_neg taken "
-            f"directly costs more {kind} than a momentum encoder and a queue."})
+            "place": PLACE, "text": text(kind)})
     return found

@@ -15,6 +15,7 @@ from benchmarks.harness.run import Run
 from benchmarks.speed.scene import BATCH, images
 from methods.priors import PRIORS
 
+SHAPE = (3, 32, 32)
 BATCHES = 2  # of an epoch that is timed as one
 
 
@@ -24,13 +25,25 @@ def epoch(run: Run, device: str, folder: Path) -> Callable[[], None]:
     Raises ImportError where pythae is not installed.
     """
     from pythae.data.datasets import BaseDataset
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+    x = images(BATCH * BATCHES, 32).float() / 255
+    logging.getLogger("pythae.trainers.base_trainer.base_trainer").setLevel(logging.WARNING)
+    config = BaseTrainerConfig(output_dir=str(folder), per_device_train_batch_size=BATCH,
+                               learning_rate=run.lr, no_cuda=device == "cpu")
+    trainer = BaseTrainer(_model(run), BaseDataset(x, torch.zeros(len(x))), training_config=config)
+    trainer.prepare_training()
+
+    def call() -> None:
+        with redirect_stderr(io.StringIO()):  # its bar
+            trainer.train_step(epoch=1)
+    return call
+
+
+def _model(run: Run) -> Any:
+    """Pythae's WAE-MMD around the suite's encoder and decoder."""
     from pythae.models import WAE_MMD, WAE_MMD_Config
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
-    from pythae.trainers import BaseTrainer, BaseTrainerConfig
-
-    shape = (3, 32, 32)
-    networks = autoencoder(run, shape, PRIORS[run.prior](run.dim))
 
     class TheirEncoder(BaseEncoder):  # type: ignore[misc]
         def __init__(self, network: nn.Module) -> None:
@@ -48,17 +61,7 @@ def epoch(run: Run, device: str, folder: Path) -> Callable[[], None]:
         def forward(self, z: Tensor) -> Any:
             return ModelOutput(reconstruction=self.network(z))
 
-    assert networks[1] is not None
-    model = WAE_MMD(WAE_MMD_Config(input_dim=shape, latent_dim=run.dim, kernel_choice="imq"),
-                    TheirEncoder(networks[0]), TheirDecoder(networks[1]))
-    x = images(BATCH * BATCHES, 32).float() / 255
-    logging.getLogger("pythae.trainers.base_trainer.base_trainer").setLevel(logging.WARNING)
-    config = BaseTrainerConfig(output_dir=str(folder), per_device_train_batch_size=BATCH,
-                               learning_rate=run.lr, no_cuda=device == "cpu")
-    trainer = BaseTrainer(model, BaseDataset(x, torch.zeros(len(x))), training_config=config)
-    trainer.prepare_training()
-
-    def call() -> None:
-        with redirect_stderr(io.StringIO()):  # its bar
-            trainer.train_step(epoch=1)
-    return call
+    encoder, decoder = autoencoder(run, SHAPE, PRIORS[run.prior](run.dim))
+    assert decoder is not None
+    config = WAE_MMD_Config(input_dim=SHAPE, latent_dim=run.dim, kernel_choice="imq")
+    return WAE_MMD(config, TheirEncoder(encoder), TheirDecoder(decoder))

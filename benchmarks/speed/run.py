@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from benchmarks.harness import provenance
+from benchmarks.harness import provenance, speed_claims
 from benchmarks.harness.claims import COLUMNS
 from benchmarks.harness.conclusion import shown
 from benchmarks.harness.device import check_device, prepare_torch
@@ -46,10 +46,8 @@ def speed(options: Namespace) -> int:
 
 
 def _folder(options: Namespace, device: str) -> Path:
-    """Smoke results never stand under `results`; what a scale leaves out stands apart too."""
-    place: Path = options.cache_dir / "smoke" if options.scale == "smoke" else options.results_dir
-    name = torch.device(device).type
-    folder = place.resolve() / ("mini" if options.scale == "mini" else "") / "speed" / name
+    places = (options.results_dir.resolve(), options.cache_dir.resolve())
+    folder = speed_claims.folder(*places, options.scale) / torch.device(device).type
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
