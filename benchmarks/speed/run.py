@@ -31,6 +31,7 @@ def speed(options: Namespace) -> int:
     Raises UsageError for a device that cannot be used.
     """
     check_device(options.device)
+    provenance.code()  # noted before anybody edits it
     device = prepare_torch(options.device, "fp32")
     torch.set_num_threads(options.jobs)
     folder = _folder(options, device)
