@@ -16,7 +16,7 @@ def draw(data: DataFrame, folder: Path) -> Figure:
     """A panel a group; of the regularizers alone, one number of codes and one dimension."""
     timed = data[data["unit"] == "ms"]
     alone = timed[timed["group"] == "regularizer alone"]
-    sizes = alone["what"].str.split(",", n=1).str[1]
+    sizes = alone["what"].str.extract(r"(B = .*)$")[0]
     timed = timed.drop(alone.index[sizes != sizes.iloc[0]] if len(alone) else [])
     groups = list(timed["group"].drop_duplicates())
     heights = [len(timed[timed["group"] == group]) + 1.5 for group in groups]

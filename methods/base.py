@@ -45,8 +45,9 @@ class Step:
 class Regularizer(nn.Module):
     """A distance between the codes of a batch and the prior.
 
-    State lives in parameters and buffers, random draws come from `Context.generator`: both are
-    checkpointed. `penalty` must not branch on tensor values or read them back to the host.
+    State lives in parameters and buffers, which are changed in their place, and nowhere else;
+    random draws come from `Context.generator`: both are checkpointed. `penalty` must not branch on
+    tensor values or read them back to the host, or `capturable` is False.
     """
 
     capturable = True  # as a CUDA graph; False for a penalty that waits for what is on the GPU

@@ -55,7 +55,7 @@ def test_a_panel_of_diverged_runs_has_no_best_lambda():
     """Nor has what is said of all panels a value then, though the others have one."""
     grid = rows({32: 100.0, 64: 1000.0})
     bad = grid["image_size"] == 64
-    grid = grid.assign(status=np.where(bad, "diverged", "done"), dim=grid["image_size"])
+    grid = grid.assign(status=np.where(bad, "diverged", "done"), fid=grid["fid"].where(~bad))
     for statistic in ("best_lam", "best", "range"):
         assert values(grid, "image_size=64", f"{statistic}:fid").isna().to_list() == [True]
         assert values(grid, "image_size=32", f"{statistic}:fid").notna().to_list() == [True]
@@ -86,6 +86,11 @@ def test_a_dimension_that_never_has_enough_needs_the_largest_lambda():
     never = grid["fid"].where(grid["dim"] != 256, 99.0)
     assert values(grid, "*", "enough_grows:fid").to_list() == [0.0]
     assert values(grid.assign(fid=never), "*", "enough_grows:fid").to_list() == [1.0]
+    two = grid["fid"].where(grid["dim"] == 64, 99.0)  # which of them needs more is not known
+    assert values(grid.assign(fid=two), "*", "enough_grows:fid").isna().to_list() == [True]
+    first = grid["dim"] == 64
+    gone = grid.assign(status=np.where(first, "diverged", "done"), fid=grid["fid"].where(~first))
+    assert values(gone, "*", "enough_grows:fid").isna().to_list() == [True]
 
 
 def verdict(grid, test):

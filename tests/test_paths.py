@@ -16,6 +16,7 @@ from benchmarks import ARTEFACTS
 from benchmarks.harness import command, gpus
 from benchmarks.harness.curves import Scene
 from benchmarks.harness.data import load
+from benchmarks.harness.device import prepare_torch
 from benchmarks.harness.execution import WARM_UP, Graphed
 from benchmarks.harness.launch import cores
 from benchmarks.harness.models import evaluated
@@ -184,7 +185,7 @@ class FakeCuda:
 def test_a_graph_is_captured_once_it_is_warm_and_then_replayed(monkeypatch):
     fake, draws = FakeCuda(), torch.Generator()
     monkeypatch.setattr(torch, "cuda", fake)
-    execute = Graphed(lambda: fake.said.append("step"), [draws], "moca")
+    execute = Graphed(lambda: fake.said.append("step"), [draws], "moca", dict)
     for _ in range(WARM_UP + 2):
         execute()
     assert fake.said == [*["aside", "step"] * WARM_UP, draws, "capture", "step", "replay", "replay"]
@@ -192,10 +193,22 @@ def test_a_graph_is_captured_once_it_is_warm_and_then_replayed(monkeypatch):
 
 def test_a_step_that_cannot_be_captured_says_what_to_do(monkeypatch):
     monkeypatch.setattr(torch, "cuda", FakeCuda("operation not permitted"))
-    execute = Graphed(lambda: None, [], "mine")
+    execute = Graphed(lambda: None, [], "mine", dict)
     for _ in range(WARM_UP):
         execute()
     with pytest.raises(RuntimeError, match=r"mine cannot be captured .*not permitted.*--plain"):
+        execute()
+
+
+def test_a_step_that_rebinds_its_tensors_is_refused(monkeypatch):
+    """A graph would go on reading the one that was there when it was captured."""
+    monkeypatch.setattr(torch, "cuda", FakeCuda())
+    places = {"regularizer.mean": 1}
+    execute = Graphed(lambda: places.update({"regularizer.mean": places["regularizer.mean"] + 1}),
+                      [], "mine", lambda: dict(places))
+    for _ in range(WARM_UP):
+        execute()
+    with pytest.raises(RuntimeError, match=r"regularizer\.mean is another tensor"):
         execute()
 
 
@@ -284,12 +297,17 @@ def test_options_of_speed_that_make_no_sense_are_named(words, message, capsys, p
 def test_workers_take_the_gpus_in_turn(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
     assert gpus.visible() == 2
-    assert [gpus.device("auto", k) for k in range(4)] == ["cuda:0", "cuda:1"] * 2
+    assert [gpus.device("auto", k) for k in range(4)] == ["auto:0", "auto:1"] * 2
+    assert prepare_torch("auto:1", "fp32") == "cpu"  # a driver alone makes no GPU of use
+    assert [gpus.device("cuda", k) for k in range(2)] == ["cuda:0", "cuda:1"]
     assert gpus.device("cpu", 1) == "cpu"
     assert gpus.device("cuda:1", 0) == "cuda:1"
     options = parser().parse_args(["fig1", "--runs-per-gpu", "3"])
     check_values(options)
     assert options.jobs == 6
+    options = parser().parse_args(["fig1", "--device", "cuda:1", "--runs-per-gpu", "3"])
+    check_values(options)
+    assert options.jobs == 3
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert (gpus.visible(), gpus.device("auto", 3)) == (0, "auto")
     options = parser().parse_args(["fig1", "--runs-per-gpu", "3"])

@@ -22,7 +22,7 @@ class Ordering:
     beside: tuple[str, ...] = ()  # statistics reported with it and not judged
     matched: bool = False
     at_least: float = 0.0  # a smaller difference is noise whatever the seeds say
-    or_diverges: bool = False  # `higher` is also worse if some seeds diverge with it alone
+    or_diverges: bool = False  # one is also worse if it alone diverges, by a sign test
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,6 @@ class Untestable:
 
 
 FID_NOISE = 0.8  # the smallest difference that the paper's own replicates allow to be credited
-
-LEAST_FAVOURABLE_FIRST = ("not run", "contradicted", "inconclusive", "reproduced")  # verdicts
 
 Test = Ordering | Equivalence | Trend | Range | Tracking | Untestable
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from benchmarks.harness.claim import LEAST_FAVOURABLE_FIRST
 from benchmarks.harness.grid_statistics import of_grid
-from benchmarks.harness.intervals import t_interval
+from benchmarks.harness.intervals import LEVEL, t_interval
 from benchmarks.harness.statistics import statistic as named_statistic
 
 
@@ -102,14 +101,15 @@ def compare(
 
 
 def or_diverges(scores: Scores, part: Comparison, first: str, second: str) -> Comparison:
-    """The comparison, decided if two seeds or more diverge with the second arm alone.
-
-    One divergence may be chance; a difference of the others the other way is not overruled.
-    """
+    """The comparison, decided where one arm alone diverges: a sign test over the seeds, at 5 %."""
     one, other = scores.of(first, part.statistic), scores.of(second, part.statistic)
-    alone = other.isna().sum() > 1 and len(one) and not one.isna().any()
-    decided = alone and not part.low > 0
-    return replace(part, verdict="reproduced") if decided else part
+    both = one.index.intersection(other.index)
+    one, other = one.loc[both].isna(), other.loc[both].isna()
+    worse, better = int((other & ~one).sum()), int((one & ~other).sum())
+    if min(worse, better) > 0 or 0.5 ** max(worse, better) > 1 - LEVEL:
+        return part
+    return replace(part, name=f"{part.name}: one alone diverges in {max(worse, better)} seeds",
+                   verdict="reproduced" if worse else "contradicted")
 
 
 def combined(parts: list[Comparison], quantifier: str, far: Callable[[float], float]) -> Comparison:
@@ -118,7 +118,7 @@ def combined(parts: list[Comparison], quantifier: str, far: Callable[[float], fl
     `far` tells how far from the claim an estimate is.
     """
     # an arm that was not run leaves "all" open, and "any" too unless another arm has shown it
-    order, sign = LEAST_FAVOURABLE_FIRST, -1
+    order, sign = (("not run", "contradicted", "inconclusive", "reproduced"), -1)
     if quantifier == "any":
         order, sign = (("reproduced", "not run", "inconclusive", "contradicted"), 1)
     first = min(order.index(part.verdict) for part in parts)

@@ -16,14 +16,14 @@ def check_device(device: str) -> None:
 
 
 def prepare_torch(device: str, precision: str) -> str:
-    """Sets what decides bits, and resolves the device "auto"."""
+    """Sets what decides bits, and resolves the device "auto", or "auto:1" for a GPU by number."""
     import torch
     # the number of threads changes the order of sums, so every launcher uses one
     torch.set_num_threads(1)
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("auto"):
+        device = device.replace("auto", "cuda") if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda:"):
         torch.cuda.set_device(device)  # streams and graphs are made on the current one
     return device

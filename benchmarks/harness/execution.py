@@ -27,17 +27,18 @@ class Eager:
 class Graphed:
     """Captures the step as a CUDA graph once it is warm, and replays that.
 
-    `draws` are the generators that the step draws from on the GPU. The step must work on the same
-    tensors every time, and never wait for the GPU; one that does raises RuntimeError at capture,
-    which says what to do about it.
+    `draws` are the generators that the step draws from on the GPU, `places` says where the tensors
+    are that it goes on from. It must work on the same ones every time, and never wait for the GPU;
+    otherwise RuntimeError at capture says what to do about it.
     """
 
     name = "graph"
 
     def __init__(
-        self, step: Callable[[], None], draws: Iterable[torch.Generator], whose: str
+        self, step: Callable[[], None], draws: Iterable[torch.Generator], whose: str,
+        places: Callable[[], dict[str, int]],
     ) -> None:
-        self.step, self.draws, self.whose = step, list(draws), whose
+        self.step, self.draws, self.whose, self.places = step, list(draws), whose, places
         self.calls, self.graph = 0, cast("torch.cuda.CUDAGraph | None", None)
         self.aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
@@ -60,15 +61,19 @@ class Graphed:
 
     def _captured(self) -> torch.cuda.CUDAGraph:
         """Of the step, which is recorded and not done."""
-        graph = torch.cuda.CUDAGraph()
+        graph, before = torch.cuda.CUDAGraph(), self.places()
         for draws in self.draws:
             graph.register_generator_state(draws)
         try:
             with torch.cuda.graph(graph, stream=self.aside):
                 self.step()
         except RuntimeError as error:
-            raise RuntimeError(
-                f"a step of {self.whose} cannot be captured as a CUDA graph "
-                f"({str(error).splitlines()[0]}); say capturable = False in its class, or --plain"
-            ) from error
+            raise self._refusal(str(error).splitlines()[0]) from error
+        after = self.places()
+        if moved := [name for name in after if after[name] != before.get(name)]:
+            raise self._refusal(f"{moved[0]} is another tensor after it: change it in its place")
         return graph
+
+    def _refusal(self, reason: str) -> RuntimeError:
+        return RuntimeError(f"a step of {self.whose} cannot be captured as a CUDA graph "
+                            f"({reason}); say capturable = False in its class, or --plain")

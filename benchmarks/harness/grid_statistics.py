@@ -52,12 +52,15 @@ def grows(arms: pd.DataFrame) -> float:
 def enough_grows(arms: pd.DataFrame) -> float:
     """1 if the smallest lambda that is enough never falls as the dimension grows (claim C12).
 
-    Enough for a score at most a tenth above the best of the smallest dimension.
+    Enough for a score at most a tenth above the best of the smallest dimension. Undecided where
+    that one diverged, or where no lambda is enough at two dimensions.
     """
     enough = 1.1 * best(arms[arms["dim"] == arms["dim"].min()])
+    if np.isinf(enough):
+        return np.nan
     lams = [float(of_dim["lam"].where(of_dim["score"] <= enough, np.inf).min())
             for _, of_dim in arms.groupby("dim")]
-    return float(sorted(lams) == lams)
+    return np.nan if lams.count(np.inf) > 1 else float(sorted(lams) == lams)
 
 
 def _best_by_side(arms: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -79,11 +82,11 @@ def of_grid(rows: pd.DataFrame, pattern: str, name: str) -> pd.Series:
     kind, _, score = name.partition(":")
     if kind not in GRID_STATISTICS:
         raise unknown("statistic of a grid", kind, GRID_STATISTICS)
+    if score not in rows or rows[score].isna().all():
+        return pd.Series(dtype=float)
     rows = rows[rows["panel"].str.split("+").map(
         lambda panels: any(fnmatchcase(panel, pattern) for panel in panels))]
     last = rows.groupby(["arm", "seed"], sort=False).tail(1)
-    if score not in last or last[score].isna().all():
-        return pd.Series(dtype=float)
     last = last.assign(score=last[score].where(last["status"] != "diverged", np.inf))
     found = {seed: GRID_STATISTICS[kind](arms) for seed, arms in last.groupby("seed")
              if arms["score"].notna().all()}

@@ -5,6 +5,7 @@ import torch
 from benchmarks.harness.run import Run
 
 CHANNELS_LAST = {"cpu": ("a2", "residual"), "cuda": ("a1", "a2", "residual")}
+NOTES = {torch.channels_last: ", channels last", torch.contiguous_format: ""}  # for provenance
 
 
 def layout(run: Run, device: str) -> torch.memory_format:

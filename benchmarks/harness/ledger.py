@@ -1,6 +1,6 @@
 """What a training comes to: the epoch's losses so far, the rows of the epochs before it."""
 
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import torch
@@ -30,6 +30,10 @@ class Ledger:
     def diverged(self) -> bool:
         """Whether a loss was not finite: fetched from the device."""
         return int(self.diverged_at) >= 0
+
+    def is_as_good_as(self, error: float) -> bool:
+        """Whether the last epoch's reconstruction error is at most that."""
+        return bool(self.rows) and self.rows[-1].get("train_reconstruction", inf) <= error
 
     def close(self, epoch: int, steps: int, last: int, measured: dict[str, float]) -> None:
         """The row of an epoch of so many steps; none, and diverged, if a number is not finite.

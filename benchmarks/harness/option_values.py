@@ -32,8 +32,7 @@ def check_values(options: Namespace) -> None:
     if not options.checkpoint_seconds >= 0:
         raise UsageError(f"--checkpoint-seconds cannot be {options.checkpoint_seconds:g}")
     if options.jobs is None:
-        on_gpus = options.device in ("auto", "cuda") and gpus.visible() * options.runs_per_gpu
-        options.jobs = on_gpus or cores()
+        options.jobs = gpus.asked(options.device) * options.runs_per_gpu or cores()
 
 
 def _check_cluster(options: Namespace) -> None:

@@ -2,9 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import NamedTuple
 
-from benchmarks.harness.claim import LEAST_FAVOURABLE_FIRST
+from benchmarks.harness.run import Run
+
+LEAST_FAVOURABLE_FIRST = ("contradicted", "not run", "inconclusive", "reproduced")  # of a "both"
 
 PARTS = {  # METHODS.md section 6; a claim that has readings has a row for each
     "C33[faster]": ("MoCA's latent distribution converges faster to the prior.", ("C1", "C6")),
@@ -38,10 +41,18 @@ def conclusions(verdicts: Mapping[str, str]) -> list[Conclusion]:
 
 
 def divergences(runs: Iterable[Mapping[str, str]]) -> str:
-    """How many runs ended in numbers that are not finite: of MoCA, and of the other methods."""
-    ended: dict[str, Counter[str]] = {"MoCA": Counter(), "the other methods": Counter()}
-    for (method, _, _), status in {(row["method"], row["arm"], row["seed"]): row["status"]
-                                   for row in runs}.items():
-        ended["MoCA" if method == "moca" else "the other methods"][status] += 1
-    return ", ".join(f"{counts['diverged']} of {counts.total()} runs of {who}"
-                     for who, counts in ended.items())
+    """How many runs ended in numbers that are not finite: of MoCA, and of the other methods.
+
+    Of rows of several runs.csv, in which a run may stand more than once.
+    """
+    names = {field.name for field in fields(Run)}
+    ended: dict[tuple[tuple[str, str], ...], tuple[str, str]] = {}
+    for row in runs:
+        if row["status"] in ("done", "diverged"):
+            run = tuple(sorted((name, value) for name, value in row.items()
+                               if value and (name in names or name.startswith("hyper."))))
+            ended[run] = ("MoCA" if row["method"] == "moca" else "the other methods", row["status"])
+    counts = {who: Counter(status for whose, status in ended.values() if whose == who)
+              for who in ("MoCA", "the other methods")}
+    return ", ".join(f"{each['diverged']} of {each.total()} runs of {who}"
+                     for who, each in counts.items())

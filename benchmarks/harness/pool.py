@@ -29,7 +29,6 @@ class Pool:
         self.queue, self.waiting = deque(tasks), list[Task]()
         self.options, self.watch = options, watch
         self.workers: list[Worker] = []
-        self.numbers = count()
         self.deaths: Counter[str] = Counter()
 
     def run(self) -> None:
@@ -50,7 +49,9 @@ class Pool:
             if self.queue and worker.task is None:
                 self._give(worker)
         while self.queue and len(self.workers) < self.options.jobs:
-            self.workers.append(Worker(self.options, next(self.numbers)))
+            taken = {worker.number for worker in self.workers}
+            number = next(k for k in count() if k not in taken)  # one that died leaves its GPU
+            self.workers.append(Worker(self.options, number))
             self._give(self.workers[-1])
 
     def _give(self, worker: Worker) -> None:

@@ -10,7 +10,7 @@ from benchmarks.harness.build import build
 from benchmarks.harness.curves import Recorder, Scene
 from benchmarks.harness.data import to_float
 from benchmarks.harness.execution import Eager, Graphed
-from benchmarks.harness.layout import layout
+from benchmarks.harness.layout import NOTES, layout
 from benchmarks.harness.ledger import Ledger
 from benchmarks.harness.optimizers import Optimizers
 from benchmarks.harness.spec import Curve
@@ -32,16 +32,17 @@ class Training:
         self.prior = PRIORS[run.prior](run.dim)
         self.draws = {name: generator(run.seed, name, device) for name in ("prior", "method")}
         draws = [*self.draws.values()]  # on the device
-        # none of our methods draws from it, a user's may
+        # a user's method may draw from it
         self.draws["global"] = torch.default_generator.manual_seed(stream(run.seed, "global"))
-        shape = tuple(self.data.shape[1:])
-        self.objective = build(run, shape, self.prior, self.draws["method"], method_file)
+        self.objective = build(run, tuple(self.data.shape[1:]), self.prior, self.draws["method"],
+                               method_file)
         self.objective.to(memory_format=self.layout)
         self.optimizers = Optimizers(self.objective, run)
         self.batches = Batches(run.n_train, run.batch, generator(run.seed, "order"), device)
         self.recorder = Recorder(curves, scene)
         graphed = not plain and self.data.is_cuda and self.objective.capturable
-        self.execute = Graphed(self._work, draws, run.method) if graphed else Eager(self._work)
+        self.execute = Graphed(self._work, draws, run.method, self.places) if graphed else Eager(
+            self._work)
         self.step, self.seconds, self.attempts = 0, 0.0, list[dict[str, Any]]()
         self.clock = torch.zeros((), dtype=torch.long, device=device)  # `step`, where the work is
         self.ledger = Ledger(device)
@@ -50,8 +51,7 @@ class Training:
     @property
     def path(self) -> str:
         """How a step is executed, and how images lie in memory."""
-        last = self.layout == torch.channels_last
-        return f"{self.execute.name}{', channels last' if last else ''}"
+        return self.execute.name + NOTES[self.layout]
 
     @property
     def epoch(self) -> int:
@@ -65,18 +65,13 @@ class Training:
 
     @property
     def diverged(self) -> bool:
-        """Whether a loss of the epoch just completed was not finite; False within an epoch.
-
-        Asked at the ends of epochs only: the answer has to be fetched from the device.
-        """
+        """Whether a loss of the epoch just completed was not finite; not fetched within one."""
         return self.at_epoch_end and self.ledger.diverged
 
     @property
     def has_arrived(self) -> bool:
         """Whether the epoch just completed was as good as the run is to become."""
-        rows = self.ledger.rows
-        enough, last = self.run.stop_at, rows[-1] if rows else {}
-        return enough is not None and last.get("train_reconstruction", enough + 1) <= enough
+        return self.run.stop_at is not None and self.ledger.is_as_good_as(self.run.stop_at)
 
     def advance(self) -> None:
         """One step, and before an epoch's first what the host has to say."""
@@ -106,10 +101,15 @@ class Training:
         self.ledger.add(terms, self.clock)
         self.clock.add_(1)
 
+    def places(self) -> dict[str, int]:
+        """Where in memory is what a step goes on from."""
+        held = self.objective.state_dict() | self.ledger.sums | {"clock": self.clock}
+        return {name: tensor.data_ptr() for name, tensor in held.items()}
+
     def record(self) -> None:
         """The row of the epoch just completed; none, and diverged, if a number is not finite."""
-        self.ledger.close(self.epoch, self.run.steps_per_epoch, max(self.step - 1, 0),
-                          self.recorder(self.objective, self.epoch))
+        measured = self.recorder(self.objective, self.epoch)
+        self.ledger.close(self.epoch, self.run.steps_per_epoch, max(self.step - 1, 0), measured)
 
     def state(self) -> dict[str, Any]:
         """Plain values and tensors from which `restore` goes on bit for bit."""

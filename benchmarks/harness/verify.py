@@ -45,8 +45,7 @@ def verify(selections: list[Selection], store: Store, options: Namespace) -> int
             print_verdicts((folder / "claims.csv").read_text())
             said += [Said(row["claim"], row["basis"], row["verdict"]) for row in
                      committed.read(folder / "claims.csv") if row["role"] == "verdict"]
-            runs += [row | {"arm": f"{name}: {row['arm']}"}
-                     for row in committed.read(folder / "runs.csv")]
+            runs += committed.read(folder / "runs.csv")
     if len(options.words) == 1 or "all" in options.words:
         said += _of_speed(options, selections[0].scale)
     said += _concluded(said)

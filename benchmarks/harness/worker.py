@@ -51,6 +51,7 @@ class Worker:
     """The command's side of one warm process."""
 
     def __init__(self, options: Options, number: int) -> None:
+        self.number = number
         options = replace(options, device=gpus.device(options.device, number))
         context = get_context("spawn")
         self.line, theirs = context.Pipe()

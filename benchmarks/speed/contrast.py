@@ -1,6 +1,6 @@
 """Claim C31: what K negatives cost from a queue of keys, and from K images encoded anew."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -49,7 +49,7 @@ class Ways:
 
     def directly(self) -> Tensor:
         """Encodes the images that are more than the batch, with gradient."""
-        more = self.x[BATCH:self.K]
+        more = self.x[BATCH:self.K].clone()  # or all images would be counted as kept
         z = torch.cat([self.z, self.encoder(more)]) if len(more) else self.z
         return leave_one_out(z, TAU)
 
@@ -86,17 +86,24 @@ def memory(sizes: Sizes, device: str) -> list[dict[str, Any]]:
         ways = Ways(sizes, device, K)
         regularizer = ways.training.objective.regularizer
         assert isinstance(regularizer, torch.nn.Module)
-        held = sum(t.numel() * t.element_size() for t in regularizer.state_dict().values())
-        found = {QUEUE: held + saved(ways.by_queue), DIRECT: saved(ways.directly)}
+        state = list(regularizer.state_dict().values())
+        held = sum(t.numel() * t.element_size() for t in state)
+        weights = [*state, *ways.encoder.parameters()]  # the encoder's are there either way
+        found = {QUEUE: held + saved(ways.by_queue, weights),
+                 DIRECT: saved(ways.directly, weights)}
         rows += [{"group": f"{GROUP}, memory", "what": _what(K), "who": who, "unit": "MiB",
                   "median": round(count / 2**20, 3), "n": 1,
                   "relative": round(count / found[QUEUE], 4)} for who, count in found.items()]
     return rows
 
 
-def saved(loss: Callable[[], Tensor]) -> int:
-    """Bytes that autograd keeps for the backward pass, a storage counted once."""
+def saved(loss: Callable[[], Tensor], without: Iterable[Tensor] = ()) -> int:
+    """Bytes that autograd keeps for the backward pass, a storage counted once.
+
+    `without` those of tensors that are there anyway.
+    """
     places: dict[int, int] = {}
+    there = {tensor.untyped_storage().data_ptr() for tensor in without}
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
@@ -106,7 +113,7 @@ def saved(loss: Callable[[], Tensor]) -> int:
     with saved_tensors_hooks(keep, lambda tensor: tensor):
         held = loss()  # what it hangs on stays, so that no place is counted for two
     del held
-    return sum(places.values())
+    return sum(size for place, size in places.items() if place not in there)
 
 
 def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

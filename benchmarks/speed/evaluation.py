@@ -7,12 +7,13 @@ from pathlib import Path
 from unittest.mock import patch
 
 from PIL import Image
+from scipy.linalg import sqrtm
 import torch
 from torch import nn
 from torch.nn.functional import normalize
 
 from benchmarks.harness import inception
-from benchmarks.harness.frechet import fit, frechet_distance
+from benchmarks.harness.frechet import Gaussian, fit, frechet_distance
 from benchmarks.harness.image_swd import image_swd
 from benchmarks.harness.inference import in_chunks
 from benchmarks.harness.scores import feature_scores
@@ -22,11 +23,9 @@ from benchmarks.speed.timing import Case
 
 def distances(sizes: Sizes, device: str) -> list[Case]:
     """Between Gaussians of features, and between images; and making samples."""
-    from pytorch_fid.fid_score import calculate_frechet_distance
     draws = torch.Generator().manual_seed(0)
     sets = [torch.randn(2 * sizes.features, sizes.features, generator=draws) for _ in range(2)]
     a, b = (fit(x) for x in sets)
-    theirs = [(g.mean.numpy(), g.covariance.numpy()) for g in (a, b)]
     what = f"Frechet distance, {sizes.features} features"
     real = images(sizes.scored, 32).float() / 255
     decoder = training(run("a2", "mmd", sizes.width), device).objective.decoder
@@ -35,23 +34,28 @@ def distances(sizes: Sizes, device: str) -> list[Case]:
     z = normalize(torch.randn(100, 128, generator=draws), dim=1).to(device)
     return [
         Case("distance", what, "ours", lambda: frechet_distance(a, b)),
-        Case("distance", what, "pytorch-fid (scipy)", lambda: calculate_frechet_distance(
-            *theirs[0], *theirs[1])),
+        Case("distance", what, "by scipy's sqrtm, as pytorch-fid has it", lambda: _by_sqrtm(a, b)),
         Case("distance", f"image SWD, {sizes.scored} images of 32 x 32", "ours",
              lambda: image_swd(real, real.flip(3), torch.Generator().manual_seed(0))),
         Case("sampling", "100 samples of A2, 32 x 32", "ours", torch.no_grad()(lambda: decoder(z))),
     ]
 
 
+def _by_sqrtm(a: Gaussian, b: Gaussian) -> float:
+    product = (a.covariance @ b.covariance).numpy()
+    trace = float(a.covariance.trace() + b.covariance.trace())
+    return float((a.mean - b.mean).square().sum()) + trace - 2 * float(sqrtm(product).trace().real)
+
+
 def whole(sizes: Sizes, device: str, folder: Path) -> list[Case]:
     """Features of real and made images, then FID, KID, precision and recall.
 
-    With random weights, which take the same time. pytorch-fid has FID alone, torch-fidelity the
-    others; both read the images from files below `folder`. Raises ImportError without them.
+    With random weights, which take the same time; building the network is part of ours and of
+    torch-fidelity's. The others read the images from files below `folder`, as they are called;
+    ours has them in memory, as after sampling. Raises ImportError without them.
     """
     both = images(2 * sizes.scored, 32)
     sets = (both[:sizes.scored], both[sizes.scored:])
-    network = _random_inception(device)
     folders = [str(folder / name) for name in ("real", "made")]
     for place, pictures in zip(map(Path, folders), sets, strict=True):
         place.mkdir()
@@ -60,14 +64,17 @@ def whole(sizes: Sizes, device: str, folder: Path) -> list[Case]:
 
     @torch.no_grad()
     def ours() -> None:
+        network = _random_inception(device)
         real, made = (in_chunks(lambda x: inception.features(network, x.to(device)), x)
                       for x in sets)
         feature_scores("inception", real=real, made=made, draws=torch.Generator().manual_seed(0))
 
     what = f"FID, KID, precision and recall of {sizes.scored} images"
     return [Case("evaluation", what, "ours", ours),
-            Case("evaluation", what, "pytorch-fid, then torch-fidelity",
-                 _theirs(folders, network, device, sizes.scored))]
+            Case("evaluation", what, "pytorch-fid: FID alone, from PNG files",
+                 _by_pytorch_fid(folders, _random_inception(device), device)),
+            Case("evaluation", what, "torch-fidelity: the same four, from PNG files",
+                 _by_torch_fidelity(folders, device, sizes.scored))]
 
 
 @contextmanager
@@ -88,21 +95,26 @@ def _random_inception(device: str) -> nn.Module:
     return inception.ready(network, device)
 
 
-def _theirs(
-    folders: list[str], network: nn.Module, device: str, count: int
-) -> Callable[[], None]:
-    """Each as its users call it, on folders of PNG files."""
+def _by_pytorch_fid(folders: list[str], network: nn.Module, device: str) -> Callable[[], None]:
+    """FID alone, as its users call it."""
     from pytorch_fid.fid_score import calculate_frechet_distance, compute_statistics_of_path
-    from torch_fidelity import calculate_metrics
 
     def call() -> None:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             theirs = [compute_statistics_of_path(folder, network, 50, 2048, device)
                       for folder in folders]
             calculate_frechet_distance(*theirs[0], *theirs[1])
-            with _random_weights():
-                calculate_metrics(
-                    input1=folders[1], input2=folders[0], cuda=device != "cpu", kid=True, prc=True,
-                    feature_extractor="inception-v3-compat", cache=False, verbose=False,
-                    kid_subset_size=min(1000, count))
+    return call
+
+
+def _by_torch_fidelity(folders: list[str], device: str, count: int) -> Callable[[], None]:
+    """FID, KID, precision and recall, from features that it computes once."""
+    from torch_fidelity import calculate_metrics
+
+    def call() -> None:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), _random_weights():
+            calculate_metrics(
+                input1=folders[1], input2=folders[0], cuda=device != "cpu", fid=True, kid=True,
+                prc=True, feature_extractor="inception-v3-compat", cache=False, verbose=False,
+                kid_subset_size=min(1000, count))
     return call

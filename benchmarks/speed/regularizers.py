@@ -51,13 +51,12 @@ def _losses(dim: int, draws: torch.Generator) -> list[tuple[str, str, Loss]]:
     prior = Sphere(dim)
     context = Context(nn.Identity(), dim, 1, prior, draws)
     queue = prior.sample(QUEUE, draws)
-    slices = directions(PROJECTIONS, dim, draws)
     return [
         ("MMD", "ours", lambda z, p: imq_mmd(z, p, 2.0)),
         ("MMD", "geomloss, energy distance", _geomloss("energy")),
         ("SWD", "ours", lambda z, p: sliced_w2_squared(z, p, directions(PROJECTIONS, dim, draws))),
         ("SWD", "POT", lambda z, p: ot.sliced_wasserstein_distance(
-            z, p, n_projections=PROJECTIONS, projections=slices)),
+            z, p, projections=directions(PROJECTIONS, dim, draws))),
         ("Sinkhorn divergence", "ours (by geomloss)", _penalty(
             Sinkhorn(context, eps=1.0, debias=True, scaling=0.5))),
         ("Sinkhorn divergence", "POT", _pot_divergence),
@@ -87,7 +86,7 @@ def _geomloss(kind: str) -> Loss:
 
 def _pot_divergence(z: Tensor, p: Tensor) -> Tensor:
     import ot
-    one, two, both = (ot.solve_sample(a, b, reg=1.0).value
+    one, two, both = (ot.solve_sample(a, b, reg=1.0, grad="envelope").value
                       for a, b in ((z, z), (p, p), (z, p)))
     found: Tensor = both - (one + two) / 2
     return found

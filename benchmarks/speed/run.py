@@ -15,6 +15,7 @@ from benchmarks.harness.conclusion import shown
 from benchmarks.harness.device import check_device, prepare_torch
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.files import write_atomically, write_json
+from benchmarks.harness.launch import cores
 from benchmarks.harness.publish import draw
 from benchmarks.harness.verdicts import print_verdicts
 from benchmarks.speed import contrast, evaluation, memory, regularizers, steps
@@ -33,12 +34,13 @@ def speed(options: Namespace) -> int:
     check_device(options.device)
     provenance.code()  # noted before anybody edits it
     device = prepare_torch(options.device, "fp32")
-    torch.set_num_threads(options.jobs)
+    threads = options.jobs if device == "cpu" else cores()
+    torch.set_num_threads(threads)
     folder = _folder(options, device)
     rows, lacking = _rows(SIZES[options.scale], device)
     table = pd.DataFrame(rows).assign(scale=options.scale).reindex(columns=HEADER)
     claims = pd.DataFrame(contrast.verdicts(rows)).reindex(columns=COLUMNS)
-    _write(folder, table, claims, device, options.jobs)
+    _write(folder, table, claims, device, threads)
     print_verdicts(claims.to_csv(index=False))
     print(f"results: {shown(folder)}/ (data.csv claims.csv figure.png figure.pdf provenance.json)")
     if lacking:

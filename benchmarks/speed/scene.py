@@ -9,10 +9,12 @@ from torch import Tensor
 from benchmarks.celebahq import resized
 from benchmarks.cifar10 import CIFAR10
 from benchmarks.harness.curves import Scene
+from benchmarks.harness.execution import WARM_UP, Graphed
 from benchmarks.harness.resolve import resolve
 from benchmarks.harness.run import Run
 from benchmarks.harness.training import Training
 from methods import METHODS
+from methods.base import Regularizer
 
 BATCH = 64
 IMAGES = 512  # that a training goes through again and again
@@ -55,8 +57,17 @@ def run(architecture: str, method: str, width: float | None, precision: str = "f
     return resolve(template, method, hyper)
 
 
-def training(run: Run, device: str, plain: bool = False) -> Training:
-    """The loop of the suite, without a curve to record."""
+def training(
+    run: Run, device: str, plain: bool = False, regularizer: Regularizer | None = None
+) -> Training:
+    """The loop of the suite, without a curve to record; `regularizer`: in the place of the run's.
+
+    On a GPU so many steps are done that the graph is there.
+    """
     side = run.image_size or 32
-    scene = Scene(run, images(IMAGES, side), NOWHERE, device)
-    return Training(scene, (), NOWHERE, plain)
+    made = Training(Scene(run, images(IMAGES, side), NOWHERE, device), (), NOWHERE, plain)
+    if regularizer is not None:
+        made.objective.regularizer = regularizer
+    for _ in range(WARM_UP + 1 if isinstance(made.execute, Graphed) else 0):
+        made.advance()
+    return made

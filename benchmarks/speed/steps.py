@@ -41,8 +41,7 @@ def beside_pythae(sizes: Sizes, device: str, folder: Path) -> list[Case]:
 
 def regularizers(sizes: Sizes, device: str) -> list[Case]:
     """A2 with every regularizer, against none."""
-    bare = training(run("a2", "mmd", sizes.width), device)
-    bare.objective.regularizer = Nothing()
+    bare = training(run("a2", "mmd", sizes.width), device, regularizer=Nothing())
     every = {"no regularizer": bare} | {
         METHODS[name].label: training(run("a2", name, sizes.width), device) for name in METHODS}
     what = "step of A2, 64 images of 32 x 32, by regularizer"
