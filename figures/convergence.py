@@ -12,7 +12,7 @@ from figures.style import FLOOR, RC, Look, lacking, looks, warn
 
 TITLES = {
     "main": "Synthetic data N(0, I), batch 64",
-    "temperature": "Temperature and own keys",
+    "temperature": "Temperature, own keys, Eq. 5",
     "full batch": "Full batch (1 step an epoch)",
     "uniform data": "Uniform data",
 }

@@ -35,6 +35,7 @@ LOOKS = {
     "repulsion[tau=0.1]": Look("MoCA, τ = 0.1, no positive (ours)", "#882255", ":"),
     "moca[tau=0.2]": Look("MoCA, τ = 0.2", "#E69F00", "--"),
     "moca[tau=0.05,mask_self]": Look("MoCA, τ = 0.05, own keys masked", "#7A0177", "-."),
+    "moca[tau=0.05,decoupled]": Look("MoCA, τ = 0.05, decoupled (ours)", "#D55E00", ":"),
     "moca[tau=0.99]": Look("MoCA, τ = 0.99", "#D55E00", (0, (1, 1))),
     "svae": Look("S-VAE", "#0072B2", (0, (1, 1))),
     "mmd": Look("MMD", "#0072B2", "-"),
@@ -42,6 +43,7 @@ LOOKS = {
     "sinkhorn": Look("Sinkhorn", "#009E73", (0, (5, 2))),
     "sae": Look("Sinkhorn (SAE)", "#004D40", (0, (3, 1, 1, 1))),
     "uniformity": Look("Uniformity, τ = 0.05 (ours)", "#000000", ":"),
+    "uniformity[literal]": Look("Uniformity, Eq. 5 as printed (ours)", "#000000", "-."),
     "gan": Look("GAN (ours)", "#CC79A7", ":"),
     "cramer-wold": Look("Cramér-Wold (ours)", "#8C8C00", ":"),
 }

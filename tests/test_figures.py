@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.harness import command
-from benchmarks.harness.publish import draw, read_csv
+from benchmarks.harness.publish import PICTURES, draw, read_csv
 from figures import FIGURES, convergence, embedding
 from figures.style import FLOOR, LOOKS, looks
 
@@ -84,7 +84,7 @@ def test_axes_are_logarithmic_and_said_to_be_what_they_are(data):
 def test_redraw_is_byte_identical(swept, tmp_path):
     text = (swept.smoke / "data.csv").read_text()
     draw("fig1-synthetic", text, tmp_path)
-    for name in ("figure.png", "figure.pdf"):
+    for name in PICTURES:
         assert (tmp_path / name).read_bytes() == (swept.smoke / name).read_bytes()
 
 
@@ -201,7 +201,7 @@ def test_figure_7_is_redrawn_byte_for_byte_from_its_folder(coded, tmp_path):
     for name in ("points", "tiles"):
         shutil.copytree(coded.codes / name, tmp_path / name)
     draw("fig7-tsne", (coded.codes / "data.csv").read_text(), tmp_path)
-    for name in ("figure.png", "figure.pdf"):
+    for name in PICTURES:
         assert (tmp_path / name).read_bytes() == (coded.codes / name).read_bytes()
 
 

@@ -37,7 +37,9 @@ class Album:
         try:
             image = Image.open(io.BytesIO(self.read(name)))
             image.load()
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        except UnidentifiedImageError:
+            raise UsageError(f"{self.path}/{name} is no readable image") from None
+        except (OSError, SyntaxError, ValueError) as error:
             raise UsageError(f"{self.path}/{name} is no readable image ({error})") from None
         return image
 

@@ -1,6 +1,8 @@
 """What a sweep leaves: published tables and figure, verdicts, and a word on what is missing."""
 
 from collections import Counter
+import csv
+import io
 from pathlib import Path
 import shutil
 
@@ -10,7 +12,7 @@ from benchmarks.harness.publish import draw, publish
 from benchmarks.harness.selection import Entry, Selection
 from benchmarks.harness.store import Store
 from benchmarks.harness.submissions import Jobs
-from benchmarks.harness.task import SETTLED, tasks
+from benchmarks.harness.task import SETTLED, Task
 from benchmarks.harness.verdicts import print_verdicts
 
 
@@ -18,10 +20,10 @@ class Conclusion:
     """Of one selection, whose results go to `folder`."""
 
     def __init__(
-        self, selection: Selection, store: Store, entries: list[Entry], folder: Path, cache: Path
+        self, selection: Selection, store: Store, tasks: dict[str, Task], folder: Path, cache: Path
     ) -> None:
-        self.selection, self.store, self.entries = selection, store, entries
-        self.tasks = tasks(entries, store)
+        self.selection, self.store, self.entries = selection, store, selection.entries()
+        self.tasks = tasks
         self.folder, self.cache = folder, cache
         self.partial = cache / "partial" / selection.scale / selection.artefact.name
         self.before: str | None = None  # the data.csv that is there when the sweep begins
@@ -38,12 +40,13 @@ class Conclusion:
         data = self.folder / "data.csv"
         if not data.exists():
             raise UsageError(f"--redraw: there is no {data}; leave --redraw out to make it")
+        committed.tables(self.folder)
         try:
             draw(self.selection.artefact.name, data.read_text(), self.folder)
         except (OSError, ValueError, KeyError, SyntaxError) as error:
             raise UsageError(f"--redraw: something in {self.folder} is missing or damaged "
                              f"({error}); leave --redraw out to make it") from None
-        print(f"drew {shown(self.folder / 'figure.png')} and figure.pdf")
+        print(f"drew {shown(self.folder / 'figure.png')}, figure.pdf and figure.svg")
         return 0
 
     def publish_stage(self, stage: list[Entry]) -> None:
@@ -82,7 +85,7 @@ class Conclusion:
             print("  the same command collects what is finished by then")
         if waiting:
             return 1
-        print_verdicts(claims)
+        print_verdicts(csv.DictReader(io.StringIO(claims)))
         complete = not set(counts) - set(SETTLED)
         self._say_where(target)
         return 0 if complete else 1
@@ -96,7 +99,8 @@ class Conclusion:
         if self.before is not None:
             after = (target / "data.csv").read_text()
             print(committed.largest_difference(self.before, after))
-        print(f"results: {shown(target)}/ (runs.csv data.csv claims.csv figure.png figure.pdf)")
+        print(f"results: {shown(target)}/ (runs.csv data.csv claims.csv "
+              "figure.png figure.pdf figure.svg)")
 
 
 def shown(path: Path) -> str:

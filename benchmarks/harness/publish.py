@@ -18,6 +18,8 @@ from benchmarks.harness.task import SETTLED, Task
 if TYPE_CHECKING:
     import pandas as pd
 
+PICTURES = ("figure.png", "figure.pdf", "figure.svg")
+NAMES = ("arm", "method", "dataset")  # in which no text stands for a hole
 LEADING = ("scale", "arm", "panel", "status", "diverged_step", "epoch")
 
 
@@ -100,7 +102,7 @@ def publish(selection: Selection, store: Store, folder: Path) -> str:
     remove_leftovers(folder)
     target = folder / "data.csv"
     exhibits.write(selection.entries(), store, folder)
-    drawn = all((folder / name).exists() for name in ("figure.png", "figure.pdf"))
+    drawn = all((folder / name).exists() for name in PICTURES)
     if not drawn or not target.exists() or target.read_bytes() != data.encode():
         draw(selection.artefact.name, data, folder)
     write_if_changed(folder / "runs.csv", runs.encode())
@@ -111,19 +113,21 @@ def publish(selection: Selection, store: Store, folder: Path) -> str:
 
 
 def read_csv(text: str) -> pd.DataFrame:
-    """A result table as a DataFrame, its numbers bit for bit."""
+    """A result table as a DataFrame, its numbers bit for bit; a method may be called null or 1."""
     import pandas as pd
-    return pd.read_csv(io.StringIO(text), low_memory=False)
+    names = next(csv.reader(io.StringIO(text)))
+    empty = {name: ["", "nan"] for name in names if name not in NAMES}
+    return pd.read_csv(io.StringIO(text), low_memory=False, keep_default_na=False,
+                       na_values=empty, dtype=dict.fromkeys(NAMES, str))
 
 
 def draw(name: str, data: str, folder: Path) -> None:
-    """figure.png and figure.pdf from data.csv and its folder's exhibits, the same bytes for each.
+    """The PICTURES from data.csv and its folder's exhibits, the same bytes for the same table.
 
     Raises OSError, ValueError, KeyError or SyntaxError if one of them is missing or damaged.
     """
     from figures import FIGURES
+    from figures.saving import saved
     figure = FIGURES[name](read_csv(data), folder)
-    for suffix, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
-        picture = io.BytesIO()
-        figure.savefig(picture, format=suffix, metadata=metadata)
-        write_atomically(folder / f"figure.{suffix}", picture.getvalue())
+    for file in PICTURES:
+        write_atomically(folder / file, saved(figure, Path(file).suffix[1:]))

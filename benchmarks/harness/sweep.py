@@ -26,9 +26,10 @@ def run(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Brings every selected artefact up to date; 0 if all are complete, 1 otherwise."""
     renewed = set[str]()  # what two sweeps share is trained anew once
     sweeps = _checked([Sweep(chosen, store, options, renewed) for chosen in selections])
-    everything = tasks([entry for sweep in sweeps for entry in sweep.entries], store)
-    for sweep in sweeps if options.cluster == "slurm" and not options.redraw else ():
-        sweep.submit(everything)
+    if options.cluster == "slurm" and not options.redraw:
+        everything = tasks([entry for sweep in sweeps for entry in sweep.entries], store)
+        for sweep in sweeps:
+            sweep.submit(everything)
     statuses = [sweep.conclusion.redraw() if options.redraw else sweep.run() for sweep in sweeps]
     return max([*statuses, int(len(sweeps) < len(selections))])
 
@@ -62,12 +63,11 @@ class Sweep:
         self.renewed = renewed  # keys of the runs that --rerun has discarded already
         self.cache = options.cache_dir.resolve()
         self.folder = selection.results(options.results_dir.resolve(), self.cache)
-        self.data = self.cache / "data"
         self.entries = selection.entries()
         self.labels = {entry.run.key: entry.label for entry in reversed(self.entries)}
         self.tasks = tasks(self.entries, store)
         self.absent: dict[str, MissingDataError] = {}
-        self.conclusion = Conclusion(selection, store, self.entries, self.folder, self.cache)
+        self.conclusion = Conclusion(selection, store, self.tasks, self.folder, self.cache)
 
     def check(self) -> None:
         """Raises UsageError for anything that would stop the sweep half-way."""
@@ -78,7 +78,7 @@ class Sweep:
         preflight.check_runs(self.tasks, self.labels, self.options.rerun)
         if not self.options.redraw:
             self.absent = preflight.prepare_data(self.entries, self.tasks, self.store.root,
-                                                 self.data, self.options)
+                                                 self.cache / "data", self.options)
 
     def submit(self, everything: Mapping[str, Task]) -> None:
         """Sends what is missing to the cluster, with all that any artefact asks of it."""
@@ -138,8 +138,8 @@ class Sweep:
 
     def _options(self, count: int) -> Options:
         asked, jobs = self.options, min(self.options.jobs, count)
-        options = Options(self.data, asked.device, jobs, asked.checkpoint_seconds, asked.plain,
-                          asked.runs_per_gpu)
+        options = Options(self.cache / "data", asked.device, jobs, asked.checkpoint_seconds,
+                          asked.plain, asked.runs_per_gpu)
         if asked.cluster != "slurm":
             return options
         artefact, known = self.selection.artefact, Estimates.read(self.folder)

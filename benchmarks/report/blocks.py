@@ -1,0 +1,112 @@
+"""The results of one artefact at one scale, and those of `speed`, as the page shows them."""
+
+from collections import Counter
+from collections.abc import Sequence
+import csv
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import committed
+from benchmarks.harness.standing import Row, Standing
+from benchmarks.harness.task import SETTLED
+from benchmarks.report.origin import provenance
+from benchmarks.report.pictures import Picture, figure, tiles
+from benchmarks.report.values import Values, values
+
+
+@dataclass(frozen=True)
+class Block:
+    """The results of an artefact at a scale."""
+
+    standing: Standing
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """Of its runs."""
+        return provenance(self.standing.folder)
+
+    @property
+    def name(self) -> str:
+        """Unique on the page."""
+        kind = "custom-" if self.standing.selection.custom else ""
+        return f"{self.standing.selection.artefact.name}-{kind}{self.standing.selection.scale}"
+
+    @property
+    def is_tuning(self) -> bool:
+        """Whether it is a grid by which lambdas were chosen: no part of the paper."""
+        return self.standing.selection.artefact.name.startswith("tune-")
+
+    @property
+    def datasets(self) -> list[str]:
+        """That runs were made on."""
+        rows = self.standing.runs or []
+        there = [row for row in rows if row["status"] in SETTLED]
+        return list(dict.fromkeys(row["dataset"] for row in there or rows))
+
+    @property
+    def seeds(self) -> int:
+        """The most that an arm has."""
+        done = {(row["arm"], row["seed"]) for row in self.standing.runs or []
+                if row["status"] == "done"}
+        return max(Counter(arm for arm, _ in done).values(), default=0)
+
+    @property
+    def values(self) -> Values:
+        """Its data.csv."""
+        return values(committed.read(self.standing.folder / "data.csv"), self.unmeasured)
+
+    @property
+    def figure(self) -> Picture | None:
+        """With what is said of it to who cannot see it."""
+        selection = self.standing.selection
+        return figure(self.standing.folder, f"{selection.artefact.caption}; {selection.scale} "
+                      f"scale, {', '.join(self.datasets)}")
+
+    @property
+    def tiles(self) -> list[Picture]:
+        """Images of single runs."""
+        return tiles(self.standing.folder)
+
+    @property
+    def command(self) -> str:
+        """That makes it anew; the options of what was picked by hand are not on record."""
+        selection, table = self.standing.selection, self.standing.selection.artefact.name
+        words = ["python bench.py"]
+        if table.startswith("tune-"):  # tune-table2-a1 is made by tune table2-a1
+            words, table = ["python bench.py tune"], table.removeprefix("tune-")
+        scale = [] if selection.scale == "paper" else ["--scale", selection.scale]
+        asked = len({row["seed"] for row in self.standing.runs or []})
+        seeds = ["--seeds", str(asked)] if asked > selection.seeds else []
+        return " ".join([*words, table, *scale, *seeds, *["…"] * selection.custom])
+
+    @property
+    def unmeasured(self) -> str:
+        """Why scores are missing throughout, if any are."""
+        return "; ".join(self.provenance.get("not_measured", {}).values())
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What `speed` measured on a device."""
+
+    scale: str
+    folder: Path
+    claims: Sequence[Row]
+
+    @property
+    def rows(self) -> list[Row]:
+        """Its data.csv."""
+        return list(csv.DictReader((self.folder / "data.csv").read_text().splitlines()))
+
+    @property
+    def figure(self) -> Picture | None:
+        """Its picture."""
+        return figure(self.folder, f"Times and ratios measured by bench.py speed on "
+                      f"{self.folder.name}, {self.scale} scale")
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """The machine's."""
+        return provenance(self.folder)

@@ -1,0 +1,128 @@
+"""The report's tables as CSV, LaTeX and Markdown, with a list of their SHA-256 sums."""
+
+from collections.abc import Sequence
+import csv
+import hashlib
+import io
+from pathlib import Path
+import re
+
+from jinja2 import Environment, FileSystemLoader
+
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.files import write_if_changed
+from benchmarks.report.cells import difference, interval, number, shown
+from benchmarks.report.collect import Report
+from benchmarks.report.page import FOLDER
+
+MANIFEST = "manifest.sha256"  # as `sha256sum --check` reads it
+CLAIMS = ["claim", "place", "basis", "verdict", "compared", "statistic", "estimate", "n", "says"]
+VARIED = ["choice", "varied", "scale", "statistic", "difference", "n", "it is"]
+SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+           "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+           **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+           "λ": r"$\lambda$", "τ": r"$\tau$"}
+
+Table = tuple[list[str], list[list[str]], str]  # header, rows, caption
+
+
+def export(report: Report, folder: Path) -> int:
+    """Writes the manifest, then the tables; removes those of an earlier export.
+
+    One that was cut off fails the manifest's check, and is gone on with by the same command.
+
+    Raises UsageError for a folder that holds anything but an export.
+    """
+    before = _earlier(folder)
+    files: dict[str, bytes] = {}
+    for name, shown_table in _tables(report).items():
+        files |= {f"{name}.md": markdown(*shown_table).encode(),
+                  f"{name}.tex": latex(*shown_table).encode(),
+                  f"{name}.csv": _csv(*shown_table).encode()}
+    for block in report.blocks:
+        if block.standing.runs is not None:
+            for table in ("data", "claims"):
+                source = block.standing.folder / f"{table}.csv"
+                files[f"{block.name}.{table}.csv"] = source.read_bytes()
+    for speed in report.speed:
+        source = speed.folder / "data.csv"
+        files[f"speed-{speed.folder.name}-{speed.scale}.csv"] = source.read_bytes()
+    sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n"
+                   for name, data in sorted(files.items()))
+    try:
+        write_if_changed(folder / MANIFEST, sums.encode())
+        for name, data in files.items():
+            write_if_changed(folder / name, data)
+        for name in before - set(files):
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"--export: cannot write to {folder}: {error.strerror}") from None
+    print(f"{len(files)} files and {MANIFEST} in {folder}")
+    return 0
+
+
+def _earlier(folder: Path) -> set[str]:
+    """The files of an earlier export into the folder."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--export: {folder} is not a folder")
+    manifest = folder / MANIFEST
+    if manifest.exists():
+        return {name for name in re.findall(r"^[0-9a-f]{64}  (\S+)$", manifest.read_text(), re.M)
+                if Path(name).name == name}
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"--export: {folder} holds other files; name a new or empty folder")
+    return set()
+
+
+def _tables(report: Report) -> dict[str, Table]:
+    """By file name without its ending."""
+    found: dict[str, Table] = {}
+    for scale in report.scales:
+        rows = [[row["claim"], row["place"], row["basis"], row["verdict"], row["comparison"],
+                 row["statistic"], shown(number(row["estimate"])) + interval(row, "low", "high"),
+                 row["n"], row["text"]] for row in report.verdicts(scale)]
+        found[f"claims-{scale}"] = (CLAIMS, rows, f"Claims of the paper, {scale} scale")
+    varied = [[each.id, effect.variation.says, effect.scale, effect.difference.statistic,
+               difference(effect), str(effect.difference.n), effect.word]
+              for each, effects in report.open_choices for effect in effects]
+    found["choices"] = (VARIED, varied, "What other choices change where the paper leaves one open")
+    for block in report.blocks:
+        if block.standing.runs is not None:
+            table, artefact = block.values, block.standing.selection.artefact
+            caption = (f"{artefact.place}: {artefact.caption}; {block.standing.selection.scale} "
+                       f"scale, {', '.join(block.datasets)}. {table.note}")
+            found[block.name] = (table.header,
+                                 [[cell.text for cell in row] for row in table.rows], caption)
+    return found
+
+
+def _csv(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
+    """As shown, so rounded; beside it lies the table that it is from."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
+    """A table as GitHub reads it, its caption below."""
+    first, *body = ["| " + " | ".join(map(_plain, line)) + " |" for line in (header, *rows)]
+    rule = "|" + " --- |" * len(header)
+    return "\n".join([first, rule, *body, "", _plain(caption), ""])
+
+
+def _plain(text: str) -> str:
+    """No sign of it is taken for markup."""
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
+
+
+def latex(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
+    """A table for a paper that loads booktabs."""
+    environment = Environment(loader=FileSystemLoader(FOLDER), trim_blocks=True,
+                              block_start_string="<%", block_end_string="%>",
+                              variable_start_string="<<", variable_end_string=">>",
+                              finalize=_escaped, autoescape=False)
+    return environment.get_template("table.tex").render(header=header, rows=rows, caption=caption)
+
+
+def _escaped(value: object) -> str:
+    return "".join(SPECIAL.get(sign, sign) for sign in str(value))

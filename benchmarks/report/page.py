@@ -1,0 +1,83 @@
+"""From a report to one HTML page that asks nothing of any other file."""
+
+from base64 import b64encode
+from collections import Counter
+from functools import cache
+from hashlib import sha256
+import json
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from benchmarks.harness.claim import SCALES
+from benchmarks.report.cells import difference, interval, number, shown
+from benchmarks.report.collect import Report
+
+FOLDER = Path(__file__).parent / "page"
+SIGNS = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "~", "not run": "○",
+         "not testable here": "–"}
+SCALE_NOTES = dict(zip(SCALES, (
+    "the paper's own settings",
+    "fewer images, narrower networks, shorter training: it shows the path, not the paper's numbers",
+    "seconds of training on drawn pictures: numbers without meaning"), strict=True))
+BASES = {"paper": "paper", "sensitivity": "other reading", "ours": "ours",
+         "proxy": "proxy for FID", "custom": "your method"}
+GROUPS = {"the paper's": ("paper",), "ours, other readings": ("sensitivity", "ours"),
+          "by proxy": ("proxy",)}
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True,
+                       lstrip_blocks=True, undefined=StrictUndefined)
+    made.filters |= {"shown": shown, "number": number, "pretty": _pretty, "duration": duration,
+                     "difference": difference}
+    made.globals |= {"interval": interval, "signs": SIGNS, "bases": BASES,
+                     "scale_notes": SCALE_NOTES}
+    return made
+
+
+def render(report: Report, live: bool = False) -> str:
+    """The page; `live`: with the state of running sweeps, which the page asks its server for."""
+    style, script = (Markup((FOLDER / name).read_text()) for name in ("style.css", "script.js"))
+    return _environment().get_template("page.html").render(
+        report=report, live=live, style=style, script=script, counts=_counts(report),
+        policy=_policy(script, live), tunings=tunings(report),
+        artefacts=len(report.sections) - len(tunings(report)))
+
+
+def tunings(report: Report) -> list[str]:
+    """The grids by which lambdas were chosen: no part of the paper."""
+    return [name for name in report.sections if name.startswith("tune-")]
+
+
+def _policy(script: str, live: bool) -> str:
+    """Nothing is loaded from anywhere, and no script runs but the page's own."""
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    source = "'self'" if live else "'none'"
+    return (f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+            f"script-src 'sha256-{digest}'; connect-src {source}; base-uri 'none'; "
+            "form-action 'none'")
+
+
+def _counts(report: Report) -> dict[str, dict[str, Counter[str]]]:
+    """Scale -> group of claims -> verdict -> how many."""
+    found: dict[str, dict[str, Counter[str]]] = {}
+    for scale in report.scales:
+        rows = report.verdicts(scale)
+        found[scale] = {group: Counter(row["verdict"] for row in rows if row["basis"] in bases)
+                        for group, bases in GROUPS.items()}
+    return found
+
+
+def _pretty(value: object) -> str:
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)
+
+
+def duration(seconds: float) -> str:
+    """In the largest unit that leaves a number above 1."""
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} seconds"

@@ -1,0 +1,291 @@
+"""The report without a browser: what it counts, compares, leaves open and exports."""
+
+import csv
+import hashlib
+import re
+import resource
+import shutil
+import subprocess
+import time
+
+from conftest import ROOT
+import numpy as np
+from pages import HOSTILE, TOP, gathered, hostile, rewritten
+import pytest
+from scipy.stats import t
+
+from benchmarks import ARTEFACTS, TUNINGS
+from benchmarks.ambiguities import AMBIGUITIES
+from benchmarks.harness import command
+from benchmarks.harness.effects import effects
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.publish import read_csv
+from benchmarks.harness.statistics import STATISTICS
+from benchmarks.report.export import latex, markdown
+from benchmarks.report.findings import opened, written
+from benchmarks.report.page import render
+from benchmarks.report.values import values
+
+RESULTS = ROOT / "results"
+TOP_MINI = "fig3-isotropy"
+TUNED = [grid.name for grid in TUNINGS.values()]
+
+
+def ask(capsys, place, *words):
+    status = command.main(["report", *words, *place.options])
+    return status, capsys.readouterr()
+
+
+def test_what_is_committed_makes_one_small_page_quickly_and_the_same_twice(place):
+    place.results = place.folder / "copied"
+    shutil.copytree(RESULTS, place.results, ignore=shutil.ignore_patterns("*.html", "custom"))
+    pages = []
+    for _ in range(2):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = place.bench("report")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert done.returncode == 0, done.stderr
+        # the processor's time, since the machine may be at other things
+        assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5
+        pages.append((place.results / "report.html").read_bytes())
+        time.sleep(1)  # a time of day would show
+    assert pages[0] == pages[1]
+    assert len(pages[0]) < 8e6
+    assert str(place.folder).encode() not in pages[0]
+
+
+def test_the_page_counts_what_claims_csv_says(place):
+    found = gathered(place, results=RESULTS)
+    for scale in ("paper", "mini"):
+        top = RESULTS if scale == "paper" else RESULTS / "mini"
+        there = [row["verdict"] for name in (*ARTEFACTS, *TUNED)
+                 if (top / name / "claims.csv").exists()
+                 for row in csv.DictReader((top / name / "claims.csv").read_text().splitlines())
+                 if row["role"] == "verdict"]
+        there += [row["verdict"] for speed in found.speed for row in speed.claims
+                  if speed.scale == scale and row["role"] == "verdict"]
+        there += [each.verdict for each in found.conclusions(scale)]
+        told = [row["verdict"] for row in found.verdicts(scale)]
+        table = re.search(rf"<caption>Verdicts at {scale} scale.*?</table>", render(found), re.S)
+        for verdict in ("reproduced", "contradicted", "inconclusive"):
+            assert told.count(verdict) == there.count(verdict)
+            (line,) = [line for line in table[0].split("<tr>") if f"</span> {verdict}<" in line]
+            shown = [int(each) for each in re.findall(r'class="number">(\d+)<', line)]
+            assert sum(shown) == there.count(verdict)
+
+
+def test_without_results_nothing_is_claimed(place):
+    found = gathered(place)
+    assert {row["verdict"] for row in found.verdicts("paper")} == {"not run", "not testable here"}
+    assert found.verdicts("mini") == []
+    assert found.cost.runs == 0
+    page = render(found)
+    assert page.count("Not run. Nothing below this line") == len(ARTEFACTS)
+    assert "0 of 24 artefacts complete" in page
+
+
+def test_a_hole_is_named_where_the_number_would_be():
+    lines = (RESULTS / TOP / "data.csv").read_text().splitlines()
+    header = lines[0].split(",")
+    hole = lines[1].split(",")
+    for k, name in enumerate(header):
+        if name.endswith(("_mean", "_std", "_low", "_high")):
+            hole[k] = ""
+        if name in ("missing", "n"):
+            hole[k] = "1" if name == "missing" else "0"
+    table = values(list(csv.DictReader([lines[0], ",".join(hole), *lines[2:]])))
+    seeds = table.header.index("seeds")
+    assert table.rows[0][seeds].text == "1 missing"
+    assert {cell.text for cell in table.rows[0][seeds + 2:]} == {"not run"}
+    assert all(cell.lacks for cell in table.rows[0][seeds + 2:])
+
+
+ROW = {"scale": "paper", "dataset": "cifar10", "arm": "moca", "n": "3", "missing": "0",
+       "fid_mean": "60.5", "fid_low": "58", "fid_high": "63", "fid_std": "1", "cited_fid": "61.49"}
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({}, ["60.5 [58, 63]", "61.49", "-0.99 (in our interval)"]),
+    ({"fid_low": "60", "fid_high": "61"},
+     ["60.5 [60, 61]", "61.49", "-0.99 (outside our interval)"]),
+    ({"fid_low": "", "fid_high": "", "n": "1"}, ["60.5", "61.49", "-0.99 (one seed)"]),
+    ({"method": "mmd"}, ["60.5 [58, 63]", "61.49", "not compared: copied from another paper"]),
+    ({"scale": "mini"}, ["60.5 [58, 63]", "61.49", "not compared: another scale"]),
+    ({"fid_mean": ""}, ["not measured", "61.49", "not measured"]),
+    ({"cited_fid": ""}, ["60.5 [58, 63]", "none given", ""])])
+def test_the_papers_number_stands_beside_ours(change, said):
+    table = values([ROW | {"method": "moca"} | change, ROW | {"method": "moca"}])
+    assert [cell.text for cell in table.rows[0][table.header.index("fid"):]] == said
+
+
+def test_every_choice_in_force_anywhere_is_explained_and_every_variation_can_be_run():
+    explained = [each.id for each in AMBIGUITIES]
+    assert explained == [f"A{k}" for k in range(1, 34)]
+    for artefact in ARTEFACTS.values():
+        assert set(artefact.ambiguities) <= set(explained)
+    for variation in (each for one in AMBIGUITIES for each in one.variations):
+        arms = {arm.name for arm in ARTEFACTS[variation.artefact].arms("paper")}
+        assert {variation.arm, variation.other} <= arms
+        assert variation.statistic in STATISTICS
+
+
+def test_a_variation_is_the_paired_difference():
+    rows = read_csv((RESULTS / "fig7-tsne" / "runs.csv").read_text())
+    variations = [v for each in AMBIGUITIES for v in each.variations
+                  if v.artefact == "fig7-tsne" and v.statistic == "nmi"]
+    (effect,) = effects(variations, {("fig7-tsne", "paper"): rows})
+    last = rows.dropna(subset="nmi").pivot_table(index="seed", columns="arm", values="nmi")
+    pairs = (last["moca[tau=0.99]"] - last["moca[tau=0.05]"]).to_numpy()
+    low, high = t.interval(0.95, len(pairs) - 1, pairs.mean(),
+                           pairs.std(ddof=1) / np.sqrt(len(pairs)))
+    assert effect.difference.n == len(pairs) > 2
+    np.testing.assert_allclose([effect.difference.estimate, effect.difference.low,
+                                effect.difference.high], [pairs.mean(), low, high], rtol=1e-9)
+
+
+def test_a_failed_run_is_shown_with_the_end_of_its_log(place):
+    hostile(place)
+    failure, *_ = gathered(place).failures
+    assert (failure.arm, failure.status) == ("moca[lam=0]", "failed")
+    assert HOSTILE in failure.log
+    assert len(failure.log.splitlines()) == 12
+    page = render(gathered(place))
+    assert HOSTILE not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_what_is_exported_is_what_the_manifest_says(place, capsys, tmp_path):
+    place.results, folder = RESULTS, tmp_path / "out"
+    status, said = ask(capsys, place, "--export", str(folder))
+    assert status == 0, said.err
+    checked = subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "manifest.sha256"],
+                             cwd=folder, check=False)
+    assert checked.returncode == 0
+    names = {line.split()[1] for line in (folder / "manifest.sha256").read_text().splitlines()}
+    assert names | {"manifest.sha256"} == {path.name for path in folder.iterdir()}
+    for kind in ("data", "claims"):
+        copied = (folder / f"fig1-synthetic-paper.{kind}.csv").read_bytes()
+        assert copied == (RESULTS / "fig1-synthetic" / f"{kind}.csv").read_bytes()
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    stale = folder / "old-paper.md"
+    stale.write_text("of an artefact that is gone")
+    with (folder / "manifest.sha256").open("a") as file:
+        file.write(f"{hashlib.sha256(stale.read_bytes()).hexdigest()}  {stale.name}\n")
+    assert ask(capsys, place, "--export", str(folder))[0] == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+
+
+def test_tables_to_take_along_are_not_broken_by_what_stands_in_them():
+    header, rows = ["arm", "fid"], [["100% of_x & $y$ #1 {a} ~ \\ ^ <b> | `c` *d*", "λ"], ["q", ""]]
+    text = latex(header, rows, "50 % of A_1")
+    body = text.split("\\midrule")[1].split("\\bottomrule")[0].strip().splitlines()
+    assert [len(re.findall(r"(?<!\\)&", line)) for line in body] == [1, 1]
+    assert not re.search(r"(?<!\\)[%#_]", text.split("\n", 1)[1])
+    assert "50 \\% of A\\_1" in text
+    lines = markdown(header, rows, "caption").splitlines()
+    assert [len(re.findall(r"(?<!\\)\|", line)) for line in lines[:4]] == [3, 3, 3, 3]
+    assert "<b>" not in lines[2]
+
+
+def test_a_mistake_costs_one_line(place, capsys, tmp_path):
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "thesis.tex").write_text("mine")
+    for words, said in (
+            (["--export", str(full)], "holds other files"),
+            (["--serve", "nowhere"], "takes PORT or HOST:PORT"),
+            (["--serve", "99999"], "cannot listen"),
+            (["--serve", "127.0.0.1:0", "--export", str(full)], "one of --serve and --export"),
+            (["fig1"], "report takes no names")):
+        status, told = ask(capsys, place, *words)
+        assert status == 2, words
+        assert said in told.err
+        assert len(told.err.splitlines()) == 1
+    assert command.main(["fig1", "--serve", *place.options]) == 2
+    assert "--serve goes with report" in capsys.readouterr().err
+    assert [path.name for path in full.iterdir()] == ["thesis.tex"]
+
+
+def test_what_was_picked_by_hand_is_kept_apart(place):
+    """A failed run of another data set has neither the log nor the place of the declared one."""
+    folder = hostile(place)
+    shutil.copytree(folder, place.results / "custom" / TOP)
+    found = gathered(place)
+    alone = gathered(place, scales=("mini",))
+    assert len(found.sections["fig8-reconstruction"]) == 3  # not run, mini, and by hand
+    assert len(found.verdicts("mini")) == len(list(csv.DictReader(
+        line for line in (folder / "claims.csv").read_text().splitlines())))
+    logs = {each.custom: each.log for each in alone.failures if each.seed == "0"}
+    assert HOSTILE in logs[False]
+    assert logs[True] == ""
+
+
+def test_the_command_beside_results_asks_for_every_seed_that_they_show(place):
+    folder = place.results / "mini" / TOP_MINI
+    shutil.copytree(RESULTS / "mini" / TOP_MINI, folder)
+    for more, asked in ((0, ""), (1, " --seeds {}")):
+        declared = ARTEFACTS[TOP_MINI].seeds["mini"]
+        header, *lines = (RESULTS / "mini" / TOP_MINI / "runs.csv").read_text().splitlines()
+        k = header.split(",").index("seed")
+        one = [line.split(",") for line in lines if line.split(",")[k] == "0"]
+        rows = [",".join([*line[:k], str(seed), *line[k + 1:]])
+                for seed in range(declared + more) for line in one]
+        (folder / "runs.csv").write_text("\n".join([header, *rows, ""]))
+        (block,) = [each for each in gathered(place).blocks if each.standing.runs]
+        command_line = f"python bench.py {TOP_MINI} --scale mini" + asked.format(declared + more)
+        assert (block.command, block.seeds) == (command_line, declared + more)
+
+
+def test_a_run_that_diverged_is_not_called_unmeasured_nor_its_curve_complete():
+    row = ROW | {"method": "moca", "fid_mean": "", "fid_low": "", "n": "0", "diverged": "3"}
+    table = values([row, ROW | {"method": "moca", "diverged": "0"}])
+    cells = dict(zip(table.header, table.rows[0], strict=True))
+    assert (cells["seeds"].text, cells["fid"].text) == ("3 diverged", "diverged")
+    curve = {"scale": "paper", "arm": "moca", "n": "5", "diverged": "5", "missing": "0",
+             "swd_mean": "1", "swd_low": "", "swd_high": "", "swd_std": ""}
+    table = values([curve | {"epoch": "0"}, curve | {"epoch": "1"}])
+    assert table.rows[0][table.header.index("seeds")].text == "5 diverged"
+
+
+def test_corrupt_results_are_named(place, capsys):
+    folder = hostile(place)
+    (folder / "provenance.json").write_text("{")
+    status, said = ask(capsys, place)
+    assert status == 2
+    assert "provenance.json is corrupt" in said.err
+    assert not (place.results / "report.html").exists()
+
+
+def test_the_findings_are_those_of_the_results(place):
+    report = gathered(place, results=RESULTS)
+    assert written(report, "findings.md") == (RESULTS / "FINDINGS.md").read_text()
+    readme = (ROOT / "README.md").read_text()
+    assert opened(readme, report) == readme
+
+
+def test_no_finding_is_written_by_hand(place, capsys):
+    """Every number of a claim follows its table."""
+    shutil.copytree(RESULTS, place.results, ignore=shutil.ignore_patterns("*.html", "custom"))
+    claims = place.results / "fig1-synthetic" / "claims.csv"
+    marked = iter(range(10**9))
+
+    def change(row, name, text):
+        numbers = ("estimate", "low", "high") if row["role"] == "verdict" else ()
+        return f"{7_000_000 + next(marked)}" if name in numbers and text else text
+
+    rewritten(claims, change)
+    assert command.main(["findings", *place.options]) == 0
+    text = (place.results / "FINDINGS.md").read_text()
+    block = opened((ROOT / "README.md").read_text(), gathered(place))
+    for row in csv.DictReader(claims.read_text().splitlines()):
+        if row["role"] == "verdict" and row["estimate"]:
+            for found in (text, block):
+                (line,) = [line for line in found.splitlines()
+                           if line.startswith(f"| {row['claim']} |")]
+                assert line.count("7e+06") == 3 - 2 * (row["low"] == "")
+    assert (ROOT / "README.md").read_text() != block
+
+
+def test_a_readme_without_its_block_is_named(place):
+    with pytest.raises(UsageError, match="0 blocks of findings, not one"):
+        opened("# A README of its own", gathered(place, results=RESULTS))
