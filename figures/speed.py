@@ -9,6 +9,7 @@ from pandas import DataFrame
 
 from figures.style import RC
 
+WIDE = 20  # times
 OURS, OTHERS = "#0072B2", "#999999"
 
 
@@ -42,5 +43,6 @@ def _bars(ax: Axes, rows: DataFrame) -> None:
                     textcoords="offset points", va="center", fontsize=7)
     ax.set_yticks(rows.index, [f"{row.what}: {row.who}" for row in rows.itertuples()], fontsize=7)
     ax.invert_yaxis()
-    ax.set_xscale("log")
+    if rows["median"].max() > WIDE * rows["median"].min():
+        ax.set_xscale("log")  # else the lengths of the bars can be compared
     ax.margins(x=0.15)

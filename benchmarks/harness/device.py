@@ -1,5 +1,7 @@
 """Which device a run is trained on, and the global settings of torch that decide bits."""
 
+import re
+
 from benchmarks.harness.errors import UsageError
 
 
@@ -10,8 +12,10 @@ def check_device(device: str) -> None:
     import torch
     try:
         torch.zeros(1, device=device)
+        if torch.device(device).type == "meta":
+            raise RuntimeError("nothing is computed on it")
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = re.split(r"\. |\n", str(error))[0]
         raise UsageError(f"--device {device} cannot be used here: {reason}") from None
 
 

@@ -1,10 +1,12 @@
 """Where a run came from: code, machine, versions, cost."""
 
+from contextlib import suppress
 from functools import cache
 import hashlib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 import platform
+import re
 import resource
 import subprocess
 import sys
@@ -95,5 +97,9 @@ def _processor() -> str:
 
 def peak_memory_mib() -> float:
     """Largest resident size of this process so far; a warm worker's earlier runs count in."""
+    with suppress(OSError):  # Linux: the system's other count begins with the parent's
+        found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.M)
+        if found:
+            return round(int(found[1]) / 2**10, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)

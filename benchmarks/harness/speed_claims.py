@@ -1,21 +1,25 @@
-"""Claim C31, which `speed` decides: where its verdicts lie, and what it says."""
+"""Claim C31, which `speed` decides: what it says, and where its verdicts lie."""
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-PLACE = "Section 3"
-KINDS = ("time", "memory")
-
-
-def claim_id(kind: str) -> str:
-    """Of the part about time, or memory."""
-    return f"C31[{kind}]"
+QUEUE, DIRECT = "MoCA: key encoder and queue of K", "L_neg: K images, gradient through all"
 
 
-def text(kind: str) -> str:
-    """What that part says."""
-    return (f"With more negatives than a batch holds, L_neg taken directly costs more {kind} than "
-            "a momentum encoder and a queue.")
+class SpeedClaim(NamedTuple):
+    """A claim on what something costs; see `Claim`."""
+
+    id: str
+    text: str
+    statistic: str
+    place: str = "Section 3"
+    basis: str = "paper"
+
+
+CLAIMS = tuple(
+    SpeedClaim(f"C31[{kind}]", "With more negatives than a batch holds, L_neg taken directly costs "
+               f"more {kind} than a momentum encoder and a queue.", kind)
+    for kind in ("time", "memory"))
 
 
 def folder(results: Path, cache: Path, scale: str) -> Path:
@@ -25,9 +29,3 @@ def folder(results: Path, cache: Path, scale: str) -> Path:
     """
     top = cache / "smoke" if scale == "smoke" else results
     return top / ("mini" if scale == "mini" else "") / "speed"
-
-
-def tables(place: Path) -> Iterator[tuple[str, Path]]:
-    """Each device that it was measured on, with its claims.csv."""
-    for path in sorted(place.glob("*/claims.csv")):
-        yield path.parent.name, path

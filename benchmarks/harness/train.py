@@ -36,4 +36,14 @@ def train(
         if stopping:
             raise InterruptedRun(f"stopped at step {training.step}")
     training.seconds = before + time.monotonic() - began
-    return training.outcome()
+    return _outcome(training)
+
+
+def _outcome(training: Training) -> dict[str, Any]:
+    """What is stored of a run that has ended."""
+    parameters = {name: sum(p.numel() for p in part.parameters())
+                  for name, part in training.objective.named_children()}
+    diverged_step = int(training.ledger.diverged_at) if training.diverged else None
+    return {"status": "done" if diverged_step is None else "diverged",
+            "diverged_step": diverged_step, "parameters": parameters, "rows": training.ledger.rows,
+            "curves": training.recorder.columns, "snapshots": training.snapshots}

@@ -41,8 +41,9 @@ class Training:
         self.batches = Batches(run.n_train, run.batch, generator(run.seed, "order"), device)
         self.recorder = Recorder(curves, scene)
         graphed = not plain and self.data.is_cuda and self.objective.capturable
-        self.execute = Graphed(self._work, draws, run.method, self.places) if graphed else Eager(
-            self._work)
+        self.execute: Eager | Graphed = Eager(self._work)
+        if graphed:
+            self.execute = Graphed(self._work, draws, run.method, self.places)
         self.step, self.seconds, self.attempts = 0, 0.0, list[dict[str, Any]]()
         self.clock = torch.zeros((), dtype=torch.long, device=device)  # `step`, where the work is
         self.ledger = Ledger(device)
@@ -86,12 +87,9 @@ class Training:
 
         All of it on the device and on the same tensors every time, so that it can be captured.
         """
-        index = self.batches.at(self.clock)
-        x = to_float(self.data[index]).contiguous(memory_format=self.layout)
-        progress = (self.clock.double() / self.run.steps).float()
-        prior = self.prior.sample(self.run.n_prior, self.draws["prior"])
+        batch = self.batch()
         self.optimizers.freeze_adversary(True)
-        terms, step = self.objective.loss(Batch(x, index, prior, progress))
+        terms, step = self.objective.loss(batch)
         self.optimizers.minimise(terms["loss"], "main")
         self.objective.after_step(step)
         if self.optimizers.network:
@@ -100,6 +98,14 @@ class Training:
             self.optimizers.minimise(terms["adversary"], "adversary")
         self.ledger.add(terms, self.clock)
         self.clock.add_(1)
+
+    def batch(self) -> Batch:
+        """What the step that the clock shows is done on."""
+        index = self.batches.at(self.clock)
+        x = to_float(self.data[index]).contiguous(memory_format=self.layout)
+        progress = (self.clock.double() / self.run.steps).float()
+        prior = self.prior.sample(self.run.n_prior, self.draws["prior"])
+        return Batch(x, index, prior, progress)
 
     def places(self) -> dict[str, int]:
         """Where in memory is what a step goes on from."""
@@ -118,8 +124,8 @@ class Training:
             "optimizers": self.optimizers.state(), "batches": self.batches.state(),
             "draws": {name: draws.get_state() for name, draws in self.draws.items()},
             "step": self.step, "ledger": self.ledger.state(), "seconds": self.seconds,
-            "attempts": self.attempts,
-            "columns": self.recorder.columns, "snapshots": self.snapshots,
+            "attempts": self.attempts, "columns": self.recorder.columns,
+            "snapshots": self.snapshots,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -133,17 +139,7 @@ class Training:
         for name, draws in self.draws.items():
             draws.set_state(state["draws"][name])
         self.ledger.restore(state["ledger"])
-        self.step = state["step"]
+        self.step, self.seconds = state["step"], state["seconds"]
         self.clock.fill_(self.step)
-        self.seconds, self.attempts = state["seconds"], state["attempts"]
+        self.attempts = state["attempts"]
         self.recorder.columns, self.snapshots = state["columns"], state["snapshots"]
-
-    def outcome(self) -> dict[str, Any]:
-        """What is stored of a run that has ended."""
-        parameters = {name: sum(p.numel() for p in part.parameters())
-                      for name, part in self.objective.named_children()}
-        diverged_step = int(self.ledger.diverged_at) if self.diverged else None
-        return {"status": "done" if diverged_step is None else "diverged",
-                "diverged_step": diverged_step, "parameters": parameters,
-                "rows": self.ledger.rows,
-                "curves": self.recorder.columns, "snapshots": self.snapshots}

@@ -1,7 +1,6 @@
 """Claim C31: what K negatives cost from a queue of keys, and from K images encoded anew."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,14 +9,13 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from benchmarks.harness.data import to_float
 from benchmarks.harness.resolve import resolve
-from benchmarks.harness.speed_claims import KINDS, PLACE, claim_id, text
+from benchmarks.harness.speed_claims import CLAIMS, DIRECT, QUEUE
 from benchmarks.speed.scene import BATCH, Sizes, run, training
-from benchmarks.speed.timing import Case
+from benchmarks.speed.timing import Case, in_mebibytes
 from methods.base import Step
 from methods.uniformity import leave_one_out
 
 GROUP = "queue or re-encoding"
-QUEUE, DIRECT = "MoCA: key encoder and queue of K", "L_neg: K images, gradient through all"
 TAU = 0.05
 
 
@@ -28,11 +26,10 @@ class Ways:
     """
 
     def __init__(self, sizes: Sizes, device: str, K: int) -> None:
-        moca = resolve(replace(run("a2", "mmd", sizes.width), n_train=512), "moca",
-                       {"K": K, "tau": TAU})
+        moca = resolve(run("a2", "moca", sizes.width), "moca", {"K": K, "tau": TAU})
         self.training = training(moca, device)
         self.K, self.encoder = K, self.training.objective.encoder
-        self.x = to_float(self.training.data).contiguous(memory_format=torch.channels_last)
+        self.x = to_float(self.training.data).contiguous(memory_format=self.training.layout)
         self.index = torch.arange(BATCH, device=device)
         z = self.training.prior.sample(BATCH, self.training.draws["prior"])
         self.z = z.requires_grad_()
@@ -91,9 +88,7 @@ def memory(sizes: Sizes, device: str) -> list[dict[str, Any]]:
         weights = [*state, *ways.encoder.parameters()]  # the encoder's are there either way
         found = {QUEUE: held + saved(ways.by_queue, weights),
                  DIRECT: saved(ways.directly, weights)}
-        rows += [{"group": f"{GROUP}, memory", "what": _what(K), "who": who, "unit": "MiB",
-                  "median": round(count / 2**20, 3), "n": 1,
-                  "relative": round(count / found[QUEUE], 4)} for who, count in found.items()]
+        rows += in_mebibytes(f"{GROUP}, memory", _what(K), found)
     return rows
 
 
@@ -122,7 +117,7 @@ def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     Reproduced if even the upper quartile of the queue is below the other's lower one at each.
     """
     found = []
-    for kind, group in zip(KINDS, (GROUP, f"{GROUP}, memory"), strict=True):
+    for claim, group in zip(CLAIMS, (GROUP, f"{GROUP}, memory"), strict=True):
         by_k: dict[str, dict[str, dict[str, Any]]] = {}
         for row in rows:
             if row["group"] == group and not row["what"].endswith(f"= {BATCH}"):
@@ -134,10 +129,10 @@ def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         more = all(queue.get("low", queue["median"]) > direct.get("high", direct["median"])
                    for queue, direct in pairs)
         found.append({
-            "claim": claim_id(kind), "role": "verdict", "basis": "paper",
-            "comparison": f"{DIRECT} / {QUEUE}", "statistic": f"ratio of {kind}",
+            "claim": claim.id, "role": "verdict", "basis": claim.basis,
+            "comparison": f"{DIRECT} / {QUEUE}", "statistic": f"ratio of {claim.statistic}",
             "estimate": min(ratios, default=float("nan")), "n": len(ratios),
             "verdict": "not run" if not ratios else "reproduced" if less
             else "contradicted" if more else "inconclusive",
-            "place": PLACE, "text": text(kind)})
+            "place": claim.place, "text": claim.text})
     return found

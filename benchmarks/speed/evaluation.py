@@ -27,7 +27,7 @@ def distances(sizes: Sizes, device: str) -> list[Case]:
     sets = [torch.randn(2 * sizes.features, sizes.features, generator=draws) for _ in range(2)]
     a, b = (fit(x) for x in sets)
     what = f"Frechet distance, {sizes.features} features"
-    real = images(sizes.scored, 32).float() / 255
+    real = images(sizes.compared, 32).float() / 255
     decoder = training(run("a2", "mmd", sizes.width), device).objective.decoder
     assert decoder is not None
     decoder.eval()
@@ -35,7 +35,7 @@ def distances(sizes: Sizes, device: str) -> list[Case]:
     return [
         Case("distance", what, "ours", lambda: frechet_distance(a, b)),
         Case("distance", what, "by scipy's sqrtm, as pytorch-fid has it", lambda: _by_sqrtm(a, b)),
-        Case("distance", f"image SWD, {sizes.scored} images of 32 x 32", "ours",
+        Case("distance", f"image SWD, {sizes.compared} images of 32 x 32", "ours",
              lambda: image_swd(real, real.flip(3), torch.Generator().manual_seed(0))),
         Case("sampling", "100 samples of A2, 32 x 32", "ours", torch.no_grad()(lambda: decoder(z))),
     ]
@@ -54,8 +54,9 @@ def whole(sizes: Sizes, device: str, folder: Path) -> list[Case]:
     torch-fidelity's. The others read the images from files below `folder`, as they are called;
     ours has them in memory, as after sampling. Raises ImportError without them.
     """
-    both = images(2 * sizes.scored, 32)
-    sets = (both[:sizes.scored], both[sizes.scored:])
+    count = sizes.scored[torch.device(device).type]
+    both = images(2 * count, 32)
+    sets = (both[:count], both[count:])
     folders = [str(folder / name) for name in ("real", "made")]
     for place, pictures in zip(map(Path, folders), sets, strict=True):
         place.mkdir()
@@ -69,12 +70,12 @@ def whole(sizes: Sizes, device: str, folder: Path) -> list[Case]:
                       for x in sets)
         feature_scores("inception", real=real, made=made, draws=torch.Generator().manual_seed(0))
 
-    what = f"FID, KID, precision and recall of {sizes.scored} images"
+    what = f"FID, KID, precision and recall of {count} images"
     return [Case("evaluation", what, "ours", ours),
             Case("evaluation", what, "pytorch-fid: FID alone, from PNG files",
                  _by_pytorch_fid(folders, _random_inception(device), device)),
             Case("evaluation", what, "torch-fidelity: the same four, from PNG files",
-                 _by_torch_fidelity(folders, device, sizes.scored))]
+                 _by_torch_fidelity(folders, device, count))]
 
 
 @contextmanager

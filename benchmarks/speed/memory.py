@@ -10,6 +10,7 @@ from benchmarks.harness.execution import WARM_UP
 from benchmarks.harness.training import Training
 from benchmarks.speed.contrast import saved
 from benchmarks.speed.scene import Sizes, run, training
+from benchmarks.speed.timing import in_mebibytes
 
 STEPS = WARM_UP + 2  # a graph is among them
 TRAINED, KEPT = 4, 1  # a weight, its gradient and Adam's two moments; a weight of the key encoder
@@ -24,12 +25,9 @@ def of_training(sizes: Sizes, device: str) -> list[dict[str, Any]]:
     theirs.close()  # or this would wait for ever, should it die
     measured, counted = ours.recv()
     process.join()
-    what = "peak of a MoCA training, A2, 64 images of 32 x 32"
-    rows = [("measured, above the interpreter and torch", measured),
-            ("counted: weights, gradients, moments, keys, what backward holds", counted)]
-    return [{"group": "memory", "what": what, "who": who, "unit": "MiB", "n": 1,
-             "median": round(size / 2**20, 1), "relative": round(size / measured, 4)}
-            for who, size in rows]
+    return in_mebibytes("memory", "peak of a MoCA training, A2, 64 images of 32 x 32", {
+        "measured, above the interpreter and torch": measured,
+        "counted: weights, gradients, moments, keys, what backward holds": counted})
 
 
 def _measure(line: Connection, sizes: Sizes, device: str) -> None:
@@ -57,14 +55,9 @@ def _resident() -> int:
 
 def _counted(one: Training) -> int:
     """Bytes, from the numbers of weights and what autograd says it keeps."""
-    from benchmarks.harness.data import to_float
-    from methods.base import Batch
     trained = sum(p.numel() for p in one.objective.parameters() if p.requires_grad)
     kept = sum(p.numel() for p in one.objective.parameters() if not p.requires_grad)
     buffers = sum(b.numel() * b.element_size() for b in one.objective.buffers())
-    index = one.batches.at(0)
-    x = to_float(one.data[index]).contiguous(memory_format=one.layout)
-    prior = one.prior.sample(one.run.n_prior, one.draws["prior"])
-    held = saved(lambda: one.objective.loss(
-        Batch(x, index, prior, one.clock.float()))[0]["loss"], one.objective.state_dict().values())
+    held = saved(lambda: one.objective.loss(one.batch())[0]["loss"],
+                 one.objective.state_dict().values())
     return 4 * (TRAINED * trained + KEPT * kept) + buffers + held

@@ -45,23 +45,17 @@ def _model(run: Run) -> Any:
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
 
-    class TheirEncoder(BaseEncoder):  # type: ignore[misc]
-        def __init__(self, network: nn.Module) -> None:
-            super().__init__()
-            self.network = network
+    def wrapped(base: type[nn.Module], output: str, network: nn.Module) -> nn.Module:
+        class Wrapped(base):  # type: ignore[misc, valid-type]
+            def forward(self, x: Tensor) -> Any:
+                return ModelOutput(**{output: self.network(x)})
 
-        def forward(self, x: Tensor) -> Any:
-            return ModelOutput(embedding=self.network(x))
-
-    class TheirDecoder(BaseDecoder):  # type: ignore[misc]
-        def __init__(self, network: nn.Module) -> None:
-            super().__init__()
-            self.network = network
-
-        def forward(self, z: Tensor) -> Any:
-            return ModelOutput(reconstruction=self.network(z))
+        made: nn.Module = Wrapped()
+        made.network = network
+        return made
 
     encoder, decoder = autoencoder(run, SHAPE, PRIORS[run.prior](run.dim))
     assert decoder is not None
     config = WAE_MMD_Config(input_dim=SHAPE, latent_dim=run.dim, kernel_choice="imq")
-    return WAE_MMD(config, TheirEncoder(encoder), TheirDecoder(decoder))
+    return WAE_MMD(config, wrapped(BaseEncoder, "embedding", encoder),
+                   wrapped(BaseDecoder, "reconstruction", decoder))

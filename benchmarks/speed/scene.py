@@ -1,5 +1,6 @@
 """What is timed on: networks of the paper's form, and images that are noise."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from benchmarks.harness.execution import WARM_UP, Graphed
 from benchmarks.harness.resolve import resolve
 from benchmarks.harness.run import Run
 from benchmarks.harness.training import Training
-from methods import METHODS
 from methods.base import Regularizer
 
 BATCH = 64
@@ -30,14 +30,17 @@ class Sizes:
     batches: tuple[int, ...]  # codes that a regularizer is given
     dims: tuple[int, ...]
     features: int  # dimension of those that a Frechet distance is between
-    scored: int  # images of an evaluation
+    compared: int  # images between which image SWD is
+    scored: Mapping[str, int]  # kind of device -> images of an evaluation
     queues: tuple[int, ...]  # K of claim C31
 
 
 SIZES = {
-    "paper": Sizes(None, 5, (64, 256, 1024), (64, 128, 512), 2048, 256, (64, 128, 256, 512)),
-    "mini": Sizes(1 / 8, 5, (64, 1024), (64, 512), 2048, 64, (64, 256)),
-    "smoke": Sizes(1 / 16, 2, (64,), (64,), 64, 8, (64, 128)),
+    "paper": Sizes(None, 5, (64, 256, 1024), (64, 128, 512), 2048, 256,
+                   {"cpu": 64, "cuda": 10_000}, (64, 128, 256, 512)),
+    "mini": Sizes(1 / 8, 5, (64, 1024), (64, 512), 2048, 64, {"cpu": 64, "cuda": 2000},
+                  (64, 256)),
+    "smoke": Sizes(1 / 16, 2, (64,), (64,), 64, 8, {"cpu": 8, "cuda": 8}, (64, 128)),
 }
 
 
@@ -52,9 +55,7 @@ def run(architecture: str, method: str, width: float | None, precision: str = "f
     template = (resized("paper", 64, 1.0, 1) if architecture == "residual"
                 else CIFAR10.template("paper", architecture))
     template = replace(template, n_train=IMAGES, width=width, precision=precision, lam=1.0)
-    known = METHODS[method].hyper
-    hyper = {"K": 30_000} if "K" in known else {}
-    return resolve(template, method, hyper)
+    return resolve(template, method, {})
 
 
 def training(
