@@ -4,16 +4,45 @@ Importing this module does not import torch. `revision` is raised when a method'
 changes, so that stored runs of the old formula are never mistaken for runs of the new one.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 Scalar = bool | int | float | str
 
 
+class Bounds(NamedTuple):
+    """What a hyper-parameter may be, and in words: it "must be" that."""
+
+    says: str
+    holds: Callable[[Scalar], bool]
+
+
+def _number(says: str, holds: Callable[[float], bool]) -> Bounds:
+    return Bounds(says, lambda value: not isinstance(value, str) and holds(value))
+
+
+POSITIVE = _number("positive", lambda value: value > 0)
+NOT_NEGATIVE = _number("at least 0", lambda value: value >= 0)
+SHARE = _number("from 0 to 1", lambda value: 0 <= value <= 1)
+BELOW_1 = _number("at least 0 and below 1", lambda value: 0 <= value < 1)
+BETWEEN = _number("above 0 and below 1", lambda value: 0 < value < 1)
+ANY = Bounds("anything", lambda value: True)
+
+
+def one_of(*values: str) -> Bounds:
+    """One of several words."""
+    return Bounds(f"one of {', '.join(values)}", lambda value: value in values)
+
+
 class Hyper(NamedTuple):
-    """A hyper-parameter's default, where it comes from, and the run's field it may not be below."""
+    """A hyper-parameter's default, where it comes from, and what else it may be.
+
+    `at_least` is the run's field that it may not be below.
+    """
 
     default: Scalar
     source: str
+    bounds: Bounds = POSITIVE
     at_least: str | None = None
 
 
@@ -36,20 +65,22 @@ METHODS: dict[str, Method] = {
         "contrastive:Contrastive", "MoCA", "MoCA paper, Algorithm 1", 1, {
             "tau": Hyper(0.05, "MoCA Appendix A (CIFAR-10, CelebA)"),
             "K": Hyper(30000, "MoCA Appendix A (CIFAR-10); K >= B, Section 3", at_least="batch"),
-            "m0": Hyper(0.99, "MoCA Appendix A"),
-            "mask_self": Hyper(False, "ours: drop an image's own stale keys from its negatives"),
-            "decoupled": Hyper(False, "ours: the positive stays out of the denominator"),
+            "m0": Hyper(0.99, "MoCA Appendix A", SHARE),
+            "mask_self": Hyper(False, "ours: drop an image's own stale keys from its negatives",
+                               ANY),
+            "decoupled": Hyper(False, "ours: the positive stays out of the denominator", ANY),
         }),
     "repulsion": Method(
         "contrastive:Repulsion", "MoCA, no positive", "MoCA paper, Section 3, without L_align", 1, {
             "tau": Hyper(0.05, "MoCA Appendix A (CIFAR-10, CelebA)"),
             "K": Hyper(30000, "MoCA Appendix A (CIFAR-10); K >= B, Section 3", at_least="batch"),
-            "m0": Hyper(0.99, "MoCA Appendix A"),
+            "m0": Hyper(0.99, "MoCA Appendix A", SHARE),
         }),
     "uniformity": Method(
         "uniformity:Uniformity", "Uniformity", "MoCA paper, Eq. 4 and 5, without momentum", 1, {
             "tau": Hyper(0.05, "MoCA Appendix A"),
-            "variant": Hyper("loo", "ours: j = i left out, a constant e^(1/tau) otherwise"),
+            "variant": Hyper("loo", "ours: j = i left out, a constant e^(1/tau) otherwise",
+                             one_of("loo", "literal")),
         }),
     "mmd": Method(
         "mmd:MMD", "MMD", "Tolstikhin et al. 2018, wae.py mmd_penalty", 1, {}),
@@ -60,8 +91,8 @@ METHODS: dict[str, Method] = {
     "sinkhorn": Method(
         "sinkhorn:Sinkhorn", "Sinkhorn", "debiased Sinkhorn divergence, geomloss", 1, {
             "eps": Hyper(1.0, "ours: half the mean squared distance on the unit sphere"),
-            "debias": Hyper(True, "Feydy et al. 2019"),
-            "scaling": Hyper(0.5, "geomloss default"),
+            "debias": Hyper(True, "Feydy et al. 2019", ANY),
+            "scaling": Hyper(0.5, "geomloss default", BETWEEN),
         }),
     "sae": Method(
         "sinkhorn:SharpSinkhorn", "Sinkhorn (SAE)", "Patrini et al. 2020, Algorithm 1", 1, {
@@ -71,12 +102,12 @@ METHODS: dict[str, Method] = {
     "gan": Method(
         "gan:GAN", "GAN", "Tolstikhin et al. 2018, wae.py gan_penalty", 1, {
             "hidden": Hyper(1024, "WAE configs.py, CelebA; 512 on MNIST"),
-            "layers": Hyper(4, "WAE models.py z_adversary"),
+            "layers": Hyper(4, "WAE models.py z_adversary", NOT_NEGATIVE),
             "critic_lr": Hyper(1e-3, "WAE configs.py, CelebA; 5e-4 on MNIST"),
-            "critic_beta1": Hyper(0.5, "WAE configs.py, Adam"),
+            "critic_beta1": Hyper(0.5, "WAE configs.py, Adam", BELOW_1),
         }),
     "cramer-wold": Method(
         "cramer_wold:CramerWold", "Cramer-Wold", "Knop et al. 2018", 1, {
-            "log": Hyper(True, "CWAE trains on log(CW + 1e-7)"),
+            "log": Hyper(True, "CWAE trains on log(CW + 1e-7)", ANY),
         }),
 }

@@ -3,6 +3,7 @@
 import csv
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -46,13 +47,31 @@ MISTAKES = {
     ("fig1", "--methods", "mda"): "did you mean 'mmd'?",
     ("fig1", "--methods", ""): "unknown method ''",
     ("fig1", "--methods", "moca:taw=0.1"): "did you mean 'tau'?",
-    ("fig1", "--methods", "moca:tau=warm"): "moca:tau takes float such as 0.05, not 'warm'",
+    ("fig1", "--methods", "moca:tau=warm"): "moca:tau takes a number such as 0.05, not 'warm'",
     ("fig1", "--methods", "moca:K=10"): "moca:K=10 is below batch = 64",
     ("fig1", "--methods", "moca:tau=nan"): "moca:tau must be finite",
     ("fig1", "--methods", "moca:tau=0.2:tau=0.3"): "moca:tau is set twice",
     ("fig1", "plan"): "the command comes first: bench.py plan",
+    ("all", "fig1", "status"): "the command comes first: bench.py status",
+    ("plan", "all", "fgi1"): "did you mean 'fig1'?",
+    ("plan", "Figure7"): "did you mean 'fig7'?",
+    ("plan", "report"): "report is a command and no artefact",
+    ("fig1", "--methods", "moca:tau=-1"): "moca:tau must be positive, not -1.0",
+    ("fig1", "--methods", "moca:m0=1.5"): "moca:m0 must be from 0 to 1, not 1.5",
+    ("fig1", "--methods", "mmd:lam=-2"): "mmd:lam cannot be below 0, as -2 is",
+    ("plan", "fig1", "--seeds", "99999999"): "--seeds can be 1000 at most",
+    ("fig1", "--methods", "sinkhorn:scaling=1"): "scaling must be above 0 and below 1, not 1.0",
+    ("fig1", "--methods", "uniformity:variant=l"): "variant must be one of loo, literal, not l",
+    ("report", "--dataset", "flowers=/nowhere"): "--dataset does nothing for report",
+    ("fig1", "--redraw", "--rerun"): "--redraw draws what is there and trains nothing",
+    ("plan", "fig1", "--redraw"): "--redraw does nothing for plan",
+    ("status", "--rerun"): "--rerun does nothing for status",
+    ("report", "--methods", "mmd"): "--methods does nothing for report",
+    ("speed", "--with", "mine.py"): "--with does nothing for speed",
+    ("fig1", "--cache-dir", ""): "argument --cache-dir: is empty",
+    ("fig1", "--device", "meta"): "--device meta cannot be used here",
     ("fig1", "--checkpoint-seconds", "nan"): "--checkpoint-seconds cannot be nan",
-    ("fig1", "--methods", "moca:mask_self=yes"): "takes bool such as False, not 'yes'",
+    ("fig1", "--methods", "moca:mask_self=yes"): "takes True or False such as False, not 'yes'",
     ("fig1", "--seeds", "0"): "--seeds must be at least 1, not 0",
     ("fig1", "--seeds", "-3"): "--seeds must be at least 1, not -3",
     ("fig1", "--seeds", "five"): "invalid int value: 'five'",
@@ -118,6 +137,24 @@ def test_a_method_file_may_not_have_any_name(name, message, capsys, place):
     status, lines = ask(capsys, place, "fig1", "--with", str(place.folder / name))
     assert status == 2
     assert message in lines[0]
+
+
+@pytest.mark.parametrize("name", ["nan", "007", "true"])
+def test_a_method_may_be_called_what_pandas_takes_for_something_else(name, place):
+    (place.folder / f"{name}.py").write_text(METHOD.replace("power", "power_std"))
+    done = place.bench("fig1", "--scale", "smoke", "--seeds", "1", "--cluster", "debug",
+                       "--with", str(place.folder / f"{name}.py"), "--methods", name)
+    assert done.returncode == 0, done.stderr
+    table = (place.cache / "smoke" / "custom" / "fig1-synthetic" / "data.csv").read_text()
+    assert f",{name}," in table
+    assert place.bench("report", "--scale", "smoke").returncode == 0  # reads what was written
+
+
+def test_a_package_that_is_not_installed_costs_one_line(place):
+    words = [sys.executable, "-S", str(ROOT / "bench.py"), "report", *place.options]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "lacks the package" in done.stderr
 
 
 def test_two_method_files_may_not_share_a_name(capsys, place):
@@ -201,6 +238,7 @@ def test_an_unusable_cache_is_told_as_such_at_every_scale(capsys, place):
 @pytest.mark.parametrize("damage", [
     b"", b"arm,seed\n1,2,3\n", b"\xff\xfe", b"arm,seed,epoch,status\nmmd,zero,0,done\n",
     b"arm,seed\nmmd,0\n", b'arm,seed,epoch,status\n"mmd,0,0,done\n',
+    b"arm,seed,epoch,status\nmmd,0,0,done\nmmd,0,1,do",
 ])
 def test_a_corrupt_committed_table_is_named_and_left_alone(damage, capsys, place):
     path = place.results / "fig1-synthetic" / "runs.csv"
@@ -211,6 +249,45 @@ def test_a_corrupt_committed_table_is_named_and_left_alone(damage, capsys, place
     assert "runs.csv is corrupt" in lines[0]
     assert path.read_bytes() == damage
     assert [p.name for p in path.parent.iterdir()] == ["runs.csv"]
+
+
+def damaged(folder, damage):
+    """The committed results of Figure 1 with one table damaged; and which one."""
+    shutil.copytree(ROOT / "results" / "fig1-synthetic", folder)
+    data = folder / "data.csv"
+    lines = data.read_text().splitlines(keepends=True)
+    if damage == "cut":
+        data.write_text("".join(lines[:14]))
+    elif damage == "short":
+        there = [k for k, line in enumerate(lines) if ",mmd," in line]
+        data.write_text("".join([*lines[:there[-1]], *lines[there[-1] + 1:]]))
+    elif damage == "cut in mid-line":
+        data.write_text("".join(lines)[:-1])
+    elif damage == "no number":
+        data.write_text("".join([*lines[:3], lines[3].replace(",0.", ",oops.", 1), *lines[4:]]))
+    else:
+        (folder / damage).unlink()
+        return damage
+    return "data.csv"
+
+
+DAMAGES = {"cut": "it has no row of", "cut in mid-line": "line break", "no number": "is no number",
+           "short": "it breaks off in", "claims.csv": "it is missing"}
+
+
+@pytest.mark.parametrize("words", [("verify", "fig1"), ("report",), ("fig1", "--redraw")],
+                         ids=" ".join)
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_results_are_neither_judged_nor_shown_nor_drawn(damage, words, capsys, place):
+    folder = place.results / "fig1-synthetic"
+    name = damaged(folder, damage)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    status, lines = ask(capsys, place, *words, "--scale", "paper")
+    assert (status, len(lines)) == (2, 1)
+    assert str(folder / name) in lines[0]
+    assert DAMAGES[damage] in lines[0]
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    assert not (place.results / "report.html").exists()
 
 
 def test_corrupt_checkpoints_without_a_good_one_stop_the_command(capsys, place):
@@ -263,15 +340,15 @@ def test_a_second_run_is_fast_and_imports_no_torch(swept):
 
 
 def test_list_plan_and_status_say_what_there_is(swept, place):
-    assert "results there; runs: 50 done" in swept.bench("list", "fig1", "--scale", "smoke").stdout
+    assert "results there; runs: 54 done" in swept.bench("list", "fig1", "--scale", "smoke").stdout
     planned = swept.bench("plan", "fig1", "--scale", "smoke", "--seeds", "3").stdout
-    assert "75 runs (25 arms, 3 seeds): 50 done, 25 missing" in planned
-    assert "to train: 25" in planned
+    assert "81 runs (27 arms, 3 seeds): 54 done, 27 missing" in planned
+    assert "to train: 27" in planned
     assert re.search(r"about \d+\.\d core-minutes", swept.bench(
         "plan", "fig1", "--scale", "smoke", "--seeds", "3").stdout)
     again = swept.bench("plan", "fig1", "--scale", "smoke", "--rerun").stdout
-    assert "to train: 50" in again
-    assert "50 done" in swept.bench("status", "fig1", "--scale", "smoke").stdout
+    assert "to train: 54" in again
+    assert "54 done" in swept.bench("status", "fig1", "--scale", "smoke").stdout
     assert "as counted: none was measured" in place.bench("plan", "fig1").stdout
     assert not place.cache.exists()
 

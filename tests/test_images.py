@@ -1,6 +1,7 @@
 """Image data sets as files: CelebA and CelebA-HQ under their names, a user's folder, wrong data."""
 
 from dataclasses import replace
+from hashlib import sha256
 import io
 import pickle
 import tarfile
@@ -243,11 +244,31 @@ def test_a_users_folder_in_every_format(grey, form, tmp_path):
     assert np.bincount(labels).tolist() == [15, 15]
 
 
+def test_a_folder_around_the_class_folders_is_no_class(tmp_path):
+    """As `zip -r rose.zip rose/` makes it, here with a class of the same name."""
+    path = tmp_path / "rose.zip"
+    path.write_bytes(zipped({f"rose/{name}": data for name, data in flowers().items()}))
+    run, root = flower_run(path), tmp_path / "packed"
+    for split in ("train", "test"):
+        packed_images(run, root, split, path=path)
+    labels = np.concatenate([packed.array(root, run.packed_name, f"{split}.labels")
+                             for split in ("train", "test")])
+    assert np.bincount(labels).tolist() == [15, 15]
+
+
 def test_one_coloured_picture_in_the_middle_keeps_the_set_coloured(tmp_path):
     files = {f"{k:02}.png": encoded(picture(k, 40, 40, grey=k != 5), "PNG") for k in range(12)}
     path = write(tmp_path / "flowers", files)
     run = flower_run(path)
     assert packed_images(run, tmp_path / "packed", "train", path=path).shape[1] == 3
+
+
+def of_contents(path, found):
+    """The digest of names and contents alone."""
+    content = sha256()
+    for name in sorted(found.splits["train"] + found.splits["test"]):
+        content.update(f"{name}\0{sha256((path / name).read_bytes()).hexdigest()}\n".encode())
+    return content.hexdigest()[:len(found.digest)]
 
 
 def test_train_and_test_folders_are_kept_and_flat_folders_have_no_classes(tmp_path):
@@ -256,6 +277,12 @@ def test_train_and_test_folders_are_kept_and_flat_folders_have_no_classes(tmp_pa
     found = survey(write(tmp_path / "split", files))
     assert [len(names) for names in found.splits.values()] == [12, 4]
     assert found.classes == {"rose": 0, "tulip": 1}
+    around = survey(write(tmp_path / "around", {f"in/here/{k}": v for k, v in files.items()}))
+    assert [len(names) for names in around.splits.values()] == [12, 4]
+    assert (around.classes, around.depth) == (found.classes, found.depth + 2)
+    # classes and splits are others than when the folder around was one: so must be the runs
+    assert around.digest != of_contents(tmp_path / "around", around)
+    assert found.digest == of_contents(tmp_path / "split", found)
     flat = survey(write(tmp_path / "flat", flowers(20, classes=False)))
     assert flat.classes is None
     assert [len(names) for names in flat.splits.values()] == [18, 2]
@@ -286,6 +313,7 @@ def test_a_users_folder_takes_the_place_of_an_artefacts_images(tmp_path, place):
 
 WRONG = {
     ("fig7", "--dataset", "flowers"): "takes NAME=PATH",
+    ("fig7", "--dataset", "flowers="): "takes NAME=PATH",
     ("fig7", "--dataset", "Flo wers=/tmp"): "takes NAME=PATH",
     ("fig7", "--dataset", "flowers=/no/such/place"): "there is no /no/such/place",
     ("fig7", "--dataset", "procedural-28=/tmp"): "the suite draws 'procedural-28' itself",

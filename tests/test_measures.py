@@ -275,7 +275,7 @@ def test_lost_measures_are_measured_again_without_training(place):
     folder = place.cache / "smoke" / "custom" / "fig7-tsne"
     before = {path: path.read_bytes() for path in folder.rglob("*")
               if path.is_file() and path.name != "provenance.json"}
-    assert len(before) == 5 + 3 * 4
+    assert len(before) == 6 + 3 * 4
     runs = sorted((place.cache / "runs").iterdir())
     for run in runs[:2]:
         for path in (run / "measures").glob("clusters@*"):

@@ -7,6 +7,7 @@ import json
 import re
 
 from conftest import ROOT
+import numpy as np
 import pytest
 
 from benchmarks import ARTEFACTS, TUNINGS
@@ -20,7 +21,8 @@ from methods.priors import PRIORS
 
 COMMITTED = sorted(p.parent for p in (ROOT / "results").rglob("runs.csv")
                    if "custom" not in p.parts)
-FILES = {"runs.csv", "data.csv", "claims.csv", "figure.png", "figure.pdf", "provenance.json"}
+FILES = {"runs.csv", "data.csv", "claims.csv", "figure.png", "figure.pdf", "figure.svg",
+         "provenance.json"}
 
 
 NOT_TO_BE_HAD = {("fig6-samples", "celeba")}  # shown as not run
@@ -100,6 +102,7 @@ def test_the_folder_holds_its_files_and_no_others(folder):
     assert {p.name for p in folder.iterdir()} - {"points", "tiles"} == FILES
     assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "figure.pdf").read_bytes().startswith(b"%PDF")
+    assert b"<svg" in (folder / "figure.svg").read_bytes()[:500]
 
 
 def test_tables_hold_no_time_and_no_place(folder):
@@ -113,7 +116,7 @@ def test_the_readme_shows_the_committed_verdicts():
     verdicts = {row["claim"]: row["verdict"] for folder in paper
                 for row in csv.DictReader((folder / "claims.csv").read_text().splitlines())
                 if row["role"] == "verdict"}
-    shown = re.findall(r"^\| (C\S+) \|.*\*\*(.+)\*\* \|$", (ROOT / "README.md").read_text(), re.M)
+    shown = re.findall(r"^\| (C\S+) \|.*\*\*(.+?)\*\* \|", (ROOT / "README.md").read_text(), re.M)
     assert dict(shown) == verdicts
 
 
@@ -157,27 +160,29 @@ def test_small_runs_on_cifar_10_learn():
     mean_image = 32 * 32 * sum(deviation**2 for deviation in DEVIATION)
     last = [row for name in ("fig8-reconstruction", "table2") for row in runs_of(f"mini/{name}")
             if row["test_reconstruction"]]
-    assert len(last) == 8 + 18
+    assert len(last) == 3 * 4 + 3 * 18  # seeds and arms
     assert all(float(row["test_reconstruction"]) < mean_image / 2 for row in last)
 
 
 def test_without_a_regularizer_moca_and_mmd_on_the_sphere_are_one_run():
     found = {}
     for arm in ("moca[lam=0]", "mmd sphere[lam=0]"):
-        found[arm] = [(row["epoch"], row["train_reconstruction"], row["swd_image_std"])
+        found[arm] = [[row[name] for name in ("seed", "epoch", "train_reconstruction",
+                                              "swd_image_std")]
                       for row in runs_of("mini/fig2-convergence") if row["arm"] == arm]
     assert found["moca[lam=0]"] == found["mmd sphere[lam=0]"]
-    assert len(found["moca[lam=0]"]) == 7
+    assert len(found["moca[lam=0]"]) == 3 * 7  # seeds and epochs
 
 
 def test_small_runs_match_the_prior_better_than_without_a_regularizer():
-    """By the latent SWD of test codes; A2 at lambda = 0 is there with the prior on the sphere."""
-    last = {row["arm"]: row for row in runs_of("mini/table2") if row["test_swd2_root"]}
+    """By the mean latent SWD of test codes; A2 at lambda = 0 has the prior on the sphere alone."""
+    rows = [row for row in runs_of("mini/table2") if row["test_swd2_root"]]
+    last = {row["arm"]: row for row in rows}
+    swd = {name: np.mean([float(row["test_swd2_root"]) for row in rows if row["arm"] == name])
+           for name in last}
     worse = set()
     for name, row in last.items():
-        without = last.get(f"lam=0 {row['prior']}[{row['architecture'].upper()}]")
-        if (without and float(row["lam"])
-                and float(row["test_swd2_root"]) >= float(without["test_swd2_root"])):
+        without = f"lam=0 {row['prior']}[{row['architecture'].upper()}]"
+        if without in swd and float(row["lam"]) and swd[name] >= swd[without]:
             worse.add(name)
-    # its lambda was chosen for samples: 1, the least of the grid, leaves it next to no weight
-    assert worse == {"swd[A1]"}
+    assert not worse

@@ -40,17 +40,17 @@ def undisturbed(tmp_path_factory):
 
 
 def test_slurm_arrays_below_the_limit_give_the_tables_of_debug(swept, site, cluster):
-    """50 runs where an array may have 16 tasks; from another folder, the front process gone."""
+    """54 runs where an array may have 16 tasks; from another folder, the front process gone."""
     output = send(site, *SMOKE, "--runs-per-job", "2")
     assert "16 tasks for 32 runs" in output
-    assert "9 tasks for 18 runs" in output
-    assert "50 queued" in output
+    assert "11 tasks for 22 runs" in output
+    assert "54 queued" in output
     again = send(site, *SMOKE, "--runs-per-job", "2")
     assert "submitted" not in again
     cluster.await_empty()
     done = site.bench(*SMOKE, "--cluster", "slurm")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "50 done" in done.stdout
+    assert "54 done" in done.stdout
     assert site.tables() == swept.tables()
     assert all(log_of(folder).count("from step 0") == 1 for folder in runs(site))
 

@@ -109,7 +109,7 @@ def test_results_with_a_hole_are_not_complete(swept, capsys, tmp_path):
                            if not line.startswith("smoke,mmd,"))
         (place.smoke / path.name).write_text(text)
     assert command.main(["verify", "fig1", "--scale", "smoke", *place.options]) == 1
-    assert "2 of 50 runs are missing" in capsys.readouterr().out
+    assert "2 of 54 runs are missing" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,17 @@ import signal
 import sys
 
 from benchmarks import ARTEFACTS, TUNINGS
+from benchmarks.ambiguities import AMBIGUITIES
 from benchmarks.harness import inspection, overview, sweep
-from benchmarks.harness.errors import UsageError, unknown
+from benchmarks.harness.errors import UsageError
 from benchmarks.harness.fid_weights import measurable
 from benchmarks.harness.freeze import tune
+from benchmarks.harness.naming import wanted
 from benchmarks.harness.option_values import check_values
 from benchmarks.harness.parser import parser
 from benchmarks.harness.planning import plan
 from benchmarks.harness.resolve import UserMethod
 from benchmarks.harness.selection import Selection, asked_curves, select
-from benchmarks.harness.spec import Artefact
 from benchmarks.harness.store import Store
 from benchmarks.harness.user_data import read as read_data
 from benchmarks.harness.verify import verify
@@ -27,31 +28,6 @@ COMMANDS: dict[str, Callable[[list[Selection], Store, argparse.Namespace], int]]
     "cancel": inspection.cancel, "verify": verify,
 }
 
-def named(name: str) -> list[Artefact]:
-    """The artefact of that name, or of that name's first part: fig1 is fig1-synthetic."""
-    for candidate in ARTEFACTS.values():
-        if name in (candidate.name, candidate.name.split("-")[0]):
-            return [candidate]
-    if name in COMMANDS:
-        raise UsageError(f"the command comes first: bench.py {name} NAME...")
-    for grid in TUNINGS.values():
-        if name == grid.name:
-            return [grid]
-    if name == "tune":
-        raise UsageError("the command comes first: bench.py tune TABLE; to look one up, name its "
-                         f"grid: {', '.join(grid.name for grid in TUNINGS.values())}")
-    known = [*ARTEFACTS, *COMMANDS, "tune", "classifier", "speed", "logs", "all"]
-    raise unknown("artefact or command", name, known)
-
-
-def tuned(name: str) -> list[Artefact]:
-    """The grids by which a table's lambdas are chosen: table2 has table2-a1 and table2-a2."""
-    found = [item for key, item in TUNINGS.items()
-             if name in (key, key.rpartition("-")[0], item.name, "all")]
-    if not found:
-        raise unknown("table to tune", name, TUNINGS)
-    return found
-
 
 def _own_methods(paths: Sequence[str]) -> list[UserMethod]:
     if not paths:
@@ -60,19 +36,36 @@ def _own_methods(paths: Sequence[str]) -> list[UserMethod]:
     return [read(Path(path).resolve()) for path in paths]
 
 
-def _classifier(options: argparse.Namespace, rest: list[str]) -> int:
-    if rest:
-        raise UsageError(f"classifier takes no names, not {rest[0]!r}")
+def _classifier(options: argparse.Namespace) -> int:
     options.paths, _ = read_data(options.datasets)
     from benchmarks.harness.teaching import teach  # imports torch
     return teach(options)
 
 
-def _speed(options: argparse.Namespace, rest: list[str]) -> int:
-    if rest:
-        raise UsageError(f"speed takes no names, not {rest[0]!r}")
-    from benchmarks.speed.run import speed  # imports torch
+def _speed(options: argparse.Namespace) -> int:
+    from benchmarks.speed.run import speed
     return speed(options)
+
+
+def _shown(options: argparse.Namespace) -> list[Selection]:
+    """What a report is of: at the paper's scale, what has been made small too."""
+    scales = ("paper", "mini") if options.scale == "paper" else (options.scale,)
+    store, options.to_train = Store(options.cache_dir.resolve() / "runs"), False
+    return [measurable(select(item, scale, None, None, ()), store, options) for scale in scales
+            for item in (*ARTEFACTS.values(), *TUNINGS.values())]
+
+
+def _report(options: argparse.Namespace) -> int:
+    from benchmarks.report.run import report  # imports pandas and jinja2
+    return report(_shown(options), AMBIGUITIES, options)
+
+
+def _findings(options: argparse.Namespace) -> int:
+    from benchmarks.report.findings import findings
+    return findings(_shown(options), AMBIGUITIES, options)
+
+
+ALONE = {"classifier": _classifier, "speed": _speed, "report": _report, "findings": _findings}
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
@@ -83,27 +76,20 @@ def _dispatch(arguments: Sequence[str]) -> int:
         return 2
     check_values(options)
     first, *rest = options.words
-    if first == "classifier":
-        return _classifier(options, rest)
-    if first == "speed":
-        return _speed(options, rest)
+    if first in ALONE:
+        if rest:
+            raise UsageError(f"{first} takes no names, not {rest[0]!r}")
+        return ALONE[first](options)
     if first == "logs":
         return inspection.logs(rest, options)
-    names = rest if first in (*COMMANDS, "tune") else options.words
-    if first == "tune" and not names:
-        raise UsageError(f"tune takes the name of a table: {', '.join(TUNINGS)}")
-    if first == "cancel" and not names:
-        raise UsageError("cancel takes the names of artefacts, or all")
-    if first != "tune" and ((first in COMMANDS and not names) or "all" in names):
-        names = list(ARTEFACTS)
     own = _own_methods(options.own)
     options.paths, data = read_data(options.datasets)
-    found = map(tuned if first == "tune" else named, names)
-    chosen = {item.name: item for items in found for item in items}
+    known_as = first if first in (*COMMANDS, "tune") else ""
+    chosen = wanted(known_as, rest if known_as else options.words, ARTEFACTS, TUNINGS)
     asked = asked_curves(ARTEFACTS.values(), options.scale, data, options.precision)
     selections = [select(item, options.scale, options.seeds, options.methods, own, data, asked,
                          options.precision)
-                  for item in chosen.values()]
+                  for item in chosen]
     store = Store(options.cache_dir.resolve() / "runs")
     options.to_train = first not in COMMANDS and not options.redraw
     selections = [measurable(selection, store, options) for selection in selections]

@@ -10,23 +10,32 @@ from tempfile import NamedTemporaryFile
 from benchmarks.harness.errors import UsageError
 
 LABELS = ("scale", "dataset", "panel", "arm", "epoch", "n")
-TABLES = {"runs.csv": ("arm", "seed", "epoch", "status"), "data.csv": ("scale", "arm", "n"),
+TABLES = {"runs.csv": ("arm", "seed", "epoch", "status"), "data.csv": ("scale", "n"),
           "claims.csv": ("claim", "verdict")}
-NUMBERS = ("epoch", "estimate")
+NUMBERS = ("seed", "epoch", "estimate", "n", "diverged", "missing")
+SUMMARIES = ("_mean", "_std", "_low", "_high")  # of data.csv
 
 
 def read(path: Path) -> list[dict[str, str]]:
     """The rows of a result file; raises UsageError, naming the line, if it is corrupt."""
     try:
-        lines = list(csv.reader(io.StringIO(path.read_bytes().decode()), strict=True))
-        header = lines[0]
-        rows = [dict(zip(header, line, strict=True)) for line in lines[1:]]
-        for row in rows:
-            int(row.get("seed", 0))
-            for name in NUMBERS:
-                float(row.get(name) or 0)
-    except (ValueError, IndexError, csv.Error) as error:
+        text = path.read_bytes().decode()
+        lines = list(csv.reader(io.StringIO(text), strict=True))
+    except (ValueError, csv.Error) as error:
         raise _corrupt(path, str(error).splitlines()[0]) from None
+    header = lines[0] if lines else []
+    for count, line in enumerate(lines, start=1):
+        if len(line) != len(header):
+            raise _corrupt(path, f"row {count} has {len(line)} fields and not {len(header)}")
+    if not text.endswith("\n"):
+        raise _corrupt(path, "it does not end with a line break")
+    rows = [dict(zip(header, line, strict=True)) for line in lines[1:]]
+    numbers = [name for name in header if name in NUMBERS
+               or (path.name == "data.csv" and name.endswith(SUMMARIES))]
+    for count, row in enumerate(rows, start=2):
+        for name in numbers:
+            if not _is_number(row[name] or "0"):
+                raise _corrupt(path, f"{row[name]!r} in row {count} is no number")
     if not rows and path.name != "claims.csv":  # an artefact may claim nothing
         raise _corrupt(path, "it has no rows")
     if missing := [name for name in TABLES[path.name] if name not in header]:
@@ -35,7 +44,44 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def _corrupt(path: Path, reason: str) -> UsageError:
-    return UsageError(f"{path} is corrupt ({reason}); restore it with git checkout, or remove it")
+    return UsageError(f"{path} is corrupt ({reason}); make it anew with the "
+                      "command that made it, its folder removed, or restore it with git checkout")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
+    """The rows of the folder's TABLES by name; empty without data.csv, which is written last.
+
+    Raises UsageError if one is corrupt, or if they do not belong together.
+    """
+    if not (folder / "data.csv").exists():
+        return {}
+    if missing := [name for name in TABLES if not (folder / name).exists()]:
+        raise _corrupt(folder / missing[0], "it is missing")
+    found = {name: read(folder / name) for name in TABLES}
+    if "arm" in found["data.csv"][0]:  # a table of the best ones has panels alone
+        runs, data = (_last_epochs(found[name]) for name in ("runs.csv", "data.csv"))
+        if lost := [arm for arm in runs if arm not in data]:
+            raise _corrupt(folder / "data.csv", f"it has no row of {lost[0]}")
+        curves = len({row.get("epoch") for row in found["data.csv"]}) > 1  # and no snapshot
+        if cut := [arm for arm in runs if curves and -1 < data[arm] < runs[arm]]:
+            raise _corrupt(folder / "data.csv", f"it breaks off in {cut[0]}")
+    return found
+
+
+def _last_epochs(rows: list[dict[str, str]]) -> dict[str, float]:
+    """By arm; -1 where there is none."""
+    found: dict[str, float] = {}
+    for row in rows:
+        found[row["arm"]] = max(found.get(row["arm"], -1.0), float(row.get("epoch") or -1))
+    return found
 
 
 def check(folder: Path) -> set[tuple[str, ...]]:
@@ -49,9 +95,9 @@ def check(folder: Path) -> set[tuple[str, ...]]:
             pass
     except OSError as error:
         raise UsageError(f"results cannot be written to {folder}: {error.strerror}; "
-                         "choose another folder with --results-dir") from None
-    tables = {name: read(folder / name) for name in TABLES if (folder / name).exists()}
-    rows = tables.get("runs.csv", [])
+                         "choose another with --results-dir (smoke scale: --cache-dir)") from None
+    read_all = {name: read(folder / name) for name in TABLES if (folder / name).exists()}
+    rows = read_all.get("runs.csv", [])
     return {(row["arm"], row["seed"]) for row in rows if row["status"] in ("done", "diverged")} | {
         (row["arm"], row["seed"], "fid") for row in rows if row.get("fid")}
 
@@ -63,7 +109,7 @@ def largest_difference(old: str, new: str) -> str:
     before, after = (list(csv.reader(io.StringIO(text))) for text in (old, new))
     labels = [name in LABELS for name in before[0]]
     if before[0] != after[0] or _labels(before, labels) != _labels(after, labels):
-        return "not comparable with the results that were there: they have other rows or columns"
+        return "in the place of results that had other rows or columns, so they are not compared"
     worst, place = 0.0, ""
     for line, (a, b) in enumerate(zip(before[1:], after[1:], strict=True), start=2):
         for name, x, y in zip(before[0], a, b, strict=True):

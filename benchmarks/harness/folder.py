@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 import hashlib
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ class Survey(NamedTuple):
     digest: str  # of every file's name and content
     splits: dict[str, list[str]]
     classes: dict[str, int] | None  # class folder -> label
+    depth: int  # how many folders are around the class folders
 
 
 def survey(path: Path) -> Survey:
@@ -37,26 +39,39 @@ def survey(path: Path) -> Survey:
     content = hashlib.sha256()
     for name in album.names:
         content.update(f"{name}\0{hashlib.sha256(album.read(name)).hexdigest()}\n".encode())
+    if around := _around(album.names):
+        content.update(f"{around}\n".encode())  # classes and splits begin further down
     digest = content.hexdigest()[:DIGITS]
-    splits, depth = _splits(album.names, digest)
+    splits, depth = _splits(album.names, digest, around)
     folders = {name: PurePosixPath(name).parts[depth:-1] for name in album.names}
     names = {parts[0] for parts in folders.values() if parts}
     classes = None
     if len(names) > 1 and all(folders.values()):
         classes = {folder: label for label, folder in enumerate(sorted(names))}
-    return Survey(digest, splits, classes)
+    return Survey(digest, splits, classes, depth)
 
 
-def _splits(names: Sequence[str], digest: str) -> tuple[dict[str, list[str]], int]:
+def _around(names: Sequence[str]) -> int:
+    """How many folders hold all that there is: `zip -r flowers.zip flowers/` makes one."""
+    parts = [PurePosixPath(name).parts[:-1] for name in names]
+    together = takewhile(lambda level: len(set(level)) == 1, zip(*parts, strict=False))
+    depth = len(list(together))
+    return depth if any(len(folders) > depth for folders in parts) else 0
+
+
+def _splits(
+    names: Sequence[str], digest: str, around: int
+) -> tuple[dict[str, list[str]], int]:
     """By the folders train/ and test/ if there are both; and how deep the class folders lie."""
-    top = {name: PurePosixPath(name).parts[0].lower() for name in names}
+    top = {name: PurePosixPath(name).parts[around].lower() for name in names}
     if set(top.values()) & set(TRAIN_FOLDERS) and set(top.values()) & set(TEST_FOLDERS):
         test = [name for name in names if top[name] in TEST_FOLDERS]
-        return {"train": [name for name in names if top[name] in TRAIN_FOLDERS], "test": test}, 1
+        train = [name for name in names if top[name] in TRAIN_FOLDERS]
+        return {"train": train, "test": test}, around + 1
     # an order that hangs on the names and the content alone, so that no class is left out
     order = sorted(names, key=lambda name: hashlib.sha256(f"{digest}/{name}".encode()).digest())
     count = min(MOST_TEST, max(1, len(names) // TEST_SHARE))
-    return {"train": sorted(order[count:]), "test": sorted(order[:count])}, 0
+    return {"train": sorted(order[count:]), "test": sorted(order[:count])}, around
 
 
 def find(request: Request) -> Found:
@@ -73,7 +88,7 @@ def find(request: Request) -> Found:
     splits = {}
     for split, names in found.splits.items():
         splits[split] = of_album(album, names, form, (channels, size, size), prepare,
-                                 _labels(names, found.classes))
+                                 _labels(names, found))
     return Found(splits, request.path.name)
 
 
@@ -83,12 +98,11 @@ def _is_coloured(image: Image.Image) -> bool:
     return bool((pixels != pixels[..., :1]).any())
 
 
-def _labels(names: Sequence[str], classes: dict[str, int] | None) -> np.ndarray | None:
-    if classes is None:
+def _labels(names: Sequence[str], found: Survey) -> np.ndarray | None:
+    if found.classes is None:
         return None
-    folders = [PurePosixPath(name).parts[:-1] for name in names]
-    return np.array([next(classes[part] for part in parts if part in classes)
-                     for parts in folders], np.int64)
+    folders = [PurePosixPath(name).parts[found.depth] for name in names]
+    return np.array([found.classes[folder] for folder in folders], np.int64)
 
 
 def _prepared(image: Image.Image, size: int) -> Image.Image:

@@ -1,6 +1,6 @@
 """Means over seeds with 95 % Student-t intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -88,3 +88,27 @@ def curve_table(rows: pd.DataFrame, columns: list[str], keep: list[str]) -> pd.D
     out = outcomes(rows, by).merge(taken, "left", by)
     counts = ["n", "epoch", "n_eval"]  # an arm that is missing has none
     return out.astype(dict.fromkeys(counts, "Int64"))
+
+
+def floored_curves(rows: pd.DataFrame, floors: Mapping[str, str]) -> pd.DataFrame:
+    """One row per panel, arm and epoch, and per panel and epoch one of an arm called `floor`.
+
+    `floors`: column of a distance -> column of what two samples of the prior are apart by it, the
+    same for all runs of a panel and seed.
+    """
+    by, columns = ["scale", "dataset", "panel", "arm", "epoch"], list(floors)
+    measured = [*rows.columns, *floors, *floors.values()]
+    rows = rows.reindex(columns=list(dict.fromkeys(measured)))
+    rows = rows.assign(panel=rows["panel"].str.split("+")).explode("panel", ignore_index=True)
+    floor = rows.drop_duplicates(["scale", "dataset", "panel", "seed", "epoch"])
+    floor = floor.assign(arm="floor", **{name: floor[below] for name, below in floors.items()})
+    taken = [summary(each[each["epoch"].notna()], by, columns) for each in (rows, floor)]
+    out = pd.concat(taken, ignore_index=True).merge(outcomes(rows, by[:-1]), "outer", by[:-1])
+    counts = ["n", "diverged", "missing"]
+    out[counts] = out[counts].fillna(0).astype(int)
+    out["epoch"] = out["epoch"].astype("Int64")  # an arm that is missing has none
+    order = {arm: k for k, arm in enumerate([*rows["arm"].drop_duplicates(), "floor"])}
+    panels = {panel: k for k, panel in enumerate(rows["panel"].drop_duplicates())}
+    out = out.assign(_panel=out["panel"].map(panels), _arm=out["arm"].map(order))
+    out = out.sort_values(["_panel", "_arm", "epoch"], kind="stable")
+    return out.drop(columns=["_panel", "_arm"]).reset_index(drop=True)

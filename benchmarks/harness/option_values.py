@@ -7,10 +7,15 @@ from benchmarks.harness import gpus
 from benchmarks.harness.claim import SCALES
 from benchmarks.harness.errors import UsageError, unknown
 from benchmarks.harness.launch import LAUNCHERS, cores
+from benchmarks.harness.naming import ALONE, COMMANDS
 from benchmarks.harness.resources import overrides
 from benchmarks.harness.run import CHOICES
 
 AT_LEAST_1 = ("seeds", "jobs", "runs_per_job", "runs_per_gpu")
+IDLE = tuple(command for command in COMMANDS if command not in ("plan", "tune"))
+NO_RUNS = (*ALONE, "logs")
+READERS = ("report", "findings", "logs")
+MOST_SEEDS = 1000  # a slip of the finger would keep a core busy with naming runs
 
 
 def check_values(options: Namespace) -> None:
@@ -26,7 +31,11 @@ def check_values(options: Namespace) -> None:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+    if options.seeds and options.seeds > MOST_SEEDS:
+        raise UsageError(f"--seeds can be {MOST_SEEDS} at most, not {options.seeds}")
     _check_cluster(options)
+    _check_report(options)
+    _check_company(options)
     if options.data_dir and not Path(options.data_dir).is_dir():
         raise UsageError(f"--data-dir: there is no folder {options.data_dir}")
     if not options.checkpoint_seconds >= 0:
@@ -41,3 +50,27 @@ def _check_cluster(options: Namespace) -> None:
             raise UsageError(f"--{name.replace('_', '-')} goes with --cluster slurm")
     if options.runs_per_gpu > 1 and options.cluster != "local":
         raise UsageError("--runs-per-gpu goes with --cluster local")
+
+
+def _check_report(options: Namespace) -> None:
+    for name in ("serve", "export"):
+        if getattr(options, name) and options.words[0] != "report":
+            raise UsageError(f"--{name} goes with report")
+    if options.serve and options.export:
+        raise UsageError("report takes one of --serve and --export at a time")
+
+
+def _check_company(options: Namespace) -> None:
+    """Raises UsageError for an option beside a command, or another option, that has no use for it.
+
+    What is given and does nothing would be taken for done.
+    """
+    first = options.words[0]
+    if options.redraw and (options.rerun or options.retry_failed):
+        raise UsageError("--redraw draws what is there and trains nothing; leave one out")
+    for name, idle in (("redraw", (*IDLE, "plan")), ("rerun", IDLE), ("retry_failed", IDLE),
+                       ("methods", NO_RUNS), ("own", NO_RUNS), ("seeds", NO_RUNS),
+                       ("datasets", READERS), ("precision", READERS)):
+        if getattr(options, name) and first in idle:
+            option = {"own": "with", "datasets": "dataset"}.get(name, name.replace("_", "-"))
+            raise UsageError(f"--{option} does nothing for {first}; leave it out")

@@ -19,6 +19,8 @@ EPILOG = """commands:
   plan NAME...     what that would train, and how long it takes; trains nothing
   list             the artefacts and their state
   status           every run that is done, running, queued, failed, diverged or lost
+  report           one page with all of it, to look at or to send
+  findings         what was found, in words: results/FINDINGS.md, and how README.md opens
   verify           the verdict on every claim; 0 if every artefact is complete
   logs RUN         what a run printed; status names the runs
   cancel NAME...   ends the cluster's jobs for an artefact
@@ -27,6 +29,13 @@ EPILOG = """commands:
   speed            times the suite on this machine, beside what people use today
 
 exit status: 0 complete, 1 something failed or is missing, 2 bad usage"""
+
+
+def folder(text: str) -> Path:
+    """A path; an empty one, as of a variable that is not set, would be the folder we are in."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty")
+    return Path(text)
 
 
 class Parser(argparse.ArgumentParser):
@@ -59,6 +68,7 @@ def parser() -> Parser:
     made.add_argument("--rerun", action="store_true", help="train the selected runs anew")
     made.add_argument("--retry-failed", action="store_true", help="train failed runs again")
     _add_execution(made)
+    _add_report(made)
     _add_places(made)
     return made
 
@@ -83,13 +93,24 @@ def _add_execution(made: Parser) -> None:
                         help="time between checkpoints of a run (default: %(default)g)")
 
 
+def _add_report(made: Parser) -> None:
+    made.add_argument("--serve", nargs="?", const="127.0.0.1:8000", metavar="PORT", help="with "
+                        "report: show it on this machine alone, with the state of running sweeps; "
+                        "HOST:PORT for others to see (default: 127.0.0.1:8000)")
+    made.add_argument("--export", type=folder, metavar="DIR", help="with report: its tables as "
+                        "CSV, LaTeX and Markdown, with their sha256 sums")
+
+
 def _add_places(made: Parser) -> None:
     made.add_argument("--dataset", dest="datasets", action="append", default=[],
                         metavar="NAME=PATH", help="your own images in the place of an artefact's "
                         "(a folder or zip file), or where a known data set lies")
-    made.add_argument("--data-dir", type=Path, metavar="DIR", default=os.environ.get(DATA_DIR),
+    made.add_argument("--data-dir", type=folder, metavar="DIR",
+                        default=os.environ.get(DATA_DIR) or None,
                         help=f"where data sets lie (default: ${DATA_DIR}, or download)")
-    made.add_argument("--fid-weights", type=Path, metavar="FILE",
+    made.add_argument("--fid-weights", type=folder, metavar="FILE",
                         help="the Inception weights that fid needs (default: download them)")
-    made.add_argument("--results-dir", type=Path, default=ROOT / "results", metavar="DIR")
-    made.add_argument("--cache-dir", type=Path, default=ROOT / ".cache", metavar="DIR")
+    made.add_argument("--results-dir", type=folder, default=ROOT / "results", metavar="DIR",
+                      help="of smoke scale, results stay in the cache (default: results)")
+    made.add_argument("--cache-dir", type=folder, default=ROOT / ".cache", metavar="DIR",
+                      help="runs, packed data, weights (default: .cache)")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from benchmarks.harness.errors import UsageError, unknown
-from benchmarks.harness.resolve import UserMethod, defaults, resolve
+from benchmarks.harness.resolve import KINDS, UserMethod, defaults, resolve
 from benchmarks.harness.spec import Arm, Artefact
 from methods import METHODS, OBJECTIVES, Scalar
 
@@ -60,7 +60,7 @@ def _parsed(
         try:
             hyper[name] = {"True": True, "False": False}[text] if kind is bool else kind(text)
         except (ValueError, KeyError):
-            raise UsageError(f"{method}:{name} takes {kind.__name__} such as "
+            raise UsageError(f"{method}:{name} takes {KINDS[kind]} such as "
                              f"{known[name]!r}, not {text!r}") from None
     return hyper
 

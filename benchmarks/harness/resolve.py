@@ -7,7 +7,9 @@ from math import isfinite
 
 from benchmarks.harness.errors import UsageError, unknown
 from benchmarks.harness.run import Run
-from methods import METHODS, OBJECTIVES, Method, Scalar
+from methods import METHODS, OBJECTIVES, Hyper, Method, Scalar
+
+KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a word"}
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,15 @@ def _registered(method: str) -> Method:
 def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> Run:
     """The run with `method`, its defaults overridden by `hyper`; "lam" in it is the run's own.
 
-    Raises UsageError for a name that the method does not have, a value of another type, or one
-    below the field of the run that bounds it.
+    Raises UsageError for a name that the method does not have, and for a value of another type or
+    outside its bounds.
     """
-    values, bounds = defaults(method), dict[str, str]()
+    values, bounds = defaults(method), dict[str, Hyper]()
     if isinstance(method, UserMethod):
         name, revision = method.name, method.revision
     else:
         registered = _registered(method)
-        name, revision = method, str(registered.revision)
-        bounds = {key: item.at_least for key, item in registered.hyper.items() if item.at_least}
+        name, revision, bounds = method, str(registered.revision), registered.hyper
     for key, value in hyper.items():
         if key == "lam":
             run = replace(run, lam=float(_typed(f"{name}:lam", value, run.lam)))
@@ -58,10 +59,20 @@ def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> 
         if key not in values:
             raise unknown(f"hyper-parameter of {name}", key, values)
         values[key] = _typed(f"{name}:{key}", value, values[key])
-    for key, field in bounds.items():
-        if values[key] < getattr(run, field):
-            raise UsageError(f"{name}:{key}={values[key]} is below {field} = {getattr(run, field)}")
+    if run.lam < 0:
+        raise UsageError(f"{name}:lam cannot be below 0, as {run.lam:g} is")
+    for key, known in bounds.items():
+        _check(f"{name}:{key}", values[key], known, run)
     return replace(run, method=name, revision=revision, hyper=tuple(sorted(values.items())))
+
+
+def _check(name: str, value: Scalar, known: Hyper, run: Run) -> None:
+    """Raises UsageError for a value outside its bounds."""
+    if known.at_least and value < getattr(run, known.at_least):
+        raise UsageError(f"{name}={value} is below {known.at_least} = "
+                         f"{getattr(run, known.at_least)}")
+    if not known.bounds.holds(value):
+        raise UsageError(f"{name} must be {known.bounds.says}, not {value}")
 
 
 def _typed(name: str, value: Scalar, default: Scalar) -> Scalar:
@@ -71,6 +82,6 @@ def _typed(name: str, value: Scalar, default: Scalar) -> Scalar:
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not type(default):
-        kind = type(default).__name__
+        kind = KINDS[type(default)]
         raise UsageError(f"{name} takes {kind} such as {default!r}, not {value!r}")
     return value

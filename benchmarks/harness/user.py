@@ -70,7 +70,8 @@ def _name(path: Path) -> str:
     if name in METHODS or name == "floor":
         raise UsageError(f"--with: {name!r} is the name of a built-in method; rename {path.name}")
     if not re.fullmatch(r"[a-z0-9-]+", name):
-        raise UsageError(f"--with: {path.name!r} names the method; use small letters, digits and _")
+        raise UsageError(f"--with: {path.name!r} names the method; use small letters, digits, "
+                         "- and _")
     return name
 
 

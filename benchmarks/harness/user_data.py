@@ -80,9 +80,9 @@ def read(words: Sequence[str]) -> tuple[dict[str, Path], UserData | None]:
     """
     paths: dict[str, Path] = {}
     for word in words:
-        name, equals, text = word.partition("=")
+        name, _, text = word.partition("=")
         path = Path(text).expanduser().resolve()
-        if not equals or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        if not text or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
             raise UsageError(f"--dataset takes NAME=PATH with a NAME of small letters and digits, "
                              f"such as flowers=~/flowers, not {word!r}")
         if name.startswith(("synthetic", "procedural")):

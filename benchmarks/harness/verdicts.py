@@ -1,7 +1,6 @@
 """How verdicts are told on the terminal."""
 
-import csv
-import io
+from collections.abc import Iterable, Mapping
 
 
 def verdict_line(claim: str, verdict: str, basis: str, text: str) -> str:
@@ -9,9 +8,9 @@ def verdict_line(claim: str, verdict: str, basis: str, text: str) -> str:
     return f"  {claim:<28} {verdict:<17} {basis:<12} {text}"
 
 
-def print_verdicts(claims: str) -> None:
-    """A line per claim of claims.csv's text; with the reason where one cannot be tested."""
-    for row in csv.DictReader(io.StringIO(claims)):
+def print_verdicts(rows: Iterable[Mapping[str, str]]) -> None:
+    """A line per claim of claims.csv's rows; with the reason where one cannot be tested."""
+    for row in rows:
         if row["role"] != "verdict":
             continue
         reason = f" ({row['comparison']})" if row["verdict"] == "not testable here" else ""
