@@ -61,7 +61,8 @@ def values(rows: pd.DataFrame, arm: str, statistic: str) -> pd.Series:
         return of_grid(rows, arm, statistic)
     of = named_statistic(statistic)
     runs = rows[(rows["arm"] == arm) & rows["status"].isin(["done", "diverged"])]
-    found = {seed: of(curve) if (curve["status"] == "done").all() else np.nan
+    diverged = set(runs.loc[runs["status"] == "diverged", "seed"])
+    found = {seed: np.nan if seed in diverged else of(curve)
              for seed, curve in runs.groupby("seed")}
     return pd.Series({seed: value for seed, value in found.items() if value is not None},
                      dtype=float)

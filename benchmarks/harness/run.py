@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 import hashlib
 import json
@@ -96,7 +96,8 @@ class Run:
 
     def fields(self) -> dict[str, object]:
         """Every field that applies, with `hyper` as a dictionary."""
-        applying = {name: value for name, value in asdict(self).items() if value is not None}
+        applying = {field.name: value for field in fields(self)
+                    if (value := getattr(self, field.name)) is not None}
         return applying | {"hyper": dict(self.hyper)}
 
     @cached_property

@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from benchmarks.harness import evaluations
 from benchmarks.harness.selection import Entry
@@ -34,14 +34,19 @@ class Task:
 
     def is_trained(self) -> bool:
         """Whether there is an outcome with every curve that is asked for."""
-        return self.folder.is_finished() and all(
-            curve.id in self.folder.result()["curves"] for curve in self.curves)
+        return self.folder.is_finished() and self._covers(self.folder.result())
+
+    def _covers(self, result: Mapping[str, Any]) -> bool:
+        return all(curve.id in result["curves"] for curve in self.curves)
 
     def outcome(self) -> str:
         """Like `state`, for who holds the run: nobody else is working on it."""
-        state = self.folder.state()
-        if state in SETTLED and not self.is_trained():
+        if not self.folder.is_finished():
+            return self.folder.state()
+        result = self.folder.result()  # read once: a sweep asks a thousand runs, several times
+        if not self._covers(result):
             return "uncharted"
+        state = str(result["status"])
         return "unmeasured" if state == "done" and self.lacking() else state
 
     def state(self) -> str:
