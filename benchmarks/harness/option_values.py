@@ -15,6 +15,9 @@ AT_LEAST_1 = ("seeds", "jobs", "runs_per_job", "runs_per_gpu")
 IDLE = tuple(command for command in COMMANDS if command not in ("plan", "tune"))
 NO_RUNS = (*ALONE, "logs")
 READERS = ("report", "findings", "logs")
+IDLE_FOR = {"redraw": (*IDLE, "plan"), "rerun": IDLE, "retry_failed": IDLE, "methods": NO_RUNS,
+            "own": NO_RUNS, "seeds": NO_RUNS, "datasets": READERS, "precision": READERS}
+SPELT = {"own": "with", "datasets": "dataset"}  # other than as they are kept
 MOST_SEEDS = 1000  # a slip of the finger would keep a core busy with naming runs
 
 
@@ -68,9 +71,7 @@ def _check_company(options: Namespace) -> None:
     first = options.words[0]
     if options.redraw and (options.rerun or options.retry_failed):
         raise UsageError("--redraw draws what is there and trains nothing; leave one out")
-    for name, idle in (("redraw", (*IDLE, "plan")), ("rerun", IDLE), ("retry_failed", IDLE),
-                       ("methods", NO_RUNS), ("own", NO_RUNS), ("seeds", NO_RUNS),
-                       ("datasets", READERS), ("precision", READERS)):
-        if getattr(options, name) and first in idle:
-            option = {"own": "with", "datasets": "dataset"}.get(name, name.replace("_", "-"))
+    for name, commands in IDLE_FOR.items():
+        if getattr(options, name) and first in commands:
+            option = SPELT.get(name, name.replace("_", "-"))
             raise UsageError(f"--{option} does nothing for {first}; leave it out")

@@ -21,6 +21,7 @@ class Standing:
     selection: Selection
     folder: Path
     runs: list[dict[str, str]] | None  # the rows of runs.csv; None without results
+    data: list[dict[str, str]]  # the rows of data.csv
     claims: list[dict[str, str]]  # the rows of claims.csv; without results, a verdict for each
 
     @property
@@ -51,9 +52,10 @@ def standing(selection: Selection, results: Path, cache: Path) -> Standing:
     """Reads the results of a selection; raises UsageError where a table is corrupt."""
     folder = selection.results(results, cache)
     if found := committed.tables(folder):
-        return Standing(selection, folder, found["runs.csv"], found["claims.csv"])
+        return Standing(selection, folder, *(found[f"{name}.csv"]
+                                             for name in ("runs", "data", "claims")))
     claims = [unjudged(claim.at(selection.scale)) for claim in selection.claims]
-    return Standing(selection, folder, None, claims)
+    return Standing(selection, folder, None, [], claims)
 
 
 def unjudged(claim: Claim | SpeedClaim) -> dict[str, str]:

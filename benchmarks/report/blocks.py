@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import committed
 from benchmarks.harness.standing import Row, Standing
 from benchmarks.harness.task import SETTLED
 from benchmarks.report.origin import provenance
@@ -55,7 +54,7 @@ class Block:
     @property
     def values(self) -> Values:
         """Its data.csv."""
-        return values(committed.read(self.standing.folder / "data.csv"), self.unmeasured)
+        return values(self.standing.data, self.unmeasured)
 
     @property
     def figure(self) -> Picture | None:
