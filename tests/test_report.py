@@ -181,10 +181,22 @@ def test_tables_to_take_along_are_not_broken_by_what_stands_in_them():
     body = text.split("\\midrule")[1].split("\\bottomrule")[0].strip().splitlines()
     assert [len(re.findall(r"(?<!\\)&", line)) for line in body] == [1, 1]
     assert not re.search(r"(?<!\\)[%#_]", text.split("\n", 1)[1])
-    assert "50 \\% of A\\_1" in text
+    assert "50 \\% of A\\_\\allowbreak{}1" in text
     lines = markdown(header, rows, "caption").splitlines()
     assert [len(re.findall(r"(?<!\\)\|", line)) for line in lines[:4]] == [3, 3, 3, 3]
     assert "<b>" not in lines[2]
+
+
+def test_a_table_too_wide_for_a_page_is_broken_to_its_width():
+    header = ["claim", "estimate", "says"]
+    text = latex(header, [["C1", "1.5", "word " * 60], ["C2", "x" * 20, ""]], "wide")
+    assert "longtable" in text
+    assert "{tabular}" not in text
+    shares = [float(share) for share in re.findall(r"p\{([.\d]+)\\linewidth\}", text)]
+    assert shares == sorted(shares)
+    assert len(set(shares)) == 3
+    assert sum(shares) + 2 * 0.01 * len(shares) == pytest.approx(1, abs=0.002)
+    assert "longtable" not in latex(header, [["C1", "1.5", "a word"]], "narrow")
 
 
 def test_a_mistake_costs_one_line(place, capsys, tmp_path):

@@ -17,10 +17,11 @@ from benchmarks.report.page import FOLDER
 
 MANIFEST = "manifest.sha256"  # as `sha256sum --check` reads it
 CLAIMS = ["claim", "place", "basis", "verdict", "compared", "statistic", "estimate", "n", "says"]
+ON_A_PAGE, BROKEN = 100, 45  # letters in a line of a page, and of a column of a wide table
 VARIED = ["choice", "varied", "scale", "statistic", "difference", "n", "it is"]
 SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
            "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
-           **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+           **{sign: f"\\{sign}" for sign in "&%$#{}"}, "_": r"\_\allowbreak{}",
            "λ": r"$\lambda$", "τ": r"$\tau$"}
 
 Table = tuple[list[str], list[list[str]], str]  # header, rows, caption
@@ -116,12 +117,28 @@ def _plain(text: str) -> str:
 
 
 def latex(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
-    """A table for a paper that loads booktabs."""
+    """A table for a paper that loads booktabs; over pages, its lines broken, if it is wide."""
     environment = Environment(loader=FileSystemLoader(FOLDER), trim_blocks=True,
                               block_start_string="<%", block_end_string="%>",
                               variable_start_string="<<", variable_end_string=">>",
-                              finalize=_escaped, autoescape=False)
-    return environment.get_template("table.tex").render(header=header, rows=rows, caption=caption)
+                              autoescape=False)
+    first, *body = [" & ".join(map(_escaped, line)) + r" \\" for line in (header, *rows)]
+    return environment.get_template("table.tex").render(
+        header=first, rows=body, caption=_escaped(caption), count=len(header),
+        widths=_widths([header, *rows]))
+
+
+def _widths(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Shares of the page's width, by the longest word or line; none where all lines fit on it."""
+    columns = list(zip(*lines, strict=True))
+    needed = [max(map(len, column)) for column in columns]
+    if sum(needed) <= ON_A_PAGE:
+        return []
+    words = [[len(word) for cell in column for word in re.split(r"[\s_]", cell)]
+             for column in columns]
+    needed = [2 + max(min(most, BROKEN), *found) for most, found in zip(needed, words, strict=True)]
+    left = 1 - 0.02 * len(columns)  # table.tex puts .01 before a column and .01 behind it
+    return [f"{left * share / sum(needed):.3f}" for share in needed]
 
 
 def _escaped(value: object) -> str:
