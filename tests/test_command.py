@@ -150,7 +150,16 @@ def test_a_method_may_be_called_what_pandas_takes_for_something_else(name, place
     assert place.bench("report", "--scale", "smoke").returncode == 0  # reads what was written
 
 
+@pytest.mark.parametrize("words", [("verify",), ("report",), ("findings",)])
+def test_results_that_are_nowhere_are_not_taken_for_none(words, place, capsys):
+    assert command.main([*words, *place.options]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"bench.py: --results-dir: there is no folder {place.results}"]
+    assert not place.results.exists()
+
+
 def test_a_package_that_is_not_installed_costs_one_line(place):
+    place.results.mkdir()
     words = [sys.executable, "-S", str(ROOT / "bench.py"), "report", *place.options]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)

@@ -203,6 +203,7 @@ def test_a_mistake_costs_one_line(place, capsys, tmp_path):
     full = tmp_path / "full"
     full.mkdir()
     (full / "thesis.tex").write_text("mine")
+    place.results.mkdir()
     for words, said in (
             (["--export", str(full)], "holds other files"),
             (["--serve", "nowhere"], "takes PORT or HOST:PORT"),

@@ -15,6 +15,7 @@ AT_LEAST_1 = ("seeds", "jobs", "runs_per_job", "runs_per_gpu")
 IDLE = tuple(command for command in COMMANDS if command not in ("plan", "tune"))
 NO_RUNS = (*ALONE, "logs")
 READERS = ("report", "findings", "logs")
+JUDGES = ("verify", "report", "findings")  # of what is there, so it must be there
 IDLE_FOR = {"redraw": (*IDLE, "plan"), "rerun": IDLE, "retry_failed": IDLE, "methods": NO_RUNS,
             "own": NO_RUNS, "seeds": NO_RUNS, "datasets": READERS, "precision": READERS}
 SPELT = {"own": "with", "datasets": "dataset"}  # other than as they are kept
@@ -39,6 +40,8 @@ def check_values(options: Namespace) -> None:
     _check_cluster(options)
     _check_report(options)
     _check_company(options)
+    if options.words[0] in JUDGES and options.scale != "smoke" and not options.results_dir.is_dir():
+        raise UsageError(f"--results-dir: there is no folder {options.results_dir}")
     if options.data_dir and not Path(options.data_dir).is_dir():
         raise UsageError(f"--data-dir: there is no folder {options.data_dir}")
     if not options.checkpoint_seconds >= 0:
