@@ -267,7 +267,8 @@ def test_precision_is_the_runs_and_plain_is_not(place):
     artefact = ARTEFACTS["fig1-synthetic"]
     own = select(artefact, "smoke", None, None, (), precision="bf16")
     assert {entry.run.precision for entry in own.entries()} == {"bf16"}
-    assert own.custom
+    assert not own.custom
+    assert own.results(place.results, place.cache).parent == place.cache / "smoke" / "bf16"
     words = ("fig17", "--scale", "smoke", "--cluster", "debug")
     for path, more in (("eager, channels last", ()), ("eager", ("--plain", "--rerun"))):
         done = place.bench(*words, *more)
@@ -278,7 +279,7 @@ def test_precision_is_the_runs_and_plain_is_not(place):
         assert {run["path"] for run in runs} == {path}
     done = place.bench(*words, "--precision", "bf16")
     assert done.returncode == 0, done.stderr
-    rows = read_csv((place.cache / "smoke" / "custom" / "fig17-celeba-reconstructions"
+    rows = read_csv((place.cache / "smoke" / "bf16" / "fig17-celeba-reconstructions"
                      / "runs.csv").read_text())
     assert {*rows["precision"]} == {"bf16"}
 

@@ -24,6 +24,7 @@ from benchmarks.harness.statistics import STATISTICS
 from benchmarks.report.export import latex, markdown
 from benchmarks.report.findings import opened, written
 from benchmarks.report.page import render
+from benchmarks.report.precision import changes
 from benchmarks.report.values import values
 
 RESULTS = ROOT / "results"
@@ -197,6 +198,29 @@ def test_a_table_too_wide_for_a_page_is_broken_to_its_width():
     assert len(set(shares)) == 3
     assert sum(shares) + 2 * 0.01 * len(shares) == pytest.approx(1, abs=0.002)
     assert "longtable" not in latex(header, [["C1", "1.5", "a word"]], "narrow")
+
+
+def test_what_bfloat16_changes_is_what_the_paired_runs_say(place):
+    name, score = "fig8-reconstruction", "test_reconstruction"
+    whole = RESULTS / "mini" / name
+    assert changes(place.results) == []
+    shutil.copytree(whole, place.results / "mini" / name)
+    half = place.results / "bf16" / "mini" / name
+    shutil.copytree(whole, half)
+    rows = read_csv((whole / "runs.csv").read_text())
+    ends = rows[rows[score].notna()]
+    factors = 1 + 0.01 * np.arange(len(ends))  # of the first run, nothing changes
+    rows.loc[ends.index, score] = ends[score] * factors
+    rows.to_csv(half / "runs.csv", index=False, lineterminator="\n")
+    said = (half / "claims.csv").read_text()
+    (half / "claims.csv").write_text(said.replace("C21[test],verdict,paper", "C0,verdict,paper"))
+    found, = changes(place.results)
+    by_arm = ends.groupby("arm")[score]
+    assert (found.arms, found.seeds) == (by_arm.ngroups, ends["seed"].nunique())
+    assert found.mean == pytest.approx(factors.mean() - 1)
+    assert (found.least, found.most) == pytest.approx((0, factors[-1] - 1))
+    assert found.spread == pytest.approx((by_arm.std() / by_arm.mean()).mean())
+    assert found.verdicts == ["C21[test]"]
 
 
 def test_a_mistake_costs_one_line(place, capsys, tmp_path):

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+import subprocess
 
 from conftest import ROOT
 import numpy as np
@@ -16,6 +17,7 @@ from benchmarks.harness.claims import judge
 from benchmarks.harness.classifier import DEVIATION
 from benchmarks.harness.freeze import freeze
 from benchmarks.harness.publish import read_csv
+from benchmarks.harness.run import CHOICES
 from benchmarks.harness.selection import select
 from methods.priors import PRIORS
 
@@ -41,6 +43,11 @@ def artefact_of(folder):
     return (ARTEFACTS | {grid.name: grid for grid in TUNINGS.values()})[folder.name]
 
 
+def precision_of(folder):
+    first = folder.relative_to(ROOT / "results").parts[0]
+    return first if first in CHOICES["precision"] else None
+
+
 def test_something_is_committed():
     assert ROOT / "results" / "fig1-synthetic" in COMMITTED
 
@@ -58,7 +65,8 @@ def test_the_verdicts_follow_from_the_runs(folder):
 
 def test_the_runs_are_those_declared_and_all_are_there(folder):
     provenance = json.loads((folder / "provenance.json").read_text())
-    selection = select(artefact_of(folder), provenance["scale"], None, None, ())
+    selection = select(artefact_of(folder), provenance["scale"], None, None, (),
+                       precision=precision_of(folder))
     keys = {entry.run.key for entry in selection.entries()
             if (folder.name, entry.run.dataset) not in NOT_TO_BE_HAD}
     assert keys <= set(provenance["runs"])
@@ -90,6 +98,19 @@ def test_provenance_is_complete(folder, known_edits):
         for measured in whole.get("measures", {}).values():
             assert measured.get("local_edits") is None
     assert set(provenance["ambiguities"]) == set(artefact_of(folder).ambiguities)
+
+
+def test_every_number_is_of_a_commit_that_can_be_looked_up():
+    """In the history, or named by the README as one that was written anew before it was public."""
+    log = subprocess.run(["git", "-C", str(ROOT), "rev-list", "HEAD"],
+                         capture_output=True, text=True, check=False)
+    if log.returncode or (ROOT / ".git" / "shallow").exists():
+        pytest.skip("no checkout with its history")
+    named = {commit for path in (ROOT / "results").rglob("provenance.json")
+             for commit in re.findall(r'"([0-9a-f]{40})"', path.read_text())}
+    lost = {commit[:7] for commit in named - set(log.stdout.split())}
+    said = re.search(r"written anew since: ([^)]*)\)", (ROOT / "README.md").read_text())
+    assert lost == set(re.findall(r"`(\w{7})`", said[1]) if said else ())
 
 
 def test_versions_are_those_of_the_lock(folder):

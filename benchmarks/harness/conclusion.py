@@ -25,7 +25,8 @@ class Conclusion:
         self.selection, self.store, self.entries = selection, store, selection.entries()
         self.tasks = tasks
         self.folder, self.cache = folder, cache
-        self.partial = cache / "partial" / selection.scale / selection.artefact.name
+        apart = selection.precision or ""
+        self.partial = cache / "partial" / apart / selection.scale / selection.artefact.name
         self.before: str | None = None  # the data.csv that is there when the sweep begins
         self.there: set[tuple[str, ...]] = set()  # and its outcomes, see `committed.check`
 

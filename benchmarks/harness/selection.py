@@ -45,6 +45,7 @@ class Selection:
     seeds: int
     custom: bool  # picked by hand: never written over the full results
     claims: tuple[Claim, ...]
+    precision: str | None = None  # in the place of the artefact's: results of their own
     sources: dict[str, str] = field(default_factory=dict)  # user's method -> text of its file
     data: UserData | None = None  # in the place of the artefact's
     asked: Mapping[Run, tuple[Curve, ...]] = field(default_factory=dict)  # by any artefact, seed 0
@@ -80,12 +81,10 @@ class Selection:
 
     def results(self, results: Path, cache: Path) -> Path:
         """The folder of the results; smoke results never stand under `results`."""
-        name = self.artefact.name
+        apart = "custom" if self.custom else self.precision or ""
         if self.scale == "smoke":
-            return cache / "smoke" / ("custom" if self.custom else "") / name
-        if self.custom:
-            return results / "custom" / ("mini" if self.scale == "mini" else "") / name
-        return results / ("mini" if self.scale == "mini" else "") / name
+            return cache / "smoke" / apart / self.artefact.name
+        return results / apart / ("mini" if self.scale == "mini" else "") / self.artefact.name
 
 
 def select(
@@ -112,9 +111,9 @@ def select(
     claims = [*artefact.claims(scale), *(claim for claim in judged if claim)]
     return Selection(
         artefact, scale, every, seeds or default,
-        custom=bool(methods is not None or mine or data or precision
-                    or (seeds or default) < default),
-        claims=tuple(claims), sources={name: method.source for name, method in mine.items()},
+        custom=bool(methods is not None or mine or data or (seeds or default) < default),
+        claims=tuple(claims), precision=precision,
+        sources={name: method.source for name, method in mine.items()},
         data=data, asked=asked,
     )
 

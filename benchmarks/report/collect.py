@@ -22,6 +22,7 @@ from benchmarks.harness.store import Store
 from benchmarks.report.blocks import Block, Speed
 from benchmarks.report.failures import Failure, failures
 from benchmarks.report.origin import Cost, cost, environment
+from benchmarks.report.precision import Change, changes
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Report:
     unmeasured: list[Row]  # of claim C31, where `speed` has not been run
     failures: list[Failure]
     open_choices: list[tuple[Ambiguity, list[Effect]]]
+    precisions: list[Change]
 
     @property
     def blocks(self) -> list[Block]:
@@ -103,7 +105,8 @@ def collect(
     return Report(scales, {name: blocks for name, blocks in sections.items() if blocks}, speed,
                   [] if any(each.scale == scales[0] for each in speed)
                   else list(map(unjudged, CLAIMS)),
-                  failures(there, Store(cache / "runs")), _varied(ambiguities, there))
+                  failures(there, Store(cache / "runs")), _varied(ambiguities, there),
+                  changes(results))
 
 
 def _varied(

@@ -67,7 +67,7 @@ def written(report: Report, template: str) -> str:
                      "plain": lambda text: str(text).replace("|", "\\|")}
     return made.get_template(template).render(
         report=report, bases=BASES, tunings=tunings(report), varied=_varied(report),
-        **_speed(report), effects=_at_paper_scale(report))
+        **_speed(report), precisions=report.precisions, effects=_at_paper_scale(report))
 
 
 def _at_paper_scale(report: Report) -> dict[tuple[str, str, str], Effect]:
