@@ -109,7 +109,7 @@ def test_every_number_is_of_a_commit_that_can_be_looked_up():
     named = {commit for path in (ROOT / "results").rglob("provenance.json")
              for commit in re.findall(r'"([0-9a-f]{40})"', path.read_text())}
     lost = {commit[:7] for commit in named - set(log.stdout.split())}
-    said = re.search(r"written anew since: ([^)]*)\)", (ROOT / "README.md").read_text())
+    said = re.search(r"written anew since\s\(([^)]*)\)", (ROOT / "README.md").read_text())
     assert lost == set(re.findall(r"`(\w{7})`", said[1]) if said else ())
 
 
