@@ -106,7 +106,7 @@ def collect(
                   [] if any(each.scale == scales[0] for each in speed)
                   else list(map(unjudged, CLAIMS)),
                   failures(there, Store(cache / "runs")), _varied(ambiguities, there),
-                  changes(results))
+                  changes(results) if "mini" in scales else [])
 
 
 def _varied(
