@@ -11,6 +11,10 @@ from conftest import ROOT, Place
 from pages import HOSTILE, SHORT, browser, gathered, hostile, opened
 import pytest
 
+from benchmarks import ARTEFACTS
+from benchmarks.harness import lease
+from benchmarks.harness.selection import select
+from benchmarks.harness.store import Store
 from benchmarks.report.page import render
 
 pytestmark = pytest.mark.browser
@@ -159,6 +163,10 @@ def served(place):
 
 
 def test_the_served_page_shows_what_is_running(window, place, served):
+    entry = select(ARTEFACTS["fig1-synthetic"], "smoke", None, None, ()).entries()[0]
+    folder = Store(place.cache / "runs").folder(entry.run.key)
+    folder.declare(entry.run, None)
+    held = lease.acquire(folder.path)  # or the sweep might be over before the page asks
     sweep = subprocess.Popen(place.command("fig1-synthetic", "--scale", "smoke"),
                              stdout=subprocess.DEVNULL)
     try:
@@ -166,8 +174,10 @@ def test_the_served_page_shows_what_is_running(window, place, served):
             state = page.locator("#state", has_text="fig1-synthetic, smoke scale")
             state.wait_for(timeout=60_000)
             assert "running" in state.inner_text()
+            assert entry.label in state.inner_text()
             assert page.noise == []
     finally:
+        held.release()
         assert sweep.wait(120) == 0
     time.sleep(2)  # an answer serves for that long
     assert json.load(urllib.request.urlopen(f"{served}live.json")) == []
