@@ -63,8 +63,9 @@ def test_the_page_counts_what_claims_csv_says(place):
                  if (top / name / "claims.csv").exists()
                  for row in csv.DictReader((top / name / "claims.csv").read_text().splitlines())
                  if row["role"] == "verdict"]
-        there += [row["verdict"] for speed in found.speed for row in speed.claims
-                  if speed.scale == scale and row["role"] == "verdict"]
+        there += {(row["claim"], row["verdict"]): row["verdict"]  # once where machines agree
+                  for speed in found.speed for row in speed.claims
+                  if speed.scale == scale and row["role"] == "verdict"}.values()
         there += [each.verdict for each in found.conclusions(scale)]
         told = [row["verdict"] for row in found.verdicts(scale)]
         table = re.search(rf"<caption>Verdicts at {scale} scale.*?</table>", render(found), re.S)

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.harness import command
 from benchmarks.harness.claims import COLUMNS
-from benchmarks.speed import contrast, timing
+from benchmarks.speed import contrast, run, timing
 from benchmarks.speed.contrast import DIRECT, GROUP, QUEUE, saved, verdicts
 from benchmarks.speed.run import HEADER
 from benchmarks.speed.timing import Case, measured
@@ -82,7 +82,8 @@ def smoke(tmp_path_factory):
     began = time.monotonic()
     assert command.main(["speed", "--scale", "smoke", "--cache-dir", str(place)]) == 0
     assert time.monotonic() - began < 300
-    return place / "smoke" / "speed" / "cpu"
+    folder, = (place / "smoke" / "speed").iterdir()  # of this processor
+    return folder
 
 
 def test_everything_is_timed_beside_its_rivals(smoke):
@@ -106,9 +107,18 @@ def test_its_folder_says_what_it_was_measured_on(smoke):
     assert list(claims["claim"]) == ["C31[time]", "C31[memory]"]
     provenance = json.loads((smoke / "provenance.json").read_text())
     assert provenance["processor"]
+    assert run.machine("cpu") == smoke.name
     assert provenance["threads"] >= 1
     assert provenance["device"] == "cpu"
     assert (smoke / "figure.png").stat().st_size > 20_000
+
+
+@pytest.mark.parametrize(("model", "name"), [
+    ("AMD EPYC", "amd-epyc"), ("Intel(R) Core(TM) i7 @ 2.80GHz", "intel-core-i7-2-80ghz"),
+    ("", "cpu")])
+def test_the_times_of_one_processor_do_not_replace_anothers(model, name, monkeypatch):
+    monkeypatch.setattr(run.provenance, "environment", lambda: {"processor": model})
+    assert run.machine("cpu") == name
 
 
 def test_speed_takes_no_names(capsys):
@@ -117,8 +127,6 @@ def test_speed_takes_no_names(capsys):
 
 
 def test_without_the_rivals_it_says_what_to_install(monkeypatch, capsys, tmp_path):
-    from benchmarks.speed import run
-
     def missing(*arguments):
         raise ImportError("No module named 'pythae'")
 

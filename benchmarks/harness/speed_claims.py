@@ -23,9 +23,10 @@ CLAIMS = tuple(
 
 
 def folder(results: Path, cache: Path, scale: str) -> Path:
-    """Of everything that `speed` writes, a folder a device; smoke results are not under `results`.
+    """Of everything that `speed` writes, a folder a model of processor or GPU.
 
-    What another scale than the paper's leaves out stands apart too.
+    Smoke results are not under `results`; what another scale than the paper's leaves out stands
+    apart too.
     """
     top = cache / "smoke" if scale == "smoke" else results
     return top / ("mini" if scale == "mini" else "") / "speed"

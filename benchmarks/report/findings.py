@@ -14,9 +14,10 @@ from benchmarks.harness.files import write_if_changed
 from benchmarks.harness.provenance import ROOT
 from benchmarks.harness.selection import Selection
 from benchmarks.harness.standing import Row
+from benchmarks.report.blocks import Speed
 from benchmarks.report.cells import difference, interval, number, shown
 from benchmarks.report.collect import Report, collect
-from benchmarks.report.pace import lines
+from benchmarks.report.pace import Line, lines
 from benchmarks.report.page import BASES, FOLDER, duration, tunings
 
 FILE, README = "FINDINGS.md", ROOT / "README.md"
@@ -67,7 +68,7 @@ def written(report: Report, template: str) -> str:
                      "plain": lambda text: str(text).replace("|", "\\|")}
     return made.get_template(template).render(
         report=report, bases=BASES, tunings=tunings(report), varied=_varied(report),
-        **_speed(report), precisions=report.precisions, effects=_at_paper_scale(report))
+        speeds=_speed(report), precisions=report.precisions, effects=_at_paper_scale(report))
 
 
 def _at_paper_scale(report: Report) -> dict[tuple[str, str, str], Effect]:
@@ -76,12 +77,9 @@ def _at_paper_scale(report: Report) -> dict[tuple[str, str, str], Effect]:
             for _, found in report.open_choices for effect in found if effect.scale == "paper"}
 
 
-def _speed(report: Report) -> dict[str, object]:
-    """Of the processor that it was measured on, at the paper's scale."""
-    for each in report.speed:
-        if (each.scale, each.folder.name) == ("paper", "cpu"):
-            return {"times": lines(each.rows), "machine": each.provenance}
-    return {"times": [], "machine": {}}
+def _speed(report: Report) -> list[tuple[Speed, list[Line]]]:
+    """Of every machine that it was measured on, at the paper's scale."""
+    return [(each, lines(each.rows)) for each in report.speed if each.scale == "paper"]
 
 
 def _estimate(row: Row) -> str:

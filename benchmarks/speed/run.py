@@ -1,8 +1,9 @@
-"""`speed`: times what there is, and writes results/speed/<device>."""
+"""`speed`: times what there is, and writes results/speed/<processor or GPU>."""
 
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
+import re
 import tempfile
 from typing import Any
 
@@ -53,12 +54,23 @@ def speed(options: Namespace) -> int:
 
 def _folder(options: Namespace, device: str) -> Path:
     places = (options.results_dir.resolve(), options.cache_dir.resolve())
-    folder = speed_claims.folder(*places, options.scale) / torch.device(device).type
+    folder = speed_claims.folder(*places, options.scale) / machine(device)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"results cannot be written to {folder}: {error.strerror}") from None
     return folder
+
+
+def machine(device: str) -> str:
+    """The model of what is timed, as the name of a folder: one's times do not replace another's."""
+    model = str(_gpu(device) or provenance.environment()["processor"]).lower()
+    words = re.findall("[a-z0-9]+", re.sub(r"\((r|tm)\)", " ", model))
+    return "-".join(words) or torch.device(device).type
+
+
+def _gpu(device: str) -> str | None:
+    return torch.cuda.get_device_name() if device != "cpu" else None
 
 
 def _rows(sizes: Sizes, device: str) -> tuple[list[dict[str, Any]], str | None]:
@@ -90,8 +102,7 @@ def _write(
 ) -> None:
     for name, frame in (("data.csv", table), ("claims.csv", claims)):
         write_atomically(folder / name, frame.to_csv(index=False).encode())
-    gpu = torch.cuda.get_device_name() if device != "cpu" else None
     write_json(folder / "provenance.json", {
-        **provenance.code(), **provenance.environment(), "device": device, "gpu": gpu,
+        **provenance.code(), **provenance.environment(), "device": device, "gpu": _gpu(device),
         "threads": threads})
     draw("speed", (folder / "data.csv").read_text(), folder)
