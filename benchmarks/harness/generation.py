@@ -44,17 +44,17 @@ def cifar10_scores(trained: Trained) -> Measured:
         return network.features(torch.nn.functional.interpolate(
             shown.expand(-1, 3, -1, -1), size=(32, 32), mode="bilinear", antialias=True))
 
-    return _scored("cifar10", trained, features)
+    return _scored("cifar10", trained, lambda x: in_chunks(features, x))
 
 
 def inception_scores(trained: Trained) -> Measured:
     """FID, KID and the manifold scores in the features of Inception-2015."""
     network = inception.network(trained.weights, trained.device)
     return _scored("inception", trained,
-                   lambda x: inception.features(network, x.to(trained.device)))
+                   lambda x: inception.features(network, x, trained.device))
 
 
 def _scored(extractor: str, trained: Trained, features: Callable[[Tensor], Tensor]) -> Measured:
-    real, made = (in_chunks(features, x) for x in (trained.test.x, as_8_bits(trained.samples)))
+    real, made = (features(x) for x in (trained.test.x, as_8_bits(trained.samples)))
     draws = trained.draws("evaluation")
     return Measured(feature_scores(extractor, real=real, made=made, draws=draws), {})

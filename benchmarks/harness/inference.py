@@ -8,6 +8,6 @@ from torch import Tensor
 CHUNK = 1000
 
 
-def in_chunks(network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """network(x), computed CHUNK points at a time, on the CPU."""
-    return torch.cat([network(part).cpu() for part in torch.split(x, CHUNK)])
+def in_chunks(network: Callable[[Tensor], Tensor], x: Tensor, chunk: int = CHUNK) -> Tensor:
+    """network(x), computed `chunk` points at a time, on the CPU."""
+    return torch.cat([network(part).cpu() for part in torch.split(x, chunk)])

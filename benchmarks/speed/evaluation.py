@@ -15,7 +15,6 @@ from torch.nn.functional import normalize
 from benchmarks.harness import inception
 from benchmarks.harness.frechet import Gaussian, fit, frechet_distance
 from benchmarks.harness.image_swd import image_swd
-from benchmarks.harness.inference import in_chunks
 from benchmarks.harness.scores import feature_scores
 from benchmarks.speed.scene import Sizes, images, run, training
 from benchmarks.speed.timing import Case
@@ -65,15 +64,14 @@ def whole(sizes: Sizes, device: str, folder: Path) -> list[Case]:
 
     @torch.no_grad()
     def ours() -> None:
-        network = _random_inception(device)
-        real, made = (in_chunks(lambda x: inception.features(network, x.to(device)), x)
-                      for x in sets)
+        network = inception.ready(_random_inception(), device)
+        real, made = (inception.features(network, x, device) for x in sets)
         feature_scores("inception", real=real, made=made, draws=torch.Generator().manual_seed(0))
 
     what = f"FID, KID, precision and recall of {count} images"
     return [Case("evaluation", what, "ours", ours),
             Case("evaluation", what, "pytorch-fid: FID alone, from PNG files",
-                 _by_pytorch_fid(folders, _random_inception(device), device)),
+                 _by_pytorch_fid(folders, _random_inception().to(device), device)),
             Case("evaluation", what, "torch-fidelity: the same four, from PNG files",
                  _by_torch_fidelity(folders, device, count))]
 
@@ -89,11 +87,11 @@ def _random_weights() -> Iterator[None]:
         yield
 
 
-def _random_inception(device: str) -> nn.Module:
+def _random_inception() -> nn.Module:
     from pytorch_fid.inception import InceptionV3
     with _random_weights():
         network: nn.Module = InceptionV3([InceptionV3.BLOCK_INDEX_BY_DIM[2048]])
-    return inception.ready(network, device)
+    return network
 
 
 def _by_pytorch_fid(folders: list[str], network: nn.Module, device: str) -> Callable[[], None]:
