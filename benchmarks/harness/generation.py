@@ -39,12 +39,12 @@ def cifar10_scores(trained: Trained) -> Measured:
     """The scores in the features of the suite's own classifier; `fd_cifar10` is no `fid`."""
     network = classifier.shipped().to(trained.device)
 
-    def features(x: Tensor) -> Tensor:
+    def penultimate(x: Tensor) -> Tensor:
         shown = to_float(x.to(trained.device))
         return network.features(torch.nn.functional.interpolate(
             shown.expand(-1, 3, -1, -1), size=(32, 32), mode="bilinear", antialias=True))
 
-    return _scored("cifar10", trained, lambda x: in_chunks(features, x))
+    return _scored("cifar10", trained, lambda x: in_chunks(penultimate, x))
 
 
 def inception_scores(trained: Trained) -> Measured:
