@@ -9,7 +9,7 @@ OURS = ("benchmarks", "figures", "methods")
 def main() -> int:
     """Runs the command; a package that is not installed costs one line."""
     try:
-        from benchmarks.harness.command import main as command
+        from benchmarks.harness.command.main import main as command
     except KeyboardInterrupt:
         print("stopped before anything began", file=sys.stderr)
         return 1

@@ -28,7 +28,7 @@ from benchmarks import (
 )
 from benchmarks.celeba import CELEBA
 from benchmarks.cifar10 import CIFAR10
-from benchmarks.harness.spec import Artefact
+from benchmarks.harness.spec.artefact import Artefact
 from benchmarks.tuning import search
 
 ARTEFACTS: dict[str, Artefact] = {

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from benchmarks.grids import Base
-from benchmarks.harness.resolve import resolve
-from benchmarks.harness.run import Run
-from benchmarks.images import Images
+from benchmarks.grid_artefact import Base
+from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.harness.spec.run import Run
+from benchmarks.recipes import Images
 
 EPOCHS = {"paper": 200, "mini": 8, "smoke": 2}
 HALVE = {"paper": 60, "mini": 4}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmarks.gallery import Models
-from benchmarks.harness.resolve import resolve
-from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Measure
+from benchmarks.harness.spec.artefact import Arm, Measure
+from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.harness.spec.run import Run
 from benchmarks.tuning import EXTRACTORS
 from methods import Scalar
 

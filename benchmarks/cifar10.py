@@ -1,6 +1,6 @@
 """CIFAR-10 as the paper trains on it (Appendix A)."""
 
-from benchmarks.images import Images
+from benchmarks.recipes import Images
 
 CIFAR10 = Images(
     name="cifar10",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from benchmarks import grids
+from benchmarks import grid_artefact
 from benchmarks.celeba import ABLATION, ablation
-from benchmarks.harness.claim import FID_NOISE, Claim, Ordering, Trend, Untestable
-from benchmarks.harness.resolve import resolve
-from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm
+from benchmarks.harness.spec.artefact import Arm
+from benchmarks.harness.spec.claims import FID_NOISE, Claim, Ordering, Trend, Untestable
+from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.harness.spec.run import Run
 
 # neither grid is stated (A15)
 TAUS = {"paper": (0.05, 0.1, 0.2, 0.5, 1.0), "mini": (0.05, 0.2, 1.0), "smoke": (0.05, 1.0)}
@@ -41,7 +41,7 @@ def claims(scale: str) -> tuple[Claim, ...]:
         "C20", "Tau and m0 are stable over architectures and data sets, lambda is not.",
         "Appendix A", Untestable("neither the paper nor the suite varies tau or m0 on more than "
                                  "one data set and architecture"))
-    return untestable, *grids.with_proxies(
+    return untestable, *grid_artefact.with_proxies(
         Claim("C24", "The lower tau, the lower the lambda that is best.", place,
               Trend("best_lam:fid", panels, "rises")),
         Claim("C25", "The lower tau, the lower the best FID.", place,
@@ -50,8 +50,8 @@ def claims(scale: str) -> tuple[Claim, ...]:
               Ordering("best:fid", panels[:-1], panels[-1:], "any", at_least=FID_NOISE)))
 
 
-ARTEFACT = grids.grid(
+ARTEFACT = grid_artefact.grid(
     "fig10-temperature", "Scores of samples by temperature and lambda, CelebA",
     "Figure 10, Appendix D.4",
     ABLATION._replace(template=template, ambiguities=(*ABLATION.ambiguities, "A15")), arms,
-    partial(grids.table, keep=["lam", "hyper.tau"]), claims)
+    partial(grid_artefact.table, keep=["lam", "hyper.tau"]), claims)

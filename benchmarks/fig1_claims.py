@@ -1,6 +1,6 @@
 """What the paper says of Figure 1: C1 to C3, and C28 on synthetic data."""
 
-from benchmarks.harness.claim import Claim, Ordering
+from benchmarks.harness.spec.claims import Claim, Ordering
 
 BASELINES = ("mmd", "swd", "sinkhorn")  # the paper's; its contrastive line is MoCA
 # Section 4.1 gives none; Appendix A has .05 for CIFAR-10 and CelebA and 1 for CelebA-HQ, all with

@@ -14,9 +14,9 @@ from benchmarks.fig1_claims import (
     claims,
     faster,
 )
-from benchmarks.harness.resolve import resolve
-from benchmarks.harness.run import Run
-from benchmarks.harness.spec import ON_A_PROCESSOR, Arm, Artefact, Curve
+from benchmarks.harness.spec.artefact import ON_A_PROCESSOR, Arm, Artefact, Curve
+from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.harness.spec.run import Run
 from methods import Scalar
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def arms(scale: str) -> tuple[Arm, ...]:
 
 def table(rows: DataFrame) -> DataFrame:
     """Per panel, arm and epoch: mean, deviation and 95 % interval over seeds; and the floor."""
-    from benchmarks.harness.intervals import floored_curves
+    from benchmarks.harness.analysis.tables import floored_curves
     return floored_curves(rows, {"swd2_root": "floor_root", "swd2_sq": "floor_sq"})
 
 

@@ -1,6 +1,6 @@
 """What the paper says of Figure 2: C4 to C8 and C30; and what at lambda 0 the prior alone does."""
 
-from benchmarks.harness.claim import (
+from benchmarks.harness.spec.claims import (
     Claim,
     Equivalence,
     Ordering,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.cifar10 import CIFAR10
 from benchmarks.fig2_claims import LAMBDAS, METHODS, claims, lower, name
-from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Artefact, Curve, Measure
+from benchmarks.harness.spec.artefact import Arm, Artefact, Curve, Measure
+from benchmarks.harness.spec.run import Run
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -45,7 +45,7 @@ def measures(scale: str, seed: int) -> tuple[Measure, ...]:
 
 def table(rows: DataFrame) -> DataFrame:
     """Per panel, lambda and epoch: mean, deviation and 95 % interval of the distance."""
-    from benchmarks.harness.intervals import curve_table
+    from benchmarks.harness.analysis.tables import curve_table
     return curve_table(rows, ["swd_image_std", "swd_image_unit"], keep=["lam"])
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.cifar10 import CIFAR10
-from benchmarks.grids import with_proxies
-from benchmarks.harness.claim import FID_NOISE, Claim, Ordering, Trend
-from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Artefact, Measure
+from benchmarks.grid_artefact import with_proxies
+from benchmarks.harness.spec.artefact import Arm, Artefact, Measure
+from benchmarks.harness.spec.claims import FID_NOISE, Claim, Ordering, Trend
+from benchmarks.harness.spec.run import Run
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -36,7 +36,7 @@ def measures(scale: str, seed: int) -> tuple[Measure, ...]:
 
 def table(rows: DataFrame) -> DataFrame:
     """Per lambda the spread and the scores; `exhibit`: what the drawn run's spectrum is called."""
-    from benchmarks.harness.intervals import exhibited, final_scores
+    from benchmarks.harness.analysis.tables import exhibited, final_scores
     return exhibited(rows, final_scores(rows, SCORES, keep=["lam"]))
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from benchmarks import grids
+from benchmarks import grid_artefact
 from benchmarks.celeba import CELEBA
-from benchmarks.harness.claim import FID_NOISE, Claim, Ordering, Range, Trend
-from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm
-from benchmarks.images import warmer
+from benchmarks.harness.spec.artefact import Arm
+from benchmarks.harness.spec.claims import FID_NOISE, Claim, Ordering, Range, Trend
+from benchmarks.harness.spec.run import Run
+from benchmarks.recipes import warmer
 
 DIMS = {"paper": (64, 128, 256, 512), "mini": (64, 512), "smoke": (64, 512)}
 # of "a wide range between 100 and 144,000" (A13)
@@ -25,7 +25,8 @@ def template(scale: str) -> Run:
     return replace(CELEBA.a2(scale), stop_at=ERROR)
 
 
-BASE = grids.Base(template, CELEBA.settings, CELEBA.scores, (*CELEBA.ambiguities, "A12", "A13"))
+BASE = grid_artefact.Base(template, CELEBA.settings, CELEBA.scores,
+                          (*CELEBA.ambiguities, "A12", "A13"))
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
@@ -47,7 +48,7 @@ def by_dimension(scale: str, prefix: str, note: str, basis: str) -> tuple[Claim,
         f"C12[enough]{note}", "At a larger d the FID comes within a tenth of the best at d = 64 "
         "from no smaller a lambda on.", PLACE,
         Range("enough_grows:fid", ((f"{prefix}d=*", 1.0, 1.0),), len(panels) > 2), basis)
-    return grids.with_proxies(
+    return grid_artefact.with_proxies(
         Claim(f"C11{note}", "At d = 64 the FID varies less with lambda than at any larger d.",
               PLACE, Ordering("range:fid", panels[:1], panels[1:], at_least=FID_NOISE), basis),
         Claim(f"C12{note}", "The larger d, the larger the lambda that is best.", PLACE,
@@ -64,7 +65,7 @@ def claims(scale: str) -> tuple[Claim, ...]:
               PLACE, Range("train_reconstruction", every, True), scales=("paper",)))
 
 
-ARTEFACT = grids.grid(
+ARTEFACT = grid_artefact.grid(
     "fig4-latent-dim", "Scores of samples by latent dimension and lambda, CelebA",
     "Figure 4, Section 4.2", BASE, arms,
-    partial(grids.table, keep=["lam", "dim"]), claims)
+    partial(grid_artefact.table, keep=["lam", "dim"]), claims)

@@ -3,7 +3,7 @@
 from benchmarks.celeba import CELEBA
 from benchmarks.cifar10 import CIFAR10
 from benchmarks.gallery import gallery, shown
-from benchmarks.harness.spec import Arm
+from benchmarks.harness.spec.artefact import Arm
 
 SHOWS = ("reconstructions", "interpolations", "samples")
 

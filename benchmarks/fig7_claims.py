@@ -1,6 +1,6 @@
 """What the paper says of Figure 7: C14, on the codes and not on their picture."""
 
-from benchmarks.harness.claim import Claim, Equivalence
+from benchmarks.harness.spec.claims import Claim, Equivalence
 
 PAPER_TAU = 0.99  # Appendix B; it gives no m0, and elsewhere .99 is m0's value (A8)
 MAIN_TAU = 0.05  # Appendix A, so the other reading of A8

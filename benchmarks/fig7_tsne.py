@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks.fig7_claims import MAIN_TAU, PAPER_TAU, claims, comparable
-from benchmarks.harness.resolve import resolve
-from benchmarks.harness.run import Run
-from benchmarks.harness.spec import ON_A_PROCESSOR, Arm, Artefact, Measure
+from benchmarks.harness.spec.artefact import ON_A_PROCESSOR, Arm, Artefact, Measure
+from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.harness.spec.run import Run
 from methods import Scalar
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def measures(scale: str, seed: int) -> tuple[Measure, ...]:
 
 def table(rows: DataFrame) -> DataFrame:
     """Per arm the scores on the test set over the seeds; and the drawn run's files."""
-    from benchmarks.harness.intervals import exhibited, final_scores
+    from benchmarks.harness.analysis.tables import exhibited, final_scores
     return exhibited(rows, final_scores(rows, SCORES), DRAWN_SEED)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.cifar10 import CIFAR10
-from benchmarks.harness.claim import Claim, Ordering, Trend, Untestable
-from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Artefact, Measure
+from benchmarks.harness.spec.artefact import Arm, Artefact, Measure
+from benchmarks.harness.spec.claims import Claim, Ordering, Trend, Untestable
+from benchmarks.harness.spec.run import Run
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -36,7 +36,7 @@ def measures(scale: str, seed: int) -> tuple[Measure, ...]:
 
 def table(rows: DataFrame) -> DataFrame:
     """Per lambda the error on test and training images."""
-    from benchmarks.harness.intervals import final_scores
+    from benchmarks.harness.analysis.tables import final_scores
     return final_scores(rows, SCORES, keep=["lam"])
 
 

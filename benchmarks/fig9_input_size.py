@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmarks import celebahq, grids
-from benchmarks.harness.claim import Claim, Range, Untestable
-from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm
+from benchmarks import celebahq, grid_artefact
+from benchmarks.harness.spec.artefact import Arm
+from benchmarks.harness.spec.claims import Claim, Range, Untestable
+from benchmarks.harness.spec.run import Run
 from methods import Scalar
 
 LAMBDAS = {"paper": (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000),
@@ -27,7 +27,7 @@ def settings(scale: str) -> dict[str, dict[str, Scalar]]:
     return {"moca": dict(template(scale).hyper)}
 
 
-BASE = grids.Base(template, settings, celebahq.scores, (*celebahq.AMBIGUITIES, "A10"))
+BASE = grid_artefact.Base(template, settings, celebahq.scores, (*celebahq.AMBIGUITIES, "A10"))
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
@@ -42,7 +42,7 @@ def claims(scale: str) -> tuple[Claim, ...]:
     """C22 in two parts, and C22b."""
     place = "Appendix D.2, Table 3"
     return (
-        *grids.with_proxies(
+        *grid_artefact.with_proxies(
             Claim("C22[monotone]", "The larger the images, the larger the best lambda.", place,
                   Range("grows:fid", (("side=*", 1.0, 1.0),), True)),
             Claim("C22[linear]", "The best lambda grows in proportion to the number of pixels (a "
@@ -52,6 +52,7 @@ def claims(scale: str) -> tuple[Claim, ...]:
               Untestable("the paper's grid has no lambda below 5000 at that size, nor has ours")))
 
 
-ARTEFACT = grids.grid(
+ARTEFACT = grid_artefact.grid(
     "fig9-input-size", "Scores of samples by the images' size and lambda, CelebA-HQ",
-    "Figure 9, Appendix D.2", BASE, arms, partial(grids.table, keep=["lam", "image_size"]), claims)
+    "Figure 9, Appendix D.2", BASE, arms,
+    partial(grid_artefact.table, keep=["lam", "image_size"]), claims)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.harness.claim import Claim, Untestable
-from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Artefact, Measure
+from benchmarks.harness.spec.artefact import Arm, Artefact, Measure
+from benchmarks.harness.spec.claims import Claim, Untestable
+from benchmarks.harness.spec.run import Run
 from methods import Scalar
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Models(NamedTuple):
 
 def table(models: Models, rows: DataFrame) -> DataFrame:
     """Per arm the scores beside its pictures; `exhibit`: what these are called."""
-    from benchmarks.harness.intervals import exhibited, final_scores
+    from benchmarks.harness.analysis.tables import exhibited, final_scores
     epoch = models.epoch(str(rows["scale"].iloc[0]))
     if epoch is None:
         return exhibited(rows, final_scores(rows, SCORES))

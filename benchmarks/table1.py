@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmarks.celeba import CELEBA
-from benchmarks.harness.claim import Claim, Ordering, Range
-from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Artefact
-from benchmarks.ranking import Ranking
+from benchmarks.harness.spec.artefact import Arm, Artefact
+from benchmarks.harness.spec.claims import Claim, Ordering, Range
+from benchmarks.harness.spec.run import Run
+from benchmarks.score_table import Ranking
 from benchmarks.tuning import Rival
 
 BEATEN = ("mmd gaussian[A1]", "sae[A1]", "swd[A1]", "cramer-wold[A1]")

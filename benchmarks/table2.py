@@ -1,9 +1,9 @@
 """Table 2: scores of samples on CIFAR-10, every regularizer in MoCA's place."""
 
 from benchmarks.cifar10 import CIFAR10
-from benchmarks.harness.claim import Claim, Range
-from benchmarks.harness.spec import Artefact
-from benchmarks.ranking import Ranking, named
+from benchmarks.harness.spec.artefact import Artefact
+from benchmarks.harness.spec.claims import Claim, Range
+from benchmarks.score_table import Ranking, named
 from benchmarks.tuning import RIVALS, Rival
 
 RANKING = Ranking(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmarks import grids
+from benchmarks import grid_artefact
 from benchmarks.celeba import ABLATION, ablation
-from benchmarks.harness.claim import FID_NOISE, Claim, Equivalence, Ordering
-from benchmarks.harness.resolve import resolve
-from benchmarks.harness.spec import Arm
+from benchmarks.harness.spec.artefact import Arm
+from benchmarks.harness.spec.claims import FID_NOISE, Claim, Equivalence, Ordering
+from benchmarks.harness.spec.hyperparameters import resolve
 
 CITED = {"m0=0": 86.57, "m0=0.9": 98.97, "m0=0.99": 47.96, "m0=0.999": 47.46}
 MOMENTA = {"paper": (0.0, 0.9, 0.99, 0.999), "mini": (0.0, 0.9, 0.99, 0.999), "smoke": (0.0, 0.999)}
@@ -31,7 +31,7 @@ def claims(scale: str) -> tuple[Claim, ...]:
     far = tuple(f"m0={m0:g}" for m0 in MOMENTA[scale] if m0 < 0.99)
     ordering = partial(Ordering, "fid", at_least=FID_NOISE)
     worse = partial(ordering, near[-1:], or_diverges=True)
-    found = grids.with_proxies(
+    found = grid_artefact.with_proxies(
         Claim("C23", "A base momentum of .99 or .999 gives a lower FID than one of 0 or .9.",
               "Appendix D.3, Table 4", ordering(near, far)),
         Claim("C28[positive]", "Without the positive term the FID is higher, or training "
@@ -40,13 +40,13 @@ def claims(scale: str) -> tuple[Claim, ...]:
               "Section 3", worse(far[:1])))
     if len(near) < 2:
         return found
-    return found + grids.with_proxies(
+    return found + grid_artefact.with_proxies(
         Claim("C23b", "Momenta of .99 and .999 differ by no more than replicates do.",
               "Appendix D.3, Table 4",
               Equivalence(("fid",), near[0], near[1], FID_NOISE, or_noise=True)))
 
 
-ARTEFACT = grids.grid(
+ARTEFACT = grid_artefact.grid(
     "table4", "Scores of samples by MoCA's base momentum, CelebA", "Table 4, Appendix D.3",
     ABLATION._replace(ambiguities=(*ABLATION.ambiguities, "A7")), arms,
-    partial(grids.table, cited=CITED, dataset="celeba", keep=["hyper.m0"]), claims)
+    partial(grid_artefact.table, cited=CITED, dataset="celeba", keep=["hyper.m0"]), claims)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmarks import grids
+from benchmarks import grid_artefact
 from benchmarks.celeba import ABLATION, CELEBA, ablation
-from benchmarks.harness.claim import Claim, Ordering, Range
-from benchmarks.harness.resolve import resolve
-from benchmarks.harness.spec import Arm
+from benchmarks.harness.spec.artefact import Arm
+from benchmarks.harness.spec.claims import Claim, Ordering, Range
+from benchmarks.harness.spec.hyperparameters import resolve
 
 CITED = {"K=100": 84.93, "K=5000": 48.45, "K=10000": 46.56, "K=30000": 47.31, "K=60000": 46.68,
          "K=120000": 49.94}
@@ -35,7 +35,7 @@ def arms(scale: str) -> tuple[Arm, ...]:
 def claims(scale: str) -> tuple[Claim, ...]:
     """C27: the paper's own numbers differ by 3.4 at most, and by 37 from the smallest."""
     small, *large = (f"K={size}" for size in sizes(scale))
-    found = grids.with_proxies(
+    found = grid_artefact.with_proxies(
         Claim("C27[small]", "With the smallest queue the FID is much higher than with any other.",
               "Appendix D.5, Table 5", Ordering("fid", tuple(large), (small,), at_least=20.0)))
     # no stand-in for this one: 5 is in units of FID
@@ -44,6 +44,7 @@ def claims(scale: str) -> tuple[Claim, ...]:
                           Range("range:fid", ((OTHERS, 0.0, 5.0),), from_one_seed=True)))
 
 
-ARTEFACT = grids.grid(
+ARTEFACT = grid_artefact.grid(
     "table5", "Scores of samples by the size of MoCA's queue, CelebA", "Table 5, Appendix D.5",
-    ABLATION, arms, partial(grids.table, cited=CITED, dataset="celeba", keep=["hyper.K"]), claims)
+    ABLATION, arms,
+    partial(grid_artefact.table, cited=CITED, dataset="celeba", keep=["hyper.K"]), claims)

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Artefact, Measure
+from benchmarks.harness.spec.artefact import Arm, Artefact, Measure
+from benchmarks.harness.spec.run import Run
 from methods import Scalar
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _unjudged(scale: str, arm: str) -> None:
 
 def chosen(rows: DataFrame) -> DataFrame:
     """Per arm its scores on the validation split; `chosen` marks the best of each panel's grid."""
-    from benchmarks.harness.intervals import final_scores
+    from benchmarks.harness.analysis.tables import final_scores
     keep = ["architecture", "method", "prior", "lam"]
     scores = final_scores(rows, list(METRICS[::-1]), keep)
     done = scores["n"] > 0

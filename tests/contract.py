@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmarks.harness.build import regularizer_class
-from benchmarks.harness.resolve import resolve
-from benchmarks.harness.run import Run
+from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.train.build import regularizer_class
 from methods import METHODS
 from methods.base import Context, Regularizer, Step
 from methods.networks import Encoder

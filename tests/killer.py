@@ -8,7 +8,7 @@ from pathlib import Path
 import signal
 import sys
 
-from benchmarks.harness.command import main
+from benchmarks.harness.command.main import main
 
 countdown, when = int(sys.argv[1]), sys.argv[2]
 

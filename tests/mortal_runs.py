@@ -12,13 +12,14 @@ from pathlib import Path
 import signal
 import sys
 
-from benchmarks.harness import checkpoints, stages  # noqa: F401 torch, once for all attempts
-from benchmarks.harness.inline import train_inline
-from benchmarks.harness.options import Options
-from benchmarks.harness.resolve import resolve
-from benchmarks.harness.run import Run
-from benchmarks.harness.store import Store
-from benchmarks.harness.task import Task
+from benchmarks.harness.launch import train_and_measure  # noqa: F401 torch, once for all attempts
+from benchmarks.harness.launch.inline import train_inline
+from benchmarks.harness.launch.options import Options
+from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.store import checkpoints
+from benchmarks.harness.store.run_folder import Store
+from benchmarks.harness.store.task import Task
 from methods import METHODS
 
 # 3 steps an epoch, 6 in all; width 1/64 keeps every layer and norm

@@ -10,7 +10,7 @@ from playwright.sync_api import sync_playwright
 
 from benchmarks import ARTEFACTS, TUNINGS
 from benchmarks.ambiguities import AMBIGUITIES
-from benchmarks.harness.selection import select
+from benchmarks.harness.spec.selection import select
 from benchmarks.report.collect import collect
 
 HOSTILE = ('<script>document.title="taken"</script><img src=x onerror="document.title=1">'

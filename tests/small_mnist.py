@@ -9,7 +9,7 @@ import zipfile
 
 import numpy as np
 
-from benchmarks.harness import mnist
+from benchmarks.harness.data import mnist
 
 COUNTS = {"train": 300, "t10k": 80}
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.harness.claim import FID_NOISE, Claim, Equivalence, Ordering, Trend
-from benchmarks.harness.claims import judge
+from benchmarks.harness.analysis.verdicts import judge
+from benchmarks.harness.spec.claims import FID_NOISE, Claim, Equivalence, Ordering, Trend
 
 pytestmark = pytest.mark.slow
 SIMULATED = 2000

@@ -13,14 +13,14 @@ import pandas as pd
 from PIL import Image
 import pytest
 
-from benchmarks import ARTEFACTS, TUNINGS, ranking, table2
+from benchmarks import ARTEFACTS, TUNINGS, score_table, table2
 from benchmarks import tuning as tuning_module
 from benchmarks.cifar10 import CIFAR10
+from benchmarks.harness.command.tune import freeze
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.freeze import freeze
-from benchmarks.harness.publish import read_csv
-from benchmarks.harness.selection import select
-from benchmarks.harness.tiles import GAP
+from benchmarks.harness.measure.image_grids import GAP
+from benchmarks.harness.results.write import read_csv
+from benchmarks.harness.spec.selection import select
 from benchmarks.tuning import GRID, RIVALS, chosen
 from figures import FIGURES, gallery
 
@@ -146,7 +146,7 @@ def cells(path, columns, side=32):
 
 
 def test_grids_show_distinct_test_images_at_fixed_places(pictured):
-    from benchmarks.harness.data import dataset
+    from benchmarks.harness.data.datasets import dataset
     run = CIFAR10.template("smoke", "a2")
     test = dataset(run).test(run, 32, pictured.cache).x.permute(0, 2, 3, 1).numpy()
     folder = folder_of(pictured, "fig6-samples") / "tiles"
@@ -177,13 +177,13 @@ def test_the_grid_of_lambdas_is_the_same_for_all_and_sees_no_test_image():
 
 
 def test_a_run_must_not_train_on_what_it_is_chosen_by(tmp_path, monkeypatch):
-    from benchmarks.harness import data, packed, portions
+    from benchmarks.harness.data import datasets, packed, portions
     whole = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
     monkeypatch.setattr(portions, "VALIDATION", 5)
     monkeypatch.setattr(packed, "array", lambda root, name, which:
                         whole if which == "train.images" else None)
     run = replace(CIFAR10.template("mini", "a1"), batch=4, n_train=15)
-    points = data.Packed()
+    points = datasets.Packed()
     assert points.validation(run, 5, tmp_path).x.flatten().tolist() == [15, 16, 17, 18, 19]
     assert points.validation(run, 2, tmp_path).x.flatten().tolist() == [15, 16]
     assert points.train(run, tmp_path).x.flatten().tolist() == list(range(15))
@@ -240,7 +240,7 @@ def test_the_chosen_lambda_has_the_lowest_score_of_its_rival():
 
 
 def test_only_a_whole_grid_in_the_suites_own_results_is_frozen(place, monkeypatch, capsys):
-    from benchmarks.harness import freeze as module
+    from benchmarks.harness.command import tune as module
     frozen = []
     monkeypatch.setattr(module, "freeze", lambda folder, target: frozen.append(target) or "frozen")
     monkeypatch.setattr(module.sweep, "run", lambda *arguments: 0)
@@ -259,10 +259,10 @@ def test_only_a_whole_grid_in_the_suites_own_results_is_frozen(place, monkeypatc
 
 def test_a_lambda_is_shown_with_the_scale_that_it_was_chosen_at(pictured, monkeypatch):
     rows = read_csv((folder_of(pictured, "table2") / "runs.csv").read_text())
-    monkeypatch.setattr(ranking, "choices", lambda name: {})
+    monkeypatch.setattr(score_table, "choices", lambda name: {})
     assert ARTEFACTS["table2"].table(rows)["lam_chosen_at"].isna().all()
     choice = {"cramer-wold": tuning_module.Choice(1.0, "mini", "cifar10")}
-    monkeypatch.setattr(ranking, "choices", lambda name: choice if name == "table2-a1" else {})
+    monkeypatch.setattr(score_table, "choices", lambda name: choice if name == "table2-a1" else {})
     found = ARTEFACTS["table2"].table(rows).set_index("arm")["lam_chosen_at"]
     assert found.dropna().to_dict() == {"cramer-wold[A1]": "mini"}
 
@@ -304,7 +304,7 @@ def test_table_2_has_the_lambdas_that_were_chosen():
 
 
 def test_what_speaks_of_a_regularizer_without_a_lambda_cannot_be_tested(monkeypatch):
-    monkeypatch.setattr(ranking, "choices", lambda name: {})
+    monkeypatch.setattr(score_table, "choices", lambda name: {})
     kinds = {claim.id: type(claim.test).__name__ for claim in table2.claims("paper")}
     assert kinds["C16"] == "Ordering"
     assert {kind for id, kind in kinds.items() if id.startswith(("C17", "best"))} == {"Untestable"}

@@ -11,7 +11,19 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr, ttest_rel
 
-from benchmarks.harness.claim import (
+from benchmarks.harness.analysis.comparisons import Scores, below, compare
+from benchmarks.harness.analysis.grid_statistics import GRID_STATISTICS
+from benchmarks.harness.analysis.statistics import (
+    STATISTICS,
+    auc_log_swd,
+    epochs_to_twice_floor,
+    final_swd,
+)
+from benchmarks.harness.analysis.tables import summary, t_interval
+from benchmarks.harness.analysis.trends import p_rising
+from benchmarks.harness.analysis.verdicts import judge
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.spec.claims import (
     FID_NOISE,
     SCALES,
     Claim,
@@ -21,18 +33,6 @@ from benchmarks.harness.claim import (
     Tracking,
     Trend,
 )
-from benchmarks.harness.claims import judge
-from benchmarks.harness.comparisons import Scores, below, compare
-from benchmarks.harness.errors import UsageError
-from benchmarks.harness.grid_statistics import GRID_STATISTICS
-from benchmarks.harness.intervals import summary, t_interval
-from benchmarks.harness.statistics import (
-    STATISTICS,
-    auc_log_swd,
-    epochs_to_twice_floor,
-    final_swd,
-)
-from benchmarks.harness.trends import p_rising
 
 
 def rows_of(finals, epochs=4, status="done"):

@@ -5,16 +5,18 @@ import json
 import pytest
 import torch
 
-from benchmarks.harness import classifier, command, teaching
-from benchmarks.harness.classifier import Classifier, shipped
+from benchmarks.harness.command import main
+from benchmarks.harness.data.split import Split
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.split import Split
+from benchmarks.harness.measure import features
+from benchmarks.harness.measure.features import Classifier, shipped
+from benchmarks.harness.train import classifier_training
 
 
 @pytest.fixture
 def small(monkeypatch):
-    monkeypatch.setattr(teaching, "EPOCHS", 3)
-    monkeypatch.setattr(teaching, "BATCH", 16)
+    monkeypatch.setattr(classifier_training, "EPOCHS", 3)
+    monkeypatch.setattr(classifier_training, "BATCH", 16)
     draws = torch.Generator().manual_seed(0)
     labels = torch.randint(0, 10, (64,), generator=draws)
     x = (20 * labels[:, None, None, None] + torch.randint(0, 9, (64, 3, 32, 32), generator=draws))
@@ -22,10 +24,10 @@ def small(monkeypatch):
 
 
 def test_three_epochs_are_one_and_two_more(small):
-    whole, first = teaching.Course(small, "cpu"), teaching.Course(small, "cpu")
+    whole, first = (classifier_training.Course(small, "cpu") for _ in range(2))
     losses = [whole.advance() for _ in range(3)]
     first.advance()
-    second = teaching.Course(small, "cpu")
+    second = classifier_training.Course(small, "cpu")
     second.restore(first.state())
     assert [second.advance() for _ in range(2)] == losses[1:]
     for a, b in zip(whole.network.parameters(), second.network.parameters(), strict=True):
@@ -36,7 +38,7 @@ def test_three_epochs_are_one_and_two_more(small):
 def test_pictures_are_mirrored_and_moved_and_nothing_else():
     row = torch.arange(32.0)
     x = (row[:, None] * 32 + row).expand(200, 3, 32, 32)
-    made = teaching.changed(x, torch.Generator().manual_seed(0))
+    made = classifier_training.changed(x, torch.Generator().manual_seed(0))
     assert made.shape == x.shape
     inner = made[:, :, 8:24, 8:24]
     steps = inner[:, 0, :, 1:] - inner[:, 0, :, :-1]
@@ -57,18 +59,18 @@ def test_features_feed_the_last_layer():
 
 
 def test_classifier_takes_no_names_and_needs_cifar_10(capsys, place, monkeypatch):
-    from benchmarks.harness import cifar10
+    from benchmarks.harness.data import cifar10
     monkeypatch.setattr(cifar10, "MIRRORS", ["http://127.0.0.1:9/"])
     for words, message in ((["classifier", "fig1"], "takes no names"),
                            (["classifier"], "CIFAR-10 is missing")):
-        assert command.main([*words, *place.options]) == 2
+        assert main.main([*words, *place.options]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert message in line
 
 
 def test_weights_that_are_missing_or_corrupt_are_named(tmp_path, monkeypatch):
     path = tmp_path / "cifar10.safetensors"
-    monkeypatch.setattr(classifier, "WEIGHTS", path)
+    monkeypatch.setattr(features, "WEIGHTS", path)
     with pytest.raises(UsageError, match=r"bench\.py classifier makes it"):
         shipped()
     path.write_bytes(b"rubbish")

@@ -12,10 +12,11 @@ from conftest import ROOT, Place
 import pytest
 
 from benchmarks import ARTEFACTS
-from benchmarks.harness import checkpoints, command
-from benchmarks.harness.files import seal
-from benchmarks.harness.selection import select
-from benchmarks.harness.store import Store
+from benchmarks.harness.command.main import main
+from benchmarks.harness.spec.selection import select
+from benchmarks.harness.store import checkpoints
+from benchmarks.harness.store.files import seal
+from benchmarks.harness.store.run_folder import Store
 
 METHOD = """
 from methods.base import Regularizer
@@ -34,7 +35,7 @@ class Mine(Regularizer):
 
 def ask(capsys, place, *words):
     """Exit status and the lines on stderr of the command run in this process."""
-    status = command.main(["--scale", "smoke", "--cluster", "debug", *place.options, *words])
+    status = main.main(["--scale", "smoke", "--cluster", "debug", *place.options, *words])
     return status, capsys.readouterr().err.strip().splitlines()
 
 
@@ -152,7 +153,7 @@ def test_a_method_may_be_called_what_pandas_takes_for_something_else(name, place
 
 @pytest.mark.parametrize("words", [("verify",), ("report",), ("findings",)])
 def test_results_that_are_nowhere_are_not_taken_for_none(words, place, capsys):
-    assert command.main([*words, *place.options]) == 2
+    assert main.main([*words, *place.options]) == 2
     said = capsys.readouterr().err.splitlines()
     assert said == [f"bench.py: --results-dir: there is no folder {place.results}"]
     assert not place.results.exists()
@@ -317,7 +318,7 @@ FAST = (["--help"], ["list"], ["plan", "fig1", "--scale", "smoke"],
 
 @pytest.mark.parametrize("words", FAST, ids=" ".join)
 def test_looking_is_fast_and_imports_neither_torch_nor_pandas(words, swept):
-    probe = ("import sys; from benchmarks.harness.command import main\n"
+    probe = ("import sys; from benchmarks.harness.command.main import main\n"
              "try:\n    status = main(sys.argv[1:])\nexcept SystemExit as end:\n"
              "    status = end.code\n"
              "heavy = {'torch', 'pandas', 'numpy', 'matplotlib', 'scipy'} & set(sys.modules)\n"
@@ -333,7 +334,7 @@ def test_looking_is_fast_and_imports_neither_torch_nor_pandas(words, swept):
 
 
 def test_a_second_run_is_fast_and_imports_no_torch(swept):
-    probe = ("import sys; from benchmarks.harness.command import main\n"
+    probe = ("import sys; from benchmarks.harness.command.main import main\n"
              "status = main(sys.argv[1:])\nsys.exit('torch' if 'torch' in sys.modules else status)")
     arguments = [sys.executable, "-c", probe, "fig1", "--scale", "smoke", *swept.options]
     before = {p: p.stat().st_mtime_ns for p in swept.smoke.iterdir()}

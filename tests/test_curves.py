@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from benchmarks import ARTEFACTS
-from benchmarks.harness import evaluations, model_files
-from benchmarks.harness.claim import SCALES
-from benchmarks.harness.inline import train_inline
-from benchmarks.harness.options import Options
-from benchmarks.harness.publish import asked_of
-from benchmarks.harness.resolve import resolve
-from benchmarks.harness.run import Run
-from benchmarks.harness.selection import Entry, asked_curves, select
-from benchmarks.harness.spec import Arm, Curve, Measure
-from benchmarks.harness.store import Store
-from benchmarks.harness.task import Task
-from benchmarks.harness.user_data import UserData
+from benchmarks.harness.launch.inline import train_inline
+from benchmarks.harness.launch.options import Options
+from benchmarks.harness.results.write import asked_of
+from benchmarks.harness.spec.artefact import Arm, Curve, Measure
+from benchmarks.harness.spec.claims import SCALES
+from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.spec.selection import Entry, asked_curves, select
+from benchmarks.harness.spec.user_data import UserData
+from benchmarks.harness.store import evaluations, model_files
+from benchmarks.harness.store.run_folder import Store
+from benchmarks.harness.store.task import Task
 
 RUN = resolve(Run("procedural", 32, "a1", "mmd", (), "1", dim=4, epochs=5, batch=16,
                   width=1 / 64, image_size=32, snapshots=(2,)), "mmd", {})
@@ -128,7 +128,8 @@ def test_a_snapshot_is_the_model_after_that_epoch(do, tmp_path):
 
 def test_a_checkpoint_that_lacks_a_curve_is_not_gone_on_from(do, tmp_path):
     """Its early epochs would be missing from the curve."""
-    from benchmarks.harness import checkpoints, lease, stages
+    from benchmarks.harness.launch import train_and_measure
+    from benchmarks.harness.store import checkpoints, lease
     folder = Store(tmp_path / "runs").folder(RUN.key)
     folder.declare(RUN, None)
     held = lease.acquire(folder.path)
@@ -139,7 +140,8 @@ def test_a_checkpoint_that_lacks_a_curve_is_not_gone_on_from(do, tmp_path):
 
     task = Task(folder, (ERROR,), (), (ERROR,))
     with open(folder.path / "log.txt", "a") as log, pytest.raises(BaseException, match="stopped"):
-        stages.train_run(task, held, Options(tmp_path / "data", "cpu"), stop, lambda f: None, log)
+        train_and_measure.train_run(task, held, Options(tmp_path / "data", "cpu"), stop,
+                                    lambda f: None, log)
     held.release()
     assert checkpoints.newest(folder.path)[0]
     _, result, log = do(ERROR, LATENT)

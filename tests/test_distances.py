@@ -6,12 +6,12 @@ from scipy.linalg import sqrtm
 from sklearn.metrics.pairwise import polynomial_kernel
 import torch
 
-from benchmarks.harness import kernel_distance as kernel_distance_module
-from benchmarks.harness.frechet import Gaussian, fit, frechet_distance
-from benchmarks.harness.image_swd import image_swd, pyramid
-from benchmarks.harness.isotropy import isotropy, singular_values
-from benchmarks.harness.kernel_distance import kernel_distance, squared_mmd
-from benchmarks.harness.manifold import manifold_scores, radii
+from benchmarks.harness.measure import kernel_distance as kernel_distance_module
+from benchmarks.harness.measure.frechet import Gaussian, fit, frechet_distance
+from benchmarks.harness.measure.image_swd import image_swd, pyramid
+from benchmarks.harness.measure.isotropy import isotropy, singular_values
+from benchmarks.harness.measure.kernel_distance import kernel_distance, squared_mmd
+from benchmarks.harness.measure.manifold import manifold_scores, radii
 from methods.priors import Sphere
 
 
@@ -127,7 +127,7 @@ def naive_scores(real, made, k):
 
 @pytest.mark.parametrize("k", [1, 5])
 def test_manifold_scores_are_their_definitions(k, monkeypatch):
-    from benchmarks.harness import manifold
+    from benchmarks.harness.measure import manifold
     monkeypatch.setattr(manifold, "CHUNK", 37)
     real, made = features(120, 6, 0), features(90, 6, 1, shift=0.2)
     expected = naive_scores(real.numpy(), made.numpy(), k)
@@ -196,7 +196,7 @@ def test_the_pyramid_loses_nothing_and_ends_at_16(size):
     images = photographs(4, 0, size)
     levels = pyramid(images)
     assert [level.shape[2] for level in levels] == ([32, 16] if size == 32 else [64, 32, 16])
-    from benchmarks.harness.image_swd import _blur
+    from benchmarks.harness.measure.image_swd import _blur
     again = levels[-1]
     for level in reversed(levels[:-1]):
         again = level + _blur(torch.nn.functional.interpolate(again, scale_factor=2))

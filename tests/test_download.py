@@ -11,7 +11,7 @@ from conftest import ROOT
 from mirror import Mirror
 import pytest
 
-from benchmarks.harness.download import DownloadError, download
+from benchmarks.harness.data.download import DownloadError, download
 
 CONTENT = random.Random(0).randbytes(300_000)
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -112,7 +112,7 @@ def test_a_file_that_is_there_is_not_asked_for(mirror, tmp_path):
 def test_a_killed_download_goes_on_where_it_was(mirror, tmp_path):
     server = mirror("slow")
     script = ("import sys; from pathlib import Path\n"
-              "from benchmarks.harness.download import download\n"
+              "from benchmarks.harness.data.download import download\n"
               "download('file.gz', [sys.argv[1]], sys.argv[2], Path(sys.argv[3]))")
     process = subprocess.Popen([sys.executable, "-c", script, server.url, MD5, str(tmp_path)],
                                cwd=ROOT, stdout=subprocess.DEVNULL)

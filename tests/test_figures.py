@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.harness import command
-from benchmarks.harness.publish import PICTURES, draw, read_csv
+from benchmarks.harness.command import main
+from benchmarks.harness.results.write import PICTURES, draw, read_csv
 from figures import FIGURES, convergence, embedding
 from figures.style import FLOOR, LOOKS, looks
 
@@ -217,7 +217,7 @@ def test_redraw_does_not_draw_what_it_does_not_have(damage, name, coded, tmp_pat
     if path.exists() and name.endswith("csv") and path.stat().st_size:
         path.write_text("a,b\n1,2\n")
     before = (results / "figure.png").read_bytes()
-    status = command.main(["fig7", "--scale", "smoke", "--redraw",
+    status = main.main(["fig7", "--scale", "smoke", "--redraw",
                            "--cache-dir", str(tmp_path / "cache")])
     lines = capsys.readouterr().err.splitlines()
     assert (status, len(lines)) == (2, 1)

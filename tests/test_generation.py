@@ -6,20 +6,21 @@ import math
 import pytest
 import torch
 
-from benchmarks.harness import classifier, models
-from benchmarks.harness.classifier import Classifier
-from benchmarks.harness.curves import Scene
-from benchmarks.harness.data import dataset, load
-from benchmarks.harness.frechet import fit, frechet_distance
-from benchmarks.harness.image_swd import image_swd
-from benchmarks.harness.isotropy import isotropy
-from benchmarks.harness.measures import MEASURES
-from benchmarks.harness.resolve import resolve
-from benchmarks.harness.run import Run
-from benchmarks.harness.streams import generator
-from benchmarks.harness.train import train
-from benchmarks.harness.trained import Trained
-from benchmarks.harness.training import Training
+from benchmarks.harness.data.datasets import dataset, load
+from benchmarks.harness.data.seeding import generator
+from benchmarks.harness.measure import features
+from benchmarks.harness.measure.features import Classifier
+from benchmarks.harness.measure.frechet import fit, frechet_distance
+from benchmarks.harness.measure.image_swd import image_swd
+from benchmarks.harness.measure.isotropy import isotropy
+from benchmarks.harness.measure.measures import MEASURES
+from benchmarks.harness.measure.trained_model import Trained
+from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.train import models
+from benchmarks.harness.train.curves import Scene
+from benchmarks.harness.train.loop import Training
+from benchmarks.harness.train.train import train
 from methods.priors import Sphere
 
 RUN = resolve(Run("procedural", 64, "a1", "moca", (), "1", dim=8, epochs=1, batch=16, lam=5.0,
@@ -66,7 +67,7 @@ def test_image_swd_is_the_mean_over_two_draws_of_either_kind(model):
 def test_classifier_scores_are_those_of_its_features_on_8_bit_images(model, monkeypatch):
     torch.manual_seed(0)
     network = Classifier((4, 8, 8, 8)).eval()
-    monkeypatch.setattr(classifier, "shipped", lambda: network)
+    monkeypatch.setattr(features, "shipped", lambda: network)
     found = MEASURES["cifar10"](model).numbers
     stored = (model.samples * 255).round() / 255
     real, made = (network.features(x) for x in (model.test.x.float() / 255, stored))

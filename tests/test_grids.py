@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from benchmarks import ARTEFACTS
-from benchmarks.harness.claim import Claim, Ordering, Range, Trend
-from benchmarks.harness.claims import judge
-from benchmarks.harness.comparisons import values
-from benchmarks.harness.intervals import best_of_each
+from benchmarks.harness.analysis.comparisons import values
+from benchmarks.harness.analysis.tables import best_of_each
+from benchmarks.harness.analysis.verdicts import judge
+from benchmarks.harness.spec.claims import Claim, Ordering, Range, Trend
 
 LAMS = (100.0, 1000.0, 10_000.0)
 

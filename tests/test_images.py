@@ -14,13 +14,15 @@ import torch
 from torchvision.transforms import CenterCrop, Compose, Resize
 
 from benchmarks import ARTEFACTS
-from benchmarks.harness import celeba, cifar10, command, packed, sources, user_data
-from benchmarks.harness.data import dataset
+from benchmarks.harness.command import main
+from benchmarks.harness.data import celeba, cifar10, packed, sources
+from benchmarks.harness.data.datasets import dataset
+from benchmarks.harness.data.user_images import survey
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.folder import survey
-from benchmarks.harness.run import Run
-from benchmarks.harness.spec import Arm, Curve, Measure
-from benchmarks.harness.user_data import FILE_DATASETS
+from benchmarks.harness.spec import user_data
+from benchmarks.harness.spec.artefact import Arm, Curve, Measure
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.spec.user_data import FILE_DATASETS
 
 BASE = Run("celeba", 8, "a1", "mmd", (), "1", dim=8, epochs=1, batch=4, image_size=64,
            crop="lanczos140")
@@ -330,13 +332,13 @@ WRONG = {
 
 @pytest.mark.parametrize("words", WRONG, ids=" ".join)
 def test_a_wrong_data_set_costs_one_line(words, tmp_path, capsys, place, monkeypatch):
-    from benchmarks.harness import mnist
+    from benchmarks.harness.data import mnist
     monkeypatch.setattr(mnist, "_mirrors", lambda: (["http://127.0.0.1:9/"], {"x.gz": "0" * 32}))
     made = {"flat": flowers(90, classes=False), "many": flowers(400, classes=False),
             "few": flowers(6), "some": flowers(96),
             "empty": {"readme.txt": b"x"}}
     folders = {name: write(tmp_path / name, files) for name, files in made.items()}
-    status = command.main([*(word.format(**folders) for word in words), *place.options])
+    status = main.main([*(word.format(**folders) for word in words), *place.options])
     lines = capsys.readouterr().err.splitlines()
     assert (status, len(lines)) == (2, 1)
     assert WRONG[words] in lines[0]
@@ -359,7 +361,7 @@ def test_too_few_test_images_are_named_before_anything_is_trained(
     monkeypatch.setitem(ARTEFACTS, artefact.name, artefact)
     write(tmp_path / "celeba" / "img_align_celeba", faces())
     words = ["fig3", "--cluster", "debug", "--data-dir", str(tmp_path), *place.options]
-    assert command.main(words) == 2
+    assert main.main(words) == 2
     assert capsys.readouterr().err == f"bench.py: {reason}\n"
     assert not list((place.cache / "runs").glob("*"))
 

@@ -11,13 +11,14 @@ import torch
 from torchvision.transforms.functional import gaussian_blur, to_pil_image
 
 from benchmarks import ARTEFACTS
-from benchmarks.harness import fid_weights, inception
-from benchmarks.harness.command import main
+from benchmarks.harness.command import fid_weights
+from benchmarks.harness.command.main import main
+from benchmarks.harness.data.generated import procedural_images
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.frechet import fit, frechet_distance
-from benchmarks.harness.generated import procedural_images
-from benchmarks.harness.scores import NAMES, feature_scores
-from benchmarks.harness.spec import Measure
+from benchmarks.harness.measure import inception
+from benchmarks.harness.measure.feature_scores import NAMES, feature_scores
+from benchmarks.harness.measure.frechet import fit, frechet_distance
+from benchmarks.harness.spec.artefact import Measure
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ import time
 from conftest import ROOT, Place
 import pytest
 
-from benchmarks.harness import checkpoints
-from benchmarks.harness.publish import PICTURES
-from benchmarks.harness.store import RunFolder
+from benchmarks.harness.results.write import PICTURES
+from benchmarks.harness.store import checkpoints
+from benchmarks.harness.store.run_folder import RunFolder
 from methods import METHODS
 
 FEW = ("fig1-synthetic", "--scale", "smoke", "--methods", "moca,gan", "--seeds", "1")

@@ -15,21 +15,22 @@ import pytest
 from sklearn.metrics import mutual_info_score
 import torch
 
-from benchmarks.harness import evaluations, models
-from benchmarks.harness.curves import Scene
-from benchmarks.harness.data import dataset, load, to_float
+from benchmarks.harness.data.datasets import dataset, load, to_float
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.inference import CHUNK, in_chunks
-from benchmarks.harness.latent_swd import LatentSWD
-from benchmarks.harness.measures import MEASURES
-from benchmarks.harness.resolve import resolve
-from benchmarks.harness.run import Run
-from benchmarks.harness.signals import InterruptedRun, StopRequest, stop_on_signals
-from benchmarks.harness.spec import Measure
-from benchmarks.harness.tiles import GAP, png
-from benchmarks.harness.train import train
-from benchmarks.harness.trained import Trained
-from benchmarks.harness.training import Training
+from benchmarks.harness.measure.image_grids import GAP, png
+from benchmarks.harness.measure.inference import CHUNK, in_chunks
+from benchmarks.harness.measure.latent_metrics import LatentSWD
+from benchmarks.harness.measure.measures import MEASURES
+from benchmarks.harness.measure.trained_model import Trained
+from benchmarks.harness.spec.artefact import Measure
+from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.store import evaluations
+from benchmarks.harness.train import models
+from benchmarks.harness.train.curves import Scene
+from benchmarks.harness.train.interrupts import InterruptedRun, StopRequest, stop_on_signals
+from benchmarks.harness.train.loop import Training
+from benchmarks.harness.train.train import train
 from methods.priors import PRIORS, Gaussian, Sphere
 
 WAE_RUN = resolve(Run("procedural-28", 192, "mlp3", "moca", (), "1", dim=6, epochs=2, batch=64,
@@ -183,7 +184,7 @@ def test_tiles_show_inputs_reconstructions_samples_and_the_way_between(trained):
                     assert abs(ways[row, column] - pixels(made)[k]).max() <= 1
             seen[name] = cells(files["samples.png"], 3, 10)
             law = PRIORS[model.run.prior](6)
-            from benchmarks.harness.streams import generator as stream_of
+            from benchmarks.harness.data.seeding import generator as stream_of
             draws = law.sample(30, stream_of(0, "samples"))  # of the seed, hence of all rivals
             np.testing.assert_array_equal(seen[name].reshape(30, 28, 28),
                                           pixels(model.decode(draws)))

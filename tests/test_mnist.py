@@ -19,11 +19,12 @@ import small_mnist
 from small_mnist import COUNTS, FILES, idx
 import torch
 
-from benchmarks.harness import command, mnist, packed, sources
-from benchmarks.harness.data import dataset
+from benchmarks.harness.command import main
+from benchmarks.harness.data import mnist, packed, sources
+from benchmarks.harness.data.datasets import dataset
+from benchmarks.harness.data.image_files import Request
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.pictures import Request
-from benchmarks.harness.run import Run
+from benchmarks.harness.spec.run import Run
 
 RUN = Run("mnist", COUNTS["train"], "mlp3", "mmd", (), "1", dim=6, epochs=1, batch=8)
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILES
@@ -110,7 +111,7 @@ def test_a_damaged_file_is_named_in_one_line(kind, tmp_path, capsys, place):
     assert message in str(caught.value)
     wrong = TRAIN_LABELS if kind == "fewer images" else name
     assert str(tmp_path / "MNIST" / "raw" / wrong) in str(caught.value)
-    status = command.main(["fig7", "--data-dir", str(tmp_path), *place.options])
+    status = main.main(["fig7", "--data-dir", str(tmp_path), *place.options])
     assert (status, len(capsys.readouterr().err.splitlines())) == (2, 1)
     assert not list((place.cache / "runs").iterdir())
     assert not packed.folder(place.cache / "data", "mnist").exists()
@@ -152,7 +153,7 @@ def test_a_damaged_archive_is_named(name, tmp_path):
 
 def test_without_data_and_network_one_line_says_what_to_do(tmp_path, capsys, place):
     for words in ([], ["--data-dir", str(tmp_path)]):
-        status = command.main(["fig7", *words, *place.options])
+        status = main.main(["fig7", *words, *place.options])
         (line,) = capsys.readouterr().err.splitlines()
         assert status == 2
         for hint in ("MNIST is missing", "DIR/MNIST/raw", "--data-dir DIR", "--scale smoke"):
@@ -161,7 +162,7 @@ def test_without_data_and_network_one_line_says_what_to_do(tmp_path, capsys, pla
 
 
 def test_a_data_folder_that_is_not_there_is_named(capsys, place):
-    assert command.main(["fig7", "--data-dir", "/no/such/folder", *place.options]) == 2
+    assert main.main(["fig7", "--data-dir", "/no/such/folder", *place.options]) == 2
     assert "--data-dir: there is no folder /no/such/folder" in capsys.readouterr().err
 
 

@@ -12,9 +12,9 @@ from pages import HOSTILE, SHORT, browser, gathered, hostile, opened
 import pytest
 
 from benchmarks import ARTEFACTS
-from benchmarks.harness import lease
-from benchmarks.harness.selection import select
-from benchmarks.harness.store import Store
+from benchmarks.harness.spec.selection import select
+from benchmarks.harness.store import lease
+from benchmarks.harness.store.run_folder import Store
 from benchmarks.report.page import render
 
 pytestmark = pytest.mark.browser

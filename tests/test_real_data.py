@@ -11,13 +11,14 @@ import pytest
 import torch
 from torchvision.transforms.functional import gaussian_blur
 
-from benchmarks.harness import classifier, sources
-from benchmarks.harness.data import dataset, to_float
-from benchmarks.harness.frechet import fit, frechet_distance
-from benchmarks.harness.image_swd import image_swd
-from benchmarks.harness.inference import in_chunks
-from benchmarks.harness.run import Run
-from benchmarks.harness.teaching import accuracy_of
+from benchmarks.harness.data import sources
+from benchmarks.harness.data.datasets import dataset, to_float
+from benchmarks.harness.measure import features
+from benchmarks.harness.measure.frechet import fit, frechet_distance
+from benchmarks.harness.measure.image_swd import image_swd
+from benchmarks.harness.measure.inference import in_chunks
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.train.classifier_training import accuracy_of
 
 DATA = Path(os.environ.get("WAE_BENCH_DATA_DIR", ""))
 MNIST_RUN = Run("mnist", 60_000, "mlp3", "mmd", (), "1", dim=6, epochs=1, batch=8)
@@ -103,7 +104,7 @@ def test_image_swd_is_calibrated_as_measured_elsewhere(cifar10):
 
 def test_the_shipped_classifier_orders_damage(cifar10):
     """Real training images, then blurs of them, the stronger the farther, then noise."""
-    network = classifier.shipped()
+    network = features.shipped()
 
     def fitted(images):
         with torch.no_grad():
@@ -121,9 +122,9 @@ def test_the_shipped_classifier_orders_damage(cifar10):
 
 
 def test_the_shipped_classifier_is_as_accurate_as_is_said(cifar10):
-    said = json.loads(classifier.WEIGHTS.with_suffix(".json").read_text())
-    assert classifier.WEIGHTS.stat().st_size <= 8e6
+    said = json.loads(features.WEIGHTS.with_suffix(".json").read_text())
+    assert features.WEIGHTS.stat().st_size <= 8e6
     assert said["n_train"] == 50_000
-    accuracy = accuracy_of(classifier.shipped(), cifar10[1], "cpu")
+    accuracy = accuracy_of(features.shipped(), cifar10[1], "cpu")
     assert accuracy == pytest.approx(said["test_accuracy"], abs=2e-4)  # a tie or two by rounding
     assert accuracy >= 0.9

@@ -16,16 +16,16 @@ from scipy.stats import t
 
 from benchmarks import ARTEFACTS, TUNINGS
 from benchmarks.ambiguities import AMBIGUITIES
-from benchmarks.harness import command
-from benchmarks.harness.effects import effects
+from benchmarks.harness.analysis.effects import effects
+from benchmarks.harness.analysis.statistics import STATISTICS
+from benchmarks.harness.command import main
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.publish import read_csv
-from benchmarks.harness.statistics import STATISTICS
+from benchmarks.harness.results.write import read_csv
 from benchmarks.report.export import latex, markdown
 from benchmarks.report.findings import opened, written
 from benchmarks.report.page import render
 from benchmarks.report.precision import changes
-from benchmarks.report.values import values
+from benchmarks.report.table_view import values
 
 RESULTS = ROOT / "results"
 TOP_MINI = "fig3-isotropy"
@@ -33,7 +33,7 @@ TUNED = [grid.name for grid in TUNINGS.values()]
 
 
 def ask(capsys, place, *words):
-    status = command.main(["report", *words, *place.options])
+    status = main.main(["report", *words, *place.options])
     return status, capsys.readouterr()
 
 
@@ -239,7 +239,7 @@ def test_a_mistake_costs_one_line(place, capsys, tmp_path):
         assert status == 2, words
         assert said in told.err
         assert len(told.err.splitlines()) == 1
-    assert command.main(["fig1", "--serve", *place.options]) == 2
+    assert main.main(["fig1", "--serve", *place.options]) == 2
     assert "--serve goes with report" in capsys.readouterr().err
     assert [path.name for path in full.iterdir()] == ["thesis.tex"]
 
@@ -312,7 +312,7 @@ def test_no_finding_is_written_by_hand(place, capsys):
         return f"{7_000_000 + next(marked)}" if name in numbers and text else text
 
     rewritten(claims, change)
-    assert command.main(["findings", *place.options]) == 0
+    assert main.main(["findings", *place.options]) == 0
     text = (place.results / "FINDINGS.md").read_text()
     block = opened((ROOT / "README.md").read_text(), gathered(place))
     for row in csv.DictReader(claims.read_text().splitlines()):

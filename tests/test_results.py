@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from benchmarks import ARTEFACTS, TUNINGS
-from benchmarks.harness.build import autoencoder
-from benchmarks.harness.claims import judge
-from benchmarks.harness.classifier import DEVIATION
-from benchmarks.harness.freeze import freeze
-from benchmarks.harness.publish import read_csv
-from benchmarks.harness.run import CHOICES
-from benchmarks.harness.selection import select
+from benchmarks.harness.analysis.verdicts import judge
+from benchmarks.harness.command.tune import freeze
+from benchmarks.harness.measure.features import DEVIATION
+from benchmarks.harness.results.write import read_csv
+from benchmarks.harness.spec.run import CHOICES
+from benchmarks.harness.spec.selection import select
+from benchmarks.harness.train.build import autoencoder
 from methods.priors import PRIORS
 
 COMMITTED = sorted(p.parent for p in (ROOT / "results").rglob("runs.csv")

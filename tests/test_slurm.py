@@ -12,8 +12,8 @@ from cluster import await_that
 from conftest import ROOT, Place, send
 import pytest
 
-from benchmarks.harness import checkpoints
-from benchmarks.harness.store import RunFolder
+from benchmarks.harness.store import checkpoints
+from benchmarks.harness.store.run_folder import RunFolder
 
 SMOKE = ("fig1-synthetic", "--scale", "smoke")
 FEW = (*SMOKE, "--methods", "mmd:lam=2,moca:tau=0.5", "--seeds", "1")  # two runs

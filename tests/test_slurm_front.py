@@ -11,7 +11,7 @@ import time
 from conftest import send
 import pytest
 
-from benchmarks.harness.store import RunFolder
+from benchmarks.harness.store.run_folder import RunFolder
 
 SEEDS = 38
 MANY = ("fig1-synthetic", "--scale", "smoke", "--seeds", str(SEEDS))

@@ -7,17 +7,24 @@ import pytest
 
 from benchmarks import ARTEFACTS
 from benchmarks.fig1_synthetic import arms
-from benchmarks.harness import dispatch, lease, owner, slurm, slurm_queue, submissions
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.options import Options, Sending
-from benchmarks.harness.order import Order
-from benchmarks.harness.packing import JOB_SECONDS, chunks, packs
-from benchmarks.harness.resources import MARGIN, START_MINUTES, minutes, overrides, parameters
-from benchmarks.harness.slurm_queue import Queued, QueueError
-from benchmarks.harness.spec import Resources
-from benchmarks.harness.store import Store
-from benchmarks.harness.submissions import Jobs, Submission
-from benchmarks.harness.task import Task
+from benchmarks.harness.launch import sbatch, slurm, slurm_queue, submissions
+from benchmarks.harness.launch.options import Options, Sending
+from benchmarks.harness.launch.order import Order
+from benchmarks.harness.launch.packing import JOB_SECONDS, chunks, packs
+from benchmarks.harness.launch.resources import (
+    MARGIN,
+    START_MINUTES,
+    minutes,
+    overrides,
+    parameters,
+)
+from benchmarks.harness.launch.slurm_queue import Queued, QueueError
+from benchmarks.harness.launch.submissions import Jobs, Submission
+from benchmarks.harness.spec.artefact import Resources
+from benchmarks.harness.store import lease, owner
+from benchmarks.harness.store.run_folder import Store
+from benchmarks.harness.store.task import Task
 
 KNOWN = {"time", "mem", "partition", "gpus_per_node", "cpus_per_task", "setup"}  # to submitit
 
@@ -124,16 +131,16 @@ def test_slurm_that_takes_no_more_for_now_is_asked_again(declared, monkeypatch, 
     answers = ["Socket timed out on send/recv operation", "Job violates accounting/QOS policy "
                "(job submit limit, user's size and/or time limits): QOSMaxSubmitJobPerUserLimit"]
     waits = []
-    monkeypatch.setattr(dispatch.time, "sleep", waits.append)
+    monkeypatch.setattr(sbatch.time, "sleep", waits.append)
 
     def refuse(jobs, options):
-        raise dispatch.FailedJobError(f"sbatch: error: {answers[len(waits) % 2]}")
+        raise sbatch.FailedJobError(f"sbatch: error: {answers[len(waits) % 2]}")
 
-    monkeypatch.setattr(dispatch, "_attempt", refuse)
+    monkeypatch.setattr(sbatch, "_attempt", refuse)
     monkeypatch.setattr(slurm, "max_array_size", lambda: 1)
     monkeypatch.setattr(submissions, "look_up", dict)
     slurm.submit(tasks, options)
-    assert waits == [0.0, *dispatch.BACK_OFF]
+    assert waits == [0.0, *sbatch.BACK_OFF]
     said = capsys.readouterr().out
     assert said.startswith("2 of 2 runs are not submitted yet (")
     assert "the same command submits them" in said
@@ -145,9 +152,9 @@ def test_slurm_refusal_is_final_where_waiting_would_not_help(declared, monkeypat
 
     def refuse(jobs, options):
         calls.append(jobs)
-        raise dispatch.FailedJobError("sbatch: error: invalid partition specified: nowhere")
+        raise sbatch.FailedJobError("sbatch: error: invalid partition specified: nowhere")
 
-    monkeypatch.setattr(dispatch, "_attempt", refuse)
+    monkeypatch.setattr(sbatch, "_attempt", refuse)
     monkeypatch.setattr(slurm, "max_array_size", lambda: 10)
     monkeypatch.setattr(submissions, "look_up", dict)
     with pytest.raises(UsageError, match=r"sbatch refused: invalid partition specified: nowhere"):
@@ -159,7 +166,7 @@ def test_slurm_jobs_inherit_no_limit_of_a_surrounding_job(monkeypatch):
     for name in ("SLURM_MEM_PER_NODE", "SRUN_DEBUG", "SUBMITIT_EXECUTOR", "SLURM_CONF"):
         monkeypatch.setenv(name, "there")
     before = dict(os.environ)
-    with dispatch.clean_environment():
+    with sbatch.clean_environment():
         assert "SLURM_CONF" in os.environ
         assert not {"SLURM_MEM_PER_NODE", "SRUN_DEBUG", "SUBMITIT_EXECUTOR"} & set(os.environ)
     assert dict(os.environ) == before

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 import pytest
 
 from benchmarks import ARTEFACTS
-from benchmarks.harness.claim import SCALES
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.resolve import UserMethod, resolve
-from benchmarks.harness.run import Run
-from benchmarks.harness.selection import select
+from benchmarks.harness.spec.claims import SCALES
+from benchmarks.harness.spec.hyperparameters import UserMethod, resolve
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.spec.selection import select
 
 RUN = Run("synthetic-normal", 1000, "mlp2", "mmd", (), "1", dim=128, epochs=80, batch=64)
 OTHER = {

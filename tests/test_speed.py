@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.harness import command
-from benchmarks.harness.claims import COLUMNS
-from benchmarks.speed import contrast, run, timing
-from benchmarks.speed.contrast import DIRECT, GROUP, QUEUE, saved, verdicts
-from benchmarks.speed.run import HEADER
+from benchmarks.harness.analysis.verdicts import COLUMNS
+from benchmarks.harness.command import main
+from benchmarks.speed import command, negatives, timing
+from benchmarks.speed.command import HEADER
+from benchmarks.speed.negatives import DIRECT, GROUP, QUEUE, saved, verdicts
 from benchmarks.speed.timing import Case, measured
 
 TIMES = {"fast": [9.0, 1.0, 3.0, 2.0], "slow": [9.0, 4.0, 8.0, 6.0], "alone": [1.0] * 4}
@@ -67,8 +67,8 @@ def test_c31_wants_the_quartiles_apart_at_every_k_above_the_batch(direct, expect
 
 
 def test_with_k_images_encoded_anew_memory_grows_and_with_a_queue_hardly():
-    from benchmarks.speed.scene import SIZES
-    rows = contrast.memory(SIZES["smoke"], "cpu")
+    from benchmarks.speed.cases import SIZES
+    rows = negatives.memory(SIZES["smoke"], "cpu")
     found = {(each["what"].rpartition(" ")[2], each["who"]): each["median"] for each in rows}
     assert found["128", DIRECT] > 20 * found["64", DIRECT]
     assert found["128", QUEUE] < 1.2 * found["64", QUEUE]
@@ -80,7 +80,7 @@ def test_with_k_images_encoded_anew_memory_grows_and_with_a_queue_hardly():
 def smoke(tmp_path_factory):
     place = tmp_path_factory.mktemp("speed")
     began = time.monotonic()
-    assert command.main(["speed", "--scale", "smoke", "--cache-dir", str(place)]) == 0
+    assert main.main(["speed", "--scale", "smoke", "--cache-dir", str(place)]) == 0
     assert time.monotonic() - began < 300
     folder, = (place / "smoke" / "speed").iterdir()  # of this processor
     return folder
@@ -107,7 +107,7 @@ def test_its_folder_says_what_it_was_measured_on(smoke):
     assert list(claims["claim"]) == ["C31[time]", "C31[memory]"]
     provenance = json.loads((smoke / "provenance.json").read_text())
     assert provenance["processor"]
-    assert run.machine("cpu") == smoke.name
+    assert command.machine("cpu") == smoke.name
     assert provenance["threads"] >= 1
     assert provenance["device"] == "cpu"
     assert (smoke / "figure.png").stat().st_size > 20_000
@@ -117,12 +117,12 @@ def test_its_folder_says_what_it_was_measured_on(smoke):
     ("AMD EPYC", "amd-epyc"), ("Intel(R) Core(TM) i7 @ 2.80GHz", "intel-core-i7-2-80ghz"),
     ("", "cpu")])
 def test_the_times_of_one_processor_do_not_replace_anothers(model, name, monkeypatch):
-    monkeypatch.setattr(run.provenance, "environment", lambda: {"processor": model})
-    assert run.machine("cpu") == name
+    monkeypatch.setattr(command.provenance, "environment", lambda: {"processor": model})
+    assert command.machine("cpu") == name
 
 
 def test_speed_takes_no_names(capsys):
-    assert command.main(["speed", "fig1"]) == 2
+    assert main.main(["speed", "fig1"]) == 2
     assert "speed takes no names" in capsys.readouterr().err
 
 
@@ -130,12 +130,12 @@ def test_without_the_rivals_it_says_what_to_install(monkeypatch, capsys, tmp_pat
     def missing(*arguments):
         raise ImportError("No module named 'pythae'")
 
-    monkeypatch.setattr(run.steps, "beside_pythae", missing)
-    for part, name in ((run.steps, "paths"), (run.steps, "regularizers"),
-                       (run.regularizers, "alone"), (run.evaluation, "distances"),
-                       (run.evaluation, "whole")):
+    monkeypatch.setattr(command.training_step, "beside_pythae", missing)
+    for part, name in ((command.training_step, "paths"), (command.training_step, "regularizers"),
+                       (command.regularizers, "alone"), (command.evaluation, "distances"),
+                       (command.evaluation, "whole")):
         monkeypatch.setattr(part, name, lambda *arguments: [
             Case("training step", "nothing", "nobody", lambda: None)])
     words = ["speed", "--scale", "smoke", "--cache-dir", str(tmp_path)]
-    assert command.main(words) == 1
+    assert main.main(words) == 1
     assert "pip install -e '.[bench]'" in capsys.readouterr().out.splitlines()[-1]

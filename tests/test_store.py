@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from benchmarks.harness import checkpoints, files, lease, owner, provenance
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.files import seal, write_atomically
-from benchmarks.harness.store import RunFolder, Store
+from benchmarks.harness.store import checkpoints, files, lease, owner, provenance
+from benchmarks.harness.store.files import seal, write_atomically
+from benchmarks.harness.store.run_folder import RunFolder, Store
 
 
 @pytest.fixture

@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.harness.curves import Scene
-from benchmarks.harness.data import load
-from benchmarks.harness.latent_swd import LatentSWD
-from benchmarks.harness.models import evaluated
-from benchmarks.harness.resolve import UserMethod, resolve
-from benchmarks.harness.run import Run
-from benchmarks.harness.signals import InterruptedRun
-from benchmarks.harness.spec import Curve
-from benchmarks.harness.train import train
-from benchmarks.harness.training import Training
+from benchmarks.harness.data.datasets import load
+from benchmarks.harness.measure.latent_metrics import LatentSWD
+from benchmarks.harness.spec.artefact import Curve
+from benchmarks.harness.spec.hyperparameters import UserMethod, resolve
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.train.curves import Scene
+from benchmarks.harness.train.interrupts import InterruptedRun
+from benchmarks.harness.train.loop import Training
+from benchmarks.harness.train.models import evaluated
+from benchmarks.harness.train.train import train
 from methods import METHODS
 
 SMALL = {  # 12 is no multiple of the batch

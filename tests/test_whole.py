@@ -6,10 +6,10 @@ from conftest import ON_CIFAR10, Place
 import pytest
 
 from benchmarks import ARTEFACTS
-from benchmarks.harness import command, operations
-from benchmarks.harness.overall import conclusions, divergences
-from benchmarks.harness.resolve import resolve
-from benchmarks.harness.run import Run
+from benchmarks.harness.analysis.derived_verdicts import conclusions, divergences
+from benchmarks.harness.command import main, operations
+from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.harness.spec.run import Run
 
 
 def test_there_are_24_artefacts():
@@ -20,7 +20,7 @@ def test_there_are_24_artefacts():
 
 
 def ask(capsys, place, *words):
-    status = command.main([*words, *place.options, "--cluster", "debug"])
+    status = main.main([*words, *place.options, "--cluster", "debug"])
     return status, capsys.readouterr()
 
 
@@ -60,14 +60,14 @@ def test_counted_operations_are_those_of_the_layers():
 
 def test_the_verdicts_of_all_are_told_together(swept, capsys):
     words = ["verify", "--scale", "smoke", *swept.options]
-    assert command.main([*words, "fig1"]) == 0
+    assert main.main([*words, "fig1"]) == 0
     said = capsys.readouterr().out
     assert "fig1-synthetic, smoke scale: complete" in said
     claims = list(csv.DictReader((swept.smoke / "claims.csv").read_text().splitlines()))
     verdicts = [row for row in claims if row["role"] == "verdict"]
     assert all(any(row["claim"] in line and row["verdict"] in line for line in said.splitlines())
                for row in verdicts)
-    assert command.main(words) == 1
+    assert main.main(words) == 1
     said = capsys.readouterr().out
     (concluded,) = (line for line in said.splitlines() if "from C1[tau=0.05] " in line)
     assert "C6[sphere] not run" in concluded
@@ -108,7 +108,7 @@ def test_results_with_a_hole_are_not_complete(swept, capsys, tmp_path):
             text = "".join(line for line in text.splitlines(keepends=True)
                            if not line.startswith("smoke,mmd,"))
         (place.smoke / path.name).write_text(text)
-    assert command.main(["verify", "fig1", "--scale", "smoke", *place.options]) == 1
+    assert main.main(["verify", "fig1", "--scale", "smoke", *place.options]) == 1
     assert "2 of 54 runs are missing" in capsys.readouterr().out
 
 
@@ -125,7 +125,7 @@ def ablated(tmp_path_factory):
 
 def test_every_artefact_is_complete_at_smoke_scale(ablated, capsys):
     words = ["--scale", "smoke", *ablated.options]
-    assert command.main(["verify", *ablated.names, *words]) == 0
+    assert main.main(["verify", *ablated.names, *words]) == 0
     for name in ablated.names:
         folder = ablated.cache / "smoke" / name
         rows = list(csv.DictReader((folder / "data.csv").read_text().splitlines()))

@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.standing import Row, Standing
-from benchmarks.harness.task import SETTLED
+from benchmarks.harness.results.standing import Row, Standing
+from benchmarks.harness.store.task import SETTLED
 from benchmarks.report.origin import provenance
 from benchmarks.report.pictures import Picture, figure, tiles
-from benchmarks.report.values import Values, values
+from benchmarks.report.table_view import Values, values
 
 
 @dataclass(frozen=True)

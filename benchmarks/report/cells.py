@@ -3,8 +3,8 @@
 from math import isnan
 from typing import NamedTuple
 
-from benchmarks.harness.effects import Effect
-from benchmarks.harness.standing import Row
+from benchmarks.harness.analysis.effects import Effect
+from benchmarks.harness.results.standing import Row
 
 NO_VALUE = "not measured"
 

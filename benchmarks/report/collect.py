@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.harness.ambiguity import Ambiguity
-from benchmarks.harness.effects import Effect, effects
-from benchmarks.harness.overall import Conclusion, conclusions, divergences
-from benchmarks.harness.publish import read_csv
-from benchmarks.harness.selection import Selection
-from benchmarks.harness.speed_claims import CLAIMS, SpeedClaim
-from benchmarks.harness.standing import (
+from benchmarks.derived_claims import CLAIMS, SpeedClaim
+from benchmarks.harness.analysis.derived_verdicts import (
+    Conclusion,
+    conclusions,
+    divergences,
+)
+from benchmarks.harness.analysis.effects import Effect, effects
+from benchmarks.harness.results.standing import (
     Row,
     Standing,
     distinct,
@@ -18,7 +19,10 @@ from benchmarks.harness.standing import (
     standing,
     unjudged,
 )
-from benchmarks.harness.store import Store
+from benchmarks.harness.results.write import read_csv
+from benchmarks.harness.spec.ambiguity import Ambiguity
+from benchmarks.harness.spec.selection import Selection
+from benchmarks.harness.store.run_folder import Store
 from benchmarks.report.blocks import Block, Speed
 from benchmarks.report.failures import Failure, failures
 from benchmarks.report.origin import Cost, cost, environment

@@ -10,7 +10,7 @@ import re
 from jinja2 import Environment, FileSystemLoader
 
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.files import write_if_changed
+from benchmarks.harness.store.files import write_if_changed
 from benchmarks.report.cells import difference, interval, number, shown
 from benchmarks.report.collect import Report
 from benchmarks.report.page import FOLDER

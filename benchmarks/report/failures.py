@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.harness.standing import Standing
-from benchmarks.harness.store import Store
+from benchmarks.harness.results.standing import Standing
+from benchmarks.harness.store.run_folder import Store
 
 LINES = 12
 

@@ -6,14 +6,14 @@ import re
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from benchmarks.harness.ambiguity import Ambiguity
-from benchmarks.harness.conclusion import shown as shown_path
-from benchmarks.harness.effects import Effect
+from benchmarks.harness.analysis.effects import Effect
+from benchmarks.harness.command.conclusion import shown as shown_path
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.files import write_if_changed
-from benchmarks.harness.provenance import ROOT
-from benchmarks.harness.selection import Selection
-from benchmarks.harness.standing import Row
+from benchmarks.harness.results.standing import Row
+from benchmarks.harness.spec.ambiguity import Ambiguity
+from benchmarks.harness.spec.selection import Selection
+from benchmarks.harness.store.files import write_if_changed
+from benchmarks.harness.store.provenance import ROOT
 from benchmarks.report.blocks import Speed
 from benchmarks.report.cells import difference, interval, number, shown
 from benchmarks.report.collect import Report, collect

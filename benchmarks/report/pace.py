@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from benchmarks.harness.standing import Row
+from benchmarks.harness.results.standing import Row
 from benchmarks.report.cells import shown
 
 STEP = "WAE-MMD step, a2, 64 images of 32 x 32"

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmarks.harness.claim import SCALES
+from benchmarks.harness.spec.claims import SCALES
 from benchmarks.report.cells import difference, interval, number, shown
 from benchmarks.report.collect import Report
 

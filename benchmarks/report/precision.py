@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
 
-from benchmarks.harness import committed
+from benchmarks.harness.results import read
 from benchmarks.report.cells import number
 
 PRECISION = "bf16"
@@ -46,7 +46,7 @@ def changes(results: Path) -> list[Change]:
 
 def _scores(folder: Path, score: str) -> Scores:
     """Of the final models; what an earlier epoch has is overwritten by a later one's."""
-    rows = committed.tables(folder).get("runs.csv", [])
+    rows = read.tables(folder).get("runs.csv", [])
     return {(row["arm"], row["seed"]): value for row in rows
             if (value := number(row.get(score))) is not None}
 
@@ -60,6 +60,6 @@ def _spread(scores: Scores) -> float:
 
 
 def _judged_otherwise(whole: Path, half: Path) -> list[str]:
-    said, then = ({row["claim"]: row["verdict"] for row in committed.tables(folder)["claims.csv"]
+    said, then = ({row["claim"]: row["verdict"] for row in read.tables(folder)["claims.csv"]
                    if row["role"] == "verdict"} for folder in (whole, half))
     return [claim for claim, verdict in said.items() if then.get(claim) != verdict]

@@ -10,11 +10,11 @@ import threading
 import time
 from typing import Any
 
+from benchmarks.harness.command.status import counted, states_of
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.overview import counted, states_of
-from benchmarks.harness.selection import Selection
-from benchmarks.harness.store import Store
-from benchmarks.harness.submissions import Jobs
+from benchmarks.harness.launch.submissions import Jobs
+from benchmarks.harness.spec.selection import Selection
+from benchmarks.harness.store.run_folder import Store
 from benchmarks.report.collect import Report
 from benchmarks.report.page import render
 

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from benchmarks.harness import inception
-from benchmarks.harness.frechet import Gaussian, fit, frechet_distance
-from benchmarks.harness.image_swd import image_swd
-from benchmarks.harness.scores import feature_scores
-from benchmarks.speed.scene import Sizes, images, run, training
+from benchmarks.harness.measure import inception
+from benchmarks.harness.measure.feature_scores import feature_scores
+from benchmarks.harness.measure.frechet import Gaussian, fit, frechet_distance
+from benchmarks.harness.measure.image_swd import image_swd
+from benchmarks.speed.cases import Sizes, images, run, training
 from benchmarks.speed.timing import Case
 
 

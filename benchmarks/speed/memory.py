@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.execution import WARM_UP
-from benchmarks.harness.training import Training
-from benchmarks.speed.contrast import saved
-from benchmarks.speed.scene import Sizes, run, training
+from benchmarks.harness.train.cuda_graph import WARM_UP
+from benchmarks.harness.train.loop import Training
+from benchmarks.speed.cases import Sizes, run, training
+from benchmarks.speed.negatives import saved
 from benchmarks.speed.timing import in_mebibytes
 
 STEPS = WARM_UP + 2  # a graph is among them
@@ -33,7 +33,7 @@ def of_training(sizes: Sizes, device: str) -> list[dict[str, Any]]:
 def _measure(line: Connection, sizes: Sizes, device: str) -> None:
     import torch
 
-    from benchmarks.harness.provenance import peak_memory_mib
+    from benchmarks.harness.store.provenance import peak_memory_mib
     on_gpu = torch.device(device).type == "cuda"
     torch.nn.functional.conv2d(torch.zeros(1, 1, 3, 3), torch.zeros(1, 1, 3, 3))
     before = 0 if on_gpu else _resident()

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.harness.build import autoencoder
-from benchmarks.harness.run import Run
-from benchmarks.speed.scene import BATCH, images
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.train.build import autoencoder
+from benchmarks.speed.cases import BATCH, images
 from methods.priors import PRIORS
 
 SHAPE = (3, 32, 32)

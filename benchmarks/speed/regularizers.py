@@ -6,7 +6,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from benchmarks.speed.scene import Sizes
+from benchmarks.speed.cases import Sizes
 from benchmarks.speed.timing import Case
 from methods.base import Context, Regularizer, Step
 from methods.contrastive import contrastive_loss

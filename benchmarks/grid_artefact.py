@@ -1,0 +1,66 @@
+"""Artefacts that train MoCA over a grid and compare the FID of its samples (Appendix D, Fig. 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from benchmarks.harness.spec.artefact import Arm, Artefact, Measure
+from benchmarks.harness.spec.claims import Claim, Ordering
+from benchmarks.harness.spec.run import Run
+from methods import Scalar
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+SCORES = ["fd_cifar10", "fid", "kid", "test_reconstruction"]
+SEEDS = {"paper": 1, "mini": 1, "smoke": 1}
+
+
+class Base(NamedTuple):
+    """What the arms of a grid have in common; the functions are of the scale."""
+
+    template: Callable[[str], Run]
+    settings: Callable[[str], Mapping[str, Mapping[str, Scalar]]]
+    measures: Callable[[str], tuple[Measure, ...]]
+    ambiguities: tuple[str, ...]
+
+
+def table(
+    rows: DataFrame, keep: list[str], cited: Mapping[str, float] = MappingProxyType({}),
+    dataset: str = "",
+) -> DataFrame:
+    """Per arm the scores over the seeds, and the epoch that it came to.
+
+    `keep`: the fields that the arms differ in; `cited`: the FID that the paper prints, by arm, of
+    runs on `dataset`.
+    """
+    from benchmarks.harness.analysis.tables import final_scores
+    scores = final_scores(rows, [*SCORES, "train_reconstruction", "epoch"], keep)
+    if not cited:
+        return scores
+    return scores.assign(cited_fid=scores["arm"].map(cited).where(scores["dataset"] == dataset))
+
+
+def with_proxies(*claims: Claim) -> tuple[Claim, ...]:
+    """Each claim in FID, followed by its proxy."""
+    return tuple(one for claim in claims for one in (claim, claim.by_proxy()))
+
+
+def grid(
+    name: str, caption: str, place: str, base: Base, arms: Callable[[str], tuple[Arm, ...]],
+    table: Callable[[DataFrame], DataFrame], claims: Callable[[str], tuple[Claim, ...]],
+) -> Artefact:
+    """An artefact of one seed; an arm of the user's is set beside all of the grid's."""
+    def best(scale: str, arm: str) -> Claim:
+        others = tuple(one.name for one in arms(scale))
+        return Claim(f"best[{arm}]", f"{arm} has a lower fd_cifar10 than every arm of the grid.",
+                     place, Ordering("fd_cifar10", (arm,), others), "custom")
+
+    return Artefact(
+        name=name, caption=caption, place=place, seeds=SEEDS, arms=arms, template=base.template,
+        settings=base.settings, table=table, claims=claims, claim_for=best,
+        ambiguities=base.ambiguities, measures=lambda scale, seed: base.measures(scale))
+
+

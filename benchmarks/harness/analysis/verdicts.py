@@ -1,0 +1,106 @@
+"""From the rows of an artefact to a verdict per claim."""
+
+from collections.abc import Iterable
+from functools import partial
+from itertools import product
+
+import pandas as pd
+
+from benchmarks.harness.analysis.comparisons import (
+    Comparison,
+    Scores,
+    below,
+    combined,
+    compare,
+    or_diverges,
+    within,
+)
+from benchmarks.harness.analysis.tables import LEVEL
+from benchmarks.harness.analysis.trends import in_range, tracking, trend
+from benchmarks.harness.spec.claims import (
+    Claim,
+    Equivalence,
+    Ordering,
+    Range,
+    Test,
+    Tracking,
+    Trend,
+    Untestable,
+)
+
+Judged = tuple[Comparison, list[Comparison], list[Comparison]]  # verdict, parts, beside
+
+
+COLUMNS = ["claim", "role", "basis", "comparison", "statistic", "estimate", "low", "high", "noise",
+           "n", "verdict", "place", "text"]
+
+
+def judge(rows: pd.DataFrame, claims: Iterable[Claim]) -> pd.DataFrame:
+    """claims.csv: per claim its verdict row, then its parts, then what is reported beside it."""
+    scores = Scores(rows)
+    lines = [line for claim in claims for line in _lines(scores, claim)]
+    return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def _lines(scores: Scores, claim: Claim) -> list[dict[str, object]]:
+    rows = scores.rows
+    test = claim.at(str(rows["scale"].iloc[0]) if "scale" in rows else "paper").test
+    verdict, parts, beside = _judged(scores, test)
+    return [_line(claim, "verdict", verdict), *(_line(claim, "part", part) for part in parts),
+            *(_line(claim, "beside", part) | {"verdict": None} for part in beside)]
+
+
+def _judged(scores: Scores, test: Test) -> Judged:
+    match test:
+        case Ordering():
+            return _ordering(scores, test)
+        case Equivalence():
+            return _equivalence(scores, test)
+        case Trend():
+            return _trend(scores, test)
+        case Range():
+            return _range(scores, test)
+        case Tracking():
+            return tracking(scores, test.arms, test.statistic, test.other), [], []
+        case Untestable():
+            return Comparison.none(test.reason), [], []
+
+
+def _ordering(scores: Scores, test: Ordering) -> Judged:
+    pairs = list(zip(test.lower, test.higher, strict=True) if test.matched
+                 else product(test.lower, test.higher))
+    # looking for any one of several differences must pay for having looked several times
+    level = LEVEL if test.quantifier == "all" else 1 - (1 - LEVEL) / len(pairs)
+    rule = partial(below, test.at_least)
+    parts = [compare(scores, *pair, test.statistic, level, rule) for pair in pairs]
+    if test.or_diverges:
+        parts = [or_diverges(scores, part, *pair) for part, pair in zip(parts, pairs, strict=True)]
+    beside = [compare(scores, *pair, other, LEVEL, rule) for other in test.beside for pair in pairs]
+    return combined(parts, test.quantifier, float), parts, beside
+
+
+def _equivalence(scores: Scores, test: Equivalence) -> Judged:
+    rule = partial(within, test.margin, test.or_noise)
+    parts = [compare(scores, test.arm, test.other, statistic, LEVEL, rule)
+             for statistic in test.statistics]
+    return combined(parts, "all", abs), parts, []
+
+
+def _trend(scores: Scores, test: Trend) -> Judged:
+    verdict, *beside = (trend(scores, test.arms, statistic, test.direction, test.at_least)
+                        for statistic in (test.statistic, *test.beside))
+    return verdict, [], beside
+
+
+def _range(scores: Scores, test: Range) -> Judged:
+    parts = [in_range(scores, *bound, test.statistic, test.from_one_seed) for bound in test.bounds]
+    return combined(parts, "all", abs), parts, []
+
+
+def _line(claim: Claim, role: str, part: Comparison) -> dict[str, object]:
+    return {
+        "claim": claim.id, "role": role, "basis": claim.basis, "comparison": part.name,
+        "statistic": part.statistic, "estimate": part.estimate, "low": part.low,
+        "high": part.high, "noise": part.noise, "n": part.n, "verdict": part.verdict,
+        "place": claim.place, "text": claim.text,
+    }

@@ -1,0 +1,151 @@
+"""A whole artefact: check, declare its runs, train what is missing, publish, say what came out."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import replace
+
+from benchmarks.harness.command import preflight
+from benchmarks.harness.command.conclusion import Conclusion
+from benchmarks.harness.command.estimates import Estimates
+from benchmarks.harness.errors import MissingDataError
+from benchmarks.harness.launch.launchers import LAUNCHERS
+from benchmarks.harness.launch.options import Options, Sending
+from benchmarks.harness.launch.progress import Progress
+from benchmarks.harness.launch.resources import overrides
+from benchmarks.harness.launch.slurm import submit
+from benchmarks.harness.launch.submissions import forget
+from benchmarks.harness.spec.selection import Selection
+from benchmarks.harness.store import lease
+from benchmarks.harness.store.run_folder import RunFolder, Store
+from benchmarks.harness.store.task import UNSETTLED, Task, tasks, work_of
+from benchmarks.harness.train.device import check_device
+
+
+def run(selections: list[Selection], store: Store, options: Namespace) -> int:
+    """Brings every selected artefact up to date; 0 if all are complete, 1 otherwise."""
+    renewed = set[str]()  # what two sweeps share is trained anew once
+    sweeps = _checked([Sweep(chosen, store, options, renewed) for chosen in selections])
+    if options.cluster == "slurm" and not options.redraw:
+        everything = tasks([entry for sweep in sweeps for entry in sweep.entries], store)
+        for sweep in sweeps:
+            sweep.submit(everything)
+    statuses = [sweep.conclusion.redraw() if options.redraw else sweep.run() for sweep in sweeps]
+    return max([*statuses, int(len(sweeps) < len(selections))])
+
+
+def _checked(sweeps: list[Sweep]) -> list[Sweep]:
+    """All of them, before the first one trains; without those whose data is not here.
+
+    Raises UsageError for anything else, or if no data is here at all.
+    """
+    possible, absent = [], []
+    for sweep in sweeps:
+        try:
+            sweep.check()
+            possible.append(sweep)
+        except MissingDataError as error:
+            absent.append(error)
+            if len(sweeps) > 1:
+                print(f"{sweep.selection.artefact.name}: not run, {error}")
+    if not possible:
+        raise absent[0]
+    return possible
+
+
+class Sweep:
+    """One selection on its way to its results folder."""
+
+    def __init__(
+        self, selection: Selection, store: Store, options: Namespace, renewed: set[str]
+    ) -> None:
+        self.selection, self.store, self.options = selection, store, options
+        self.renewed = renewed  # keys of the runs that --rerun has discarded already
+        self.cache = options.cache_dir.resolve()
+        self.folder = selection.results(options.results_dir.resolve(), self.cache)
+        self.entries = selection.entries()
+        self.labels = {entry.run.key: entry.label for entry in reversed(self.entries)}
+        self.tasks = tasks(self.entries, store)
+        self.absent: dict[str, MissingDataError] = {}
+        self.conclusion = Conclusion(selection, store, self.tasks, self.folder, self.cache)
+
+    def check(self) -> None:
+        """Raises UsageError for anything that would stop the sweep half-way."""
+        preflight.check_storage(self.store.root, to_write=False)
+        self.conclusion.check()
+        if self.options.cluster != "slurm":  # whose nodes have what this one may not
+            check_device(self.options.device)
+        preflight.check_runs(self.tasks, self.labels, self.options.rerun)
+        if not self.options.redraw:
+            self.absent = preflight.prepare_data(self.entries, self.tasks, self.store.root,
+                                                 self.cache / "data", self.options)
+
+    def submit(self, everything: Mapping[str, Task]) -> None:
+        """Sends what is missing to the cluster, with all that any artefact asks of it."""
+        self._declare()
+        if todo := self._todo():
+            submit([everything[key] for key in todo], self._options(len(todo)))
+
+    def run(self) -> int:
+        """Does what is missing, publishing whenever a stage is complete."""
+        if self.options.cluster != "slurm":
+            self._declare()
+        if todo := self._todo():
+            self._work(todo)
+        for error in self.absent.values():
+            print(f"{self.selection.artefact.name}: a part is not run, {error}")
+        return self.conclusion.conclude()
+
+    def _todo(self) -> dict[str, Task]:
+        return {entry.run.key: task for entry in self.entries
+                if entry.run.packed_name not in self.absent
+                and (task := self.tasks[entry.run.key]).state() in UNSETTLED}
+
+    def _declare(self) -> None:
+        """A folder per distinct run, rid of what is to be trained again."""
+        forgiven = set[str]()
+        for entry in self.entries:
+            if entry.run.packed_name in self.absent:
+                continue
+            folder = self.tasks[entry.run.key].folder
+            if self.options.rerun and folder.key not in self.renewed:
+                folder.discard()
+                self.renewed.add(folder.key)
+            if self.options.retry_failed and folder.has_failed():
+                folder.forgive()
+                forgiven.add(folder.key)
+            if folder.is_finished():
+                lease.remove_dead(folder.path)
+            folder.declare(entry.run, self.selection.sources.get(entry.run.method))
+        forget(self.cache, forgiven)
+
+    def _work(self, todo: dict[str, Task]) -> None:
+        left = set(todo)
+        stages = [[entry for entry in self.entries if entry.arm.stage == stage]
+                  for stage in sorted({entry.arm.stage for entry in self.entries})]
+        unpublished = [stage for stage in stages[:-1] if left & {entry.run.key for entry in stage}]
+
+        def finished(folder: RunFolder, state: str) -> None:
+            left.discard(folder.key)
+            while unpublished and not left & {entry.run.key for entry in unpublished[0]}:
+                self.conclusion.publish_stage(unpublished.pop(0))
+
+        if self.options.cluster != "slurm" or self.options.wait:
+            print(f"{self.selection.artefact.name}: {work_of(todo.values())} of "
+                  f"{len(self.entries)} runs, {self.selection.scale} scale", flush=True)
+        with Progress({key: self.labels[key] for key in todo}, finished) as progress:
+            LAUNCHERS[self.options.cluster](list(todo.values()), self._options(len(todo)), progress)
+
+    def _options(self, count: int) -> Options:
+        asked, jobs = self.options, min(self.options.jobs, count)
+        options = Options(self.cache / "data", asked.device, jobs, asked.checkpoint_seconds,
+                          asked.plain, asked.runs_per_gpu)
+        if asked.cluster != "slurm":
+            return options
+        artefact, known = self.selection.artefact, Estimates.read(self.folder)
+        seconds = {entry.run.key: known.training(entry) + known.measuring(entry)
+                   for entry in self.entries} if known else {}
+        return replace(options, sending=Sending(
+            self.cache, artefact.name, artefact.resources[self.selection.scale], seconds,
+            overrides(asked.slurm), asked.runs_per_job, asked.wait))

@@ -1,0 +1,126 @@
+"""CelebA's aligned images, cropped and resized; CelebA-HQ, resized."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.harness.data.album import Album, Form, form_of
+from benchmarks.harness.data.download import digest
+from benchmarks.harness.data.image_files import Found, Request, centred, of_album
+from benchmarks.harness.errors import MissingDataError, UsageError
+
+CROP = 140  # MoCA paper, Appendix A: the 140 x 140 in the middle, brought to 64 x 64
+RESAMPLE = {  # crop recipe -> filter, both antialiased
+    "lanczos140": Image.Resampling.LANCZOS,  # WAE's datahandler.py
+    "bilinear140": Image.Resampling.BILINEAR,  # CWAE's code, torchvision's default
+}
+FORM = Form(178, 218, 3)
+COUNT, TRAIN = 202_599, 182_637  # official: training and validation are the first 182,637
+ZIP_MD5 = "00d2c5bc6d35e252742224ab0c1e8fcb"  # torchvision's
+PARTITION = "list_eval_partition.txt"
+TEST_SPLIT = "2"  # in that file
+HQ_COUNT, HQ_TEST_SHARE = 30_000, 10  # Appendix A: about 27,000 and 3,000
+
+
+def find(request: Request) -> Found:
+    """CelebA: the official training and validation images, and the test images.
+
+    Raises UsageError if it is not there, or an image is grey or of another size.
+    """
+    if request.crop not in RESAMPLE or request.size is None:
+        raise UsageError(f"CelebA needs a crop, {' or '.join(RESAMPLE)}, and a size")
+    names = ("celeba/img_align_celeba", "img_align_celeba", "celeba/img_align_celeba.zip",
+             "img_align_celeba.zip")
+    album = _album(request, names, "CelebA", "img_align_celeba.zip, or the folder of its images,")
+    splits, deviations = _partition(album)
+    prepare = partial(_cropped, size=request.size, recipe=request.crop)
+    shape = (3, request.size, request.size)
+    found = {split: of_album(album, chosen, FORM, shape, prepare)
+             for split, chosen in splits.items()}
+    return Found(found, album.path.name, deviations)
+
+
+def _cropped(image: Image.Image, size: int, recipe: str) -> Image.Image:
+    return centred(image, CROP).resize((size, size), RESAMPLE[recipe])
+
+
+def _album(request: Request, names: Sequence[str], title: str, what: str) -> Album:
+    """The images in the first place that is there; raises UsageError if there is none."""
+    places = request.places(*names)
+    if not places:
+        raise MissingDataError(f"{title} is missing: {request.asked}; put {what} into DIR and "
+                               "say --data-dir DIR, or try --scale smoke, which needs no data")
+    album = Album(places[0])
+    if not album.names:
+        raise UsageError(f"{title} is missing: there is no image in {album.path}")
+    return album
+
+
+def _partition(album: Album) -> tuple[dict[str, list[str]], list[str]]:
+    """The names in each split, by the official file or its known ranges; and deviations."""
+    deviations = []
+    if len(album.names) != COUNT:
+        deviations.append(f"CelebA: {len(album.names)} images, the official release has {COUNT}")
+    if album.path.is_file() and digest(album.path) != ZIP_MD5:
+        deviations.append(f"CelebA: {album.path.name} is not the official zip file")
+    listed = [path for path in (album.path.parent / PARTITION, album.path / PARTITION)
+              if path.is_file()]
+    is_test = _listed(listed[0], album) if listed else _ranges(album)
+    splits: dict[str, list[str]] = {"train": [], "test": []}
+    for name in album.names:
+        splits["test" if is_test[name] else "train"].append(name)
+    for split, names in splits.items():
+        if not names:
+            raise UsageError(f"{album.path} has no {split} images of CelebA")
+    return splits, deviations
+
+
+def _listed(path: Path, album: Album) -> dict[str, bool]:
+    try:
+        split = dict(line.split() for line in path.read_text().splitlines() if line.strip())
+    except ValueError:
+        raise UsageError(f"{path} is damaged: each line has a file's name and a number") from None
+    for name in album.names:
+        if Path(name).name not in split:
+            raise UsageError(f"{path} does not tell the split of {name}")
+    return {name: split[Path(name).name] == TEST_SPLIT for name in album.names}
+
+
+def _ranges(album: Album) -> dict[str, bool]:
+    try:
+        return {name: int(Path(name).stem) > TRAIN for name in album.names}
+    except ValueError:
+        raise UsageError(f"the files of {album.path} are not CelebA's, 000001.jpg to 202599.jpg; "
+                         f"and there is no {PARTITION} beside") from None
+
+
+def find_hq(request: Request) -> Found:
+    """CelebA-HQ at `size`: one image in ten, by a fixed order of the names, is a test image.
+
+    Raises UsageError if it is not there, or an image is grey, not square or of another size.
+    """
+    assert request.size
+    names = ("celeba_hq", "CelebA-HQ", "celeba-hq", "CelebAMask-HQ/CelebA-HQ-img",
+             "celeba_hq.zip", "CelebA-HQ.zip", "celeba-hq.zip")
+    album = _album(request, names, "CelebA-HQ", "the folder celeba_hq of its images, or a zip,")
+    form = form_of(album.image(album.names[0]))
+    if form.channels == 1:
+        raise UsageError(f"{album.path}/{album.names[0]} is grey; CelebA-HQ is coloured")
+    if form.width != form.height or form.width < request.size:
+        raise UsageError(f"{album.path}/{album.names[0]} has {form.width}x{form.height} pixels; "
+                         f"CelebA-HQ is square, and at least {request.size} wide here")
+    order = np.random.default_rng(0).permutation(len(album.names))
+    cut = len(order) - max(1, len(order) // HQ_TEST_SHARE)
+    shape, prepare = (3, request.size, request.size), partial(_resized, size=request.size)
+    splits = {split: of_album(album, [album.names[k] for k in chosen], form, shape, prepare)
+              for split, chosen in (("train", order[:cut]), ("test", order[cut:]))}
+    deviations = [] if len(order) == HQ_COUNT else [
+        f"CelebA-HQ: {len(order)} images, the official release has {HQ_COUNT}"]
+    return Found(splits, album.path.name, deviations)
+
+
+def _resized(image: Image.Image, size: int) -> Image.Image:
+    return image.resize((size, size), Image.Resampling.LANCZOS)

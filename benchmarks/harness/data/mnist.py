@@ -1,0 +1,113 @@
+"""MNIST from torchvision's files: a local folder, an archive, or a download."""
+
+from collections.abc import Iterator, Mapping
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.harness.data import idx
+from benchmarks.harness.data.archives import File, members
+from benchmarks.harness.data.download import DownloadError, download
+from benchmarks.harness.data.image_files import Found, Request, of_array
+from benchmarks.harness.errors import MissingDataError, UsageError
+
+FOLDERS = ("MNIST/raw", "MNIST", "mnist/raw", "mnist", ".")
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz")
+# the original release's files, and the md5 of their content
+FILES = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+COUNTS = {"train": 60000, "t10k": 10000}
+SIZE = 28
+
+
+def find(request: Request) -> Found:
+    """Training and test images (n, 1, 28, 28) with their classes, every file verified.
+
+    Raises UsageError if the files are nowhere to be had, or one of them is not what it should be.
+    """
+    place = request.path or request.data_dir
+    files, source = (_local(place), place.name) if place else ({}, "")
+    if not files:
+        files, source = _downloaded(request), "download"
+    if lacking := [name for name in FILES if name not in files]:
+        where = Path(next(iter(files.values())).name).parent
+        raise UsageError(f"MNIST in {where} is incomplete: {lacking[0]} is missing")
+    splits = {split: of_array(*_checked(files[f"{part}-images-idx3-ubyte"],
+                                        files[f"{part}-labels-idx1-ubyte"], COUNTS[part]))
+              for part, split in (("train", "train"), ("t10k", "test"))}
+    for name, md5 in FILES.items():
+        _check_md5(files[name], md5)
+    return Found(splits, source)
+
+
+def _checked(images: File, labels: File, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """One split as arrays; raises UsageError for a wrong size or number."""
+    x, y = idx.array(*images, dimensions=3), idx.array(*labels, dimensions=1)
+    if x.shape[1:] != (SIZE, SIZE):
+        raise UsageError(f"{images.name} holds images of {x.shape[1]}x{x.shape[2]}, "
+                         f"MNIST's are {SIZE}x{SIZE}")
+    if len(x) != len(y):
+        raise UsageError(f"{labels.name} holds {len(y)} labels for the {len(x)} images of "
+                         f"{Path(images.name).name}")
+    if len(x) != count:
+        raise UsageError(f"{images.name} holds {len(x)} images, MNIST has {count} there")
+    return x[:, None], y
+
+
+def _check_md5(found: File, md5: str) -> None:
+    seen = hashlib.md5(found.data).hexdigest()
+    if seen != md5:
+        raise UsageError(f"{found.name} is not MNIST's: its content has md5 {seen}, MNIST's has "
+                         f"{md5} (other data sets use the same names)")
+
+
+def _local(place: Path) -> dict[str, File]:
+    """The files in an archive, or in the first folder or archive under a folder that has any."""
+    if place.is_file():
+        return _recognised(members(place))
+    for folder in (place / name for name in FOLDERS):
+        if found := _recognised(_files(folder)):
+            return found
+        for path in sorted(folder.glob("*")):
+            if path.name.lower().startswith("mnist") and path.name.lower().endswith(ARCHIVES):
+                return _recognised(members(path))
+    return {}
+
+
+def _recognised(files: Iterator[File]) -> dict[str, File]:
+    """Of (bytes, path) those that are MNIST's, by MNIST's names, unzipped."""
+    found: dict[str, File] = {}
+    for data, name in files:
+        stem = Path(name).name.removesuffix(".gz").replace(".idx", "-idx")
+        if stem in FILES and stem not in found:
+            found[stem] = File(idx.unzipped(data, name) if name.endswith(".gz") else data, name)
+    return found
+
+
+def _files(folder: Path) -> Iterator[File]:
+    for path in sorted(folder.glob("*-ubyte*")):
+        if path.is_file():
+            yield File(path.read_bytes(), str(path))
+
+
+def _mirrors() -> tuple[list[str], Mapping[str, str]]:
+    """Torchvision's mirrors, in its order, and the md5 of each gzip file."""
+    from torchvision.datasets import MNIST
+    return MNIST.mirrors, dict(MNIST.resources)
+
+
+def _downloaded(request: Request) -> dict[str, File]:
+    mirrors, md5s = _mirrors()
+    try:
+        paths = [download(name, mirrors, md5, request.downloads) for name, md5 in md5s.items()]
+    except DownloadError as error:
+        raise MissingDataError(
+            f"MNIST is missing: {request.asked}, and no mirror gave it ({error}); put its four "
+            "files into DIR/MNIST/raw and say --data-dir DIR, or try --scale smoke, which needs no "
+            "data") from None
+    return _recognised(File(path.read_bytes(), str(path)) for path in paths)

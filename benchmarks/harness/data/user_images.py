@@ -1,0 +1,109 @@
+"""A user's own folder or zip file of images as a data set (`--dataset NAME=PATH`)."""
+
+from collections.abc import Sequence
+from functools import partial
+import hashlib
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.harness.data.album import Album, form_of
+from benchmarks.harness.data.image_files import Found, Request, centred, of_album
+from benchmarks.harness.errors import UsageError
+
+TEST_SHARE, MOST_TEST = 10, 10_000  # one in ten is a test image where the folder has no split
+TEST_FOLDERS, TRAIN_FOLDERS = ("test", "val", "valid"), ("train", "training")
+DIGITS = 16
+
+
+class Survey(NamedTuple):
+    """What a folder holds, before a picture is decoded."""
+
+    digest: str  # of every file's name and content
+    splits: dict[str, list[str]]
+    classes: dict[str, int] | None  # class folder -> label
+    depth: int  # how many folders are around the class folders
+
+
+def survey(path: Path) -> Survey:
+    """Names, splits and classes; raises UsageError for a folder without images."""
+    if not path.exists():
+        raise UsageError(f"--dataset: there is no {path}")
+    album = Album(path)
+    if len(album.names) < 2:
+        raise UsageError(f"--dataset: {path} has {len(album.names)} images (PNG, JPEG or WebP); "
+                         "that is no data set")
+    content = hashlib.sha256()
+    for name in album.names:
+        content.update(f"{name}\0{hashlib.sha256(album.read(name)).hexdigest()}\n".encode())
+    if around := _around(album.names):
+        content.update(f"{around}\n".encode())  # classes and splits begin further down
+    digest = content.hexdigest()[:DIGITS]
+    splits, depth = _splits(album.names, digest, around)
+    folders = {name: PurePosixPath(name).parts[depth:-1] for name in album.names}
+    names = {parts[0] for parts in folders.values() if parts}
+    classes = None
+    if len(names) > 1 and all(folders.values()):
+        classes = {folder: label for label, folder in enumerate(sorted(names))}
+    return Survey(digest, splits, classes, depth)
+
+
+def _around(names: Sequence[str]) -> int:
+    """How many folders hold all that there is: `zip -r flowers.zip flowers/` makes one."""
+    parts = [PurePosixPath(name).parts[:-1] for name in names]
+    together = takewhile(lambda level: len(set(level)) == 1, zip(*parts, strict=False))
+    depth = len(list(together))
+    return depth if any(len(folders) > depth for folders in parts) else 0
+
+
+def _splits(
+    names: Sequence[str], digest: str, around: int
+) -> tuple[dict[str, list[str]], int]:
+    """By the folders train/ and test/ if there are both; and how deep the class folders lie."""
+    top = {name: PurePosixPath(name).parts[around].lower() for name in names}
+    if set(top.values()) & set(TRAIN_FOLDERS) and set(top.values()) & set(TEST_FOLDERS):
+        test = [name for name in names if top[name] in TEST_FOLDERS]
+        train = [name for name in names if top[name] in TRAIN_FOLDERS]
+        return {"train": train, "test": test}, around + 1
+    # an order that hangs on the names and the content alone, so that no class is left out
+    order = sorted(names, key=lambda name: hashlib.sha256(f"{digest}/{name}".encode()).digest())
+    count = min(MOST_TEST, max(1, len(names) // TEST_SHARE))
+    return {"train": sorted(order[count:]), "test": sorted(order[:count])}, around
+
+
+def find(request: Request) -> Found:
+    """The folder's images, the square in their middle, at the size that is asked for.
+
+    Colour if any picture is coloured. Raises UsageError for pictures of different sizes.
+    """
+    assert request.path
+    album, found = Album(request.path), survey(request.path)
+    form = form_of(album.image(album.names[0]))._replace(channels=1)
+    channels = 3 if any(_is_coloured(album.image(name)) for name in album.names) else 1
+    size = request.size or min(form.width, form.height)
+    prepare = partial(_prepared, size=size)
+    splits = {}
+    for split, names in found.splits.items():
+        splits[split] = of_album(album, names, form, (channels, size, size), prepare,
+                                 _labels(names, found))
+    return Found(splits, request.path.name)
+
+
+def _is_coloured(image: Image.Image) -> bool:
+    """Whether any pixel is; WebP, for one, stores grey pictures with three equal channels."""
+    pixels = np.asarray(image.convert("RGB"))
+    return bool((pixels != pixels[..., :1]).any())
+
+
+def _labels(names: Sequence[str], found: Survey) -> np.ndarray | None:
+    if found.classes is None:
+        return None
+    folders = [PurePosixPath(name).parts[found.depth] for name in names]
+    return np.array([found.classes[folder] for folder in folders], np.int64)
+
+
+def _prepared(image: Image.Image, size: int) -> Image.Image:
+    return centred(image).resize((size, size), Image.Resampling.LANCZOS)

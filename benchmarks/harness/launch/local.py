@@ -1,0 +1,100 @@
+"""The `local` launcher: a pool of warm processes that survives the death of any of them."""
+
+from collections import Counter, deque
+from contextlib import suppress
+from itertools import count
+from multiprocessing import connection
+import signal
+
+from benchmarks.harness.launch.options import Options
+from benchmarks.harness.launch.watch import POLL_SECONDS, Watch, settled
+from benchmarks.harness.launch.worker import Worker
+from benchmarks.harness.store.task import Task
+from benchmarks.harness.train import gpus
+
+SHUT_DOWN_SECONDS = 60.0
+LIVES = 2  # a run whose worker dies is given to another one, this often in all
+
+
+def train_in_pool(tasks: list[Task], options: Options, watch: Watch) -> None:
+    """Does the tasks on `options.jobs` processes; returns when each is settled."""
+    with gpus.shared(options.runs_per_gpu):
+        Pool(tasks, options, watch).run()
+
+
+class Pool:
+    """Workers, the queue they share, and the runs that another command is training."""
+
+    def __init__(self, tasks: list[Task], options: Options, watch: Watch) -> None:
+        self.queue, self.waiting = deque(tasks), list[Task]()
+        self.options, self.watch = options, watch
+        self.workers: list[Worker] = []
+        self.deaths: Counter[str] = Counter()
+
+    def run(self) -> None:
+        """Works the queue off; on Ctrl-C lets the workers checkpoint first."""
+        try:
+            while self.queue or self.waiting or any(worker.task for worker in self.workers):
+                self.queue.extend(settled(self.waiting, self.watch))
+                self._assign()
+                connection.wait([end for worker in self.workers
+                                 for end in (worker.line, worker.process.sentinel)], POLL_SECONDS)
+                for worker in list(self.workers):
+                    self._listen(worker)
+        finally:
+            self._shut_down()
+
+    def _assign(self) -> None:
+        for worker in self.workers:
+            if self.queue and worker.task is None:
+                self._give(worker)
+        while self.queue and len(self.workers) < self.options.jobs:
+            taken = {worker.number for worker in self.workers}
+            number = next(k for k in count() if k not in taken)  # one that died leaves its GPU
+            self.workers.append(Worker(self.options, number))
+            self._give(self.workers[-1])
+
+    def _give(self, worker: Worker) -> None:
+        task = self.queue.popleft()
+        self.watch.started(task.folder)
+        worker.task = task
+        with suppress(BrokenPipeError):  # it died idle: `_listen` finds it dead with this run
+            worker.line.send(task)
+
+    def _listen(self, worker: Worker) -> None:
+        for message in worker.messages():
+            assert worker.task
+            if isinstance(message, float):
+                self.watch.moved(worker.task.folder, message)
+                continue
+            task, worker.task = worker.task, None
+            if message == "elsewhere":
+                self.waiting.append(task)
+            elif message == "interrupted":  # somebody stopped this worker, not the sweep
+                self.queue.append(task)
+            else:
+                self.watch.finished(task.folder, message)
+        if not worker.process.is_alive():
+            self._bury(worker)
+
+    def _bury(self, worker: Worker) -> None:
+        self.workers.remove(worker)
+        if (task := worker.task) is None:
+            return
+        folder = task.folder
+        self.deaths[folder.key] += 1
+        if self.deaths[folder.key] < LIVES:
+            self.queue.append(task)
+            return
+        folder.fail(f"its worker died {LIVES} times, last with exit code {worker.process.exitcode}")
+        self.watch.finished(folder, "failed")
+
+    def _shut_down(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers' last checkpoints come first
+        for worker in self.workers:
+            with suppress(BrokenPipeError):
+                worker.process.terminate() if worker.task else worker.line.send(None)
+        for worker in self.workers:
+            worker.process.join(SHUT_DOWN_SECONDS)
+            worker.process.kill()  # should it hang: what it has stored is whole
+        signal.signal(signal.SIGINT, signal.default_int_handler)

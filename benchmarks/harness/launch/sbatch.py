@@ -1,0 +1,106 @@
+"""One array of jobs, through submitit, to SLURM."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, suppress
+from dataclasses import replace
+import io
+import os
+import re
+import shlex
+import time
+import uuid
+
+from submitit import SlurmExecutor
+from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.launch import slurm_queue
+from benchmarks.harness.launch.options import Options
+from benchmarks.harness.launch.order import Order
+from benchmarks.harness.launch.resources import parameters
+from benchmarks.harness.launch.submissions import Submission
+from benchmarks.harness.store import provenance
+from benchmarks.harness.store.files import discard
+from benchmarks.harness.store.task import Task
+
+BACK_OFF = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before the next attempt
+# what sbatch says where the next attempt may succeed: an overloaded controller, a full quota
+PASSING = re.compile(r"timed out|temporar|contact|connection|try again|maxsubmit|job ?limit"
+                     r"|jobs? in queue|busy", re.IGNORECASE)
+MAX_TIME_OUTS = 1000  # submitit's default of 3 would end a long training; it goes on where it was
+SETUP = (
+    f"export PYTHONPATH={shlex.quote(str(provenance.ROOT))}${{PYTHONPATH:+:$PYTHONPATH}}",
+    # compile caches on a shared file system are raced for, and slow
+    'local="${SLURM_TMPDIR:-${TMPDIR:-/tmp}}/wae-bench-$SLURM_JOB_ID"',
+    "trap 'rm -rf \"$local\"' EXIT",
+    'export TRITON_CACHE_DIR="$local/triton" TORCHINDUCTOR_CACHE_DIR="$local/inductor"',
+)
+
+
+class BusyError(Exception):
+    """SLURM takes no more jobs for now, in its own words."""
+
+
+@contextmanager
+def clean_environment() -> Iterator[None]:
+    """Without what a surrounding job would hand on: its jobs' limits are not ours."""
+    inherited = {name: os.environ.pop(name) for name in list(os.environ)
+                 if name.startswith(("SLURM_", "SRUN_", "SUBMITIT_")) and name != "SLURM_CONF"}
+    try:
+        yield
+    finally:
+        os.environ.update(inherited)
+
+
+def send(jobs: list[list[Task]], options: Options) -> Submission:
+    """Submits an array of a job for each list of tasks, which is on record before it exists.
+
+    Raises UsageError for what SLURM refuses, BusyError where it takes no more jobs for now.
+    """
+    reason = ""
+    for delay in (0.0, *BACK_OFF):
+        time.sleep(delay)
+        try:
+            return _attempt(jobs, options)
+        except (FailedJobError, FailedSubmissionError) as error:
+            reason = " ".join(str(error).replace("sbatch: error: ", "").split())
+        if not PASSING.search(reason):
+            raise UsageError(f"sbatch refused: {reason}")
+    raise BusyError(reason)
+
+
+def _attempt(jobs: list[list[Task]], options: Options) -> Submission:
+    sending = options.how
+    keys = tuple(tuple(task.folder.key for task in job) for job in jobs)
+    folder = sending.cache / "slurm" / f"{sending.name}-{uuid.uuid4().hex[:8]}"
+    submission = Submission(folder, keys, time.time())
+    submission.write()
+    orders = [Order.of(job, options, provenance.fingerprint()) for job in jobs]
+    try:
+        with clean_environment(), redirect_stderr(io.StringIO()):  # submitit prints what it raises
+            first, *_ = _executor(submission, options).submit_array(orders)
+    except (FailedJobError, FailedSubmissionError):
+        with suppress(slurm_queue.QueueError):  # a time-out may come after the jobs were made
+            slurm_queue.cancel_named(submission.name)
+        discard(folder)
+        raise
+    submission = replace(submission, array=first.job_id.split("_")[0])
+    submission.write()
+    return submission
+
+
+def _executor(submission: Submission, options: Options) -> SlurmExecutor:
+    sending = options.how
+    # an array has one limit: that of its longest job
+    expected = [[sending.seconds[key] for key in job if key in sending.seconds]
+                for job in submission.keys]
+    whole = all(len(job) == len(keys) for job, keys in zip(expected, submission.keys, strict=True))
+    seconds = max(sum(job) for job in expected) if whole else None
+    asked = parameters(sending.needs, max(map(len, submission.keys)), seconds, dict(sending.own),
+                       SlurmExecutor._valid_parameters())
+    executor = SlurmExecutor(submission.folder, max_num_timeout=MAX_TIME_OUTS)
+    executor.update_parameters(**asked | {
+        "job_name": submission.name, "stderr_to_stdout": True,
+        "setup": [*SETUP, *asked.get("setup", ())],
+        "srun_args": ["--export=ALL", f"--cpus-per-task={asked['cpus_per_task']}"]})
+    return executor

@@ -1,0 +1,102 @@
+"""The `slurm` launcher: runs are sent off as job arrays, and followed if that is asked for."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+import time
+
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.launch.options import Options
+from benchmarks.harness.launch.packing import chunks, packs
+from benchmarks.harness.launch.slurm_queue import QueueError, max_array_size
+from benchmarks.harness.launch.submissions import Jobs
+from benchmarks.harness.launch.watch import POLL_SECONDS, Watch
+from benchmarks.harness.store import lease
+from benchmarks.harness.store.task import SETTLED, UNSETTLED, Task
+
+LOOK_SECONDS = 5.0  # between two questions to the queue
+LIVES = 2  # a run whose job vanishes is sent again while it is followed, this often in all
+ON_THE_WAY = ("queued", "running")
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """One command at a time: what one submits, the next finds queued."""
+    root.mkdir(parents=True, exist_ok=True)
+    while (held := lease.acquire(root)) is None:
+        time.sleep(POLL_SECONDS)
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def submit(tasks: list[Task], options: Options) -> set[str]:
+    """Sends the tasks that nobody works on and that no job is queued for; returns their keys.
+
+    Says so where SLURM takes no more for now. Raises UsageError where it does not answer, or
+    refuses what was asked of it.
+    """
+    from benchmarks.harness.launch.sbatch import BusyError, send  # submitit
+    sent_keys = set[str]()
+    if not tasks:
+        return sent_keys
+    sending = options.how
+    with _alone(sending.cache / "slurm"):
+        jobs = Jobs(sending.cache)
+        todo = {task.folder.key: task for task in tasks
+                if jobs.state(task) in UNSETTLED and jobs.state(task) != "running"}
+        if jobs.silence:
+            raise UsageError(f"--cluster slurm: {jobs.silence}")
+        jobs.prune(tasks[0].folder.path.parent)
+        if not todo:
+            return sent_keys
+        try:
+            size = max_array_size()
+        except QueueError as error:
+            raise UsageError(f"--cluster slurm: {error}") from None
+        left = len(todo)
+        for array in chunks(packs(list(todo), sending.seconds, sending.runs_per_job), size):
+            try:
+                sent = send([[todo[key] for key in job] for job in array], options)
+            except BusyError as error:
+                print(f"{left} of {len(todo)} runs are not submitted yet ({error}); "
+                      "the same command submits them", flush=True)
+                return sent_keys
+            sent_keys.update(key for job in array for key in job)
+            count = sum(map(len, array))
+            left -= count
+            print(f"submitted: job {sent.array}, {len(array)} tasks for {count} runs", flush=True)
+    return sent_keys
+
+
+def train_on_slurm(tasks: list[Task], options: Options, watch: Watch) -> None:
+    """Follows what was submitted until it is settled, if that is asked for; Ctrl-C detaches."""
+    if not options.how.wait:
+        return
+    try:
+        _follow({task.folder.key: task for task in tasks}, options, watch)
+    except KeyboardInterrupt:
+        print("\nno longer followed; the jobs go on (bench.py cancel NAME ends them)", flush=True)
+
+
+def _follow(waiting: dict[str, Task], options: Options, watch: Watch) -> None:
+    sent = Counter[str]()  # how often, as far as this command knows
+    placed = set[str]()
+    while waiting:
+        jobs = Jobs(options.how.cache)  # the queue first: who has left it has written all it will
+        states = {key: jobs.state(task) for key, task in waiting.items()}
+        cancelled = placed - jobs.places.keys()  # by another command
+        placed = waiting.keys() & jobs.places.keys()
+        sent.update(key for key in placed if not sent[key])
+        for key, state in states.items():
+            given_up = state not in ON_THE_WAY and (sent[key] >= LIVES or key in cancelled)
+            if state in (*SETTLED, "failed") or given_up:
+                watch.finished(waiting.pop(key).folder, state)
+        idle = [waiting[key] for key in waiting if states[key] not in ON_THE_WAY]
+        if idle and not jobs.silence:
+            sent.update(submit(idle, options))  # less those that SLURM does not take yet
+        counts = Counter(states[key] for key in waiting)
+        watch.described(", ".join(f"{counts[state]} {state}" for state in ON_THE_WAY))
+        time.sleep(LOOK_SECONDS if waiting else 0)

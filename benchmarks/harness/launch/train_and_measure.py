@@ -1,0 +1,129 @@
+"""The two stages of a run: training it, with checkpoints, then measuring the trained model."""
+
+from collections.abc import Callable
+import io
+import time
+from typing import Any, TextIO
+
+from threadpoolctl import threadpool_limits
+import torch
+
+from benchmarks.harness.data.datasets import dataset, load, points_of
+from benchmarks.harness.launch.options import Options
+from benchmarks.harness.measure.trained_model import Trained
+from benchmarks.harness.spec.artefact import Measure
+from benchmarks.harness.store import (
+    checkpoints,
+    evaluations,
+    lease,
+    model_files,
+    provenance,
+)
+from benchmarks.harness.store.files import seal
+from benchmarks.harness.store.owner import job
+from benchmarks.harness.store.run_folder import RunFolder
+from benchmarks.harness.store.task import Task
+from benchmarks.harness.train import models
+from benchmarks.harness.train.curves import Scene
+from benchmarks.harness.train.device import prepare_torch
+from benchmarks.harness.train.loop import Training
+from benchmarks.harness.train.train import train
+
+
+def train_run(
+    task: Task, held: lease.Lease, options: Options, stop: Callable[[], bool],
+    report: Callable[[float], None], log: TextIO,
+) -> None:
+    """Trains the run from its last checkpoint and stores its outcome.
+
+    Raises InterruptedRun once `stop()` is true, LeaseLostError if another process took the run.
+    """
+    folder, began = task.folder, time.time()
+    run = folder.run()
+    device = prepare_torch(options.device, run.precision)
+    scene = Scene(run, load(run, options.data), options.data, device)
+    training = Training(scene, task.recorded, folder.path / "method.py", options.plain)
+    warning = _resume(task, training)
+    training.attempts.append({
+        **provenance.code(), **provenance.environment(), "device": device,
+        "data": dataset(run).identity(run, options.data)})
+    log.write(f"{time.ctime()}: {device}, from step {training.step} of {run.steps}"
+              f"{'; ' + warning if warning else ''}\n")
+
+    def save() -> None:
+        held.insist()
+        checkpoints.save(folder.path, seal(_pack(training.state())))
+
+    def tell() -> None:
+        row, epoch = training.ledger.rows[-1], training.epoch
+        if epoch in (run.snapshots or ()):
+            held.insist()
+            training.snapshots[str(epoch)] = model_files.keep(
+                folder.path, models.packed(training.objective), epoch)
+        log.write(" ".join(f"{k} {v:.6g}" for k, v in row.items()) + "\n")
+        report(training.step / run.steps)
+
+    result = train(training, options.checkpoint_seconds, stop, save, tell)
+    held.insist()
+    model = models.packed(training.objective)
+    folder.finish(result, _provenance(training, began, folder.size() + len(model)), model)
+
+
+def _resume(task: Task, training: Training) -> str | None:
+    """Goes on from the last checkpoint that is of use; returns what is wrong with the others."""
+    sealed, warning = checkpoints.newest(task.folder.path)
+    if sealed is None:
+        return warning
+    state = _unpack(sealed)
+    if set(state["columns"]) != {curve.id for curve in task.recorded}:
+        return "the checkpoint lacks a curve that is asked for now"
+    training.restore(state)
+    return warning
+
+
+def _pack(state: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def _unpack(data: bytes) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    return state
+
+
+def _provenance(training: Training, began: float, size: int) -> dict[str, Any]:
+    """What the numbers do not say: code, machine, cost; and every attempt, if they differ."""
+    first, *later = training.attempts
+    attempts = {"each_attempt": training.attempts} if any(x != first for x in later) else {}
+    return {
+        **training.attempts[-1], **attempts, "path": training.path,
+        "attempts": len(training.attempts),
+        "started": round(began), "train_seconds": round(training.seconds, 3),
+        "steps": training.step, "peak_memory_mib": provenance.peak_memory_mib(),
+        "disk_bytes": size, "job": job(),
+    }
+
+
+def measure_run(
+    folder: RunFolder, held: lease.Lease, measure: Measure, options: Options, log: TextIO
+) -> None:
+    """Measures the trained model and stores what came out."""
+    from benchmarks.harness.measure.measures import (
+        MEASURES,  # scikit-learn, only where it is needed
+    )
+    run, began = folder.run(), time.monotonic()
+    device = prepare_torch(options.device, run.precision)
+    # one thread, as in training: their number changes the order of sums
+    with torch.no_grad(), threadpool_limits(1):
+        test = points_of(run, measure, options.data)
+        weights = model_files.place(folder.path, measure.epoch)
+        model = models.load(run, tuple(test.x.shape[1:]), weights, device)
+        trained = Trained(run, model, test, options.data, device)
+        numbers, files = MEASURES[measure.name](trained)
+    seconds = round(time.monotonic() - began, 3)
+    shown = " ".join(f"{name} {value:.6g}" for name, value in numbers.items())
+    log.write(f"{measure.id}: {shown or ', '.join(files)} ({seconds:.1f} s)\n")
+    held.insist()
+    evaluations.save(folder.path, measure, numbers, files, {
+        **provenance.code(), **provenance.environment(), "device": device, "seconds": seconds})

@@ -1,0 +1,47 @@
+"""Grids of images as PNG files: reconstructions, samples, interpolations."""
+
+from collections.abc import Callable
+import io
+
+import torch
+from torch import Tensor
+from torchvision.transforms.functional import to_pil_image
+from torchvision.utils import make_grid
+
+from benchmarks.harness.data.seeding import generator
+from benchmarks.harness.measure.feature_scores import as_8_bits
+from benchmarks.harness.spec.run import Run
+from methods.priors import PRIORS
+
+SAMPLE_ROWS = 3
+INTERPOLATION_ROWS = 3
+GAP = 2  # pixels of white between two images
+
+
+def tiles(
+    run: Run, x: Tensor, z: Tensor, decode: Callable[[Tensor], Tensor]
+) -> dict[str, bytes]:
+    """Three PNG files, n images wide, from n images in [0, 1] and their codes.
+
+    reconstructions: the images, and below each what the model makes of it. samples: decoded prior
+    draws, the same for every model of one seed. interpolations: decoded points at equal steps from
+    the first image's code to the second's, the third's to the fourth's, and so on; along a great
+    circle where the prior is the sphere.
+    """
+    n, prior = len(x), PRIORS[run.prior](run.dim)
+    draws = prior.sample(SAMPLE_ROWS * n, generator(run.seed, "samples"))
+    steps = torch.linspace(0, 1, n)[:, None]
+    paths = [prior.between(z[2 * row], z[2 * row + 1], steps) for row in range(INTERPOLATION_ROWS)]
+    return {
+        "reconstructions.png": png(torch.cat([x, decode(z)]), n),
+        "samples.png": png(decode(draws), n),
+        "interpolations.png": png(decode(torch.cat(paths)), n),
+    }
+
+
+def png(images: Tensor, columns: int) -> bytes:
+    """A grid of images (n, C, H, W) in [0, 1], rounded to 8 bits, that many in a row."""
+    pixels = as_8_bits(images)
+    buffer = io.BytesIO()
+    to_pil_image(make_grid(pixels, columns, GAP, pad_value=255)).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,82 @@
+"""A trained model as measures see it, and what a measure answers."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.harness.data.datasets import dataset, to_float
+from benchmarks.harness.data.seeding import generator, stream
+from benchmarks.harness.data.split import Split
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.measure.inference import in_chunks
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.train.models import Model
+from methods.priors import PRIORS, Prior
+
+
+class Measured(NamedTuple):
+    """Numbers by column name, and files by name."""
+
+    numbers: dict[str, float]
+    files: dict[str, bytes]
+
+
+class Trained:
+    """A model in evaluation mode, and n points of the test set that it is judged on."""
+
+    def __init__(self, run: Run, model: Model, test: Split, root: Path, device: str) -> None:
+        self.run, self.test, self.device, self.n = run, test, device, len(test.x)
+        self.root = root  # of packed data sets
+        self.weights = root.parent / "weights"  # of networks that others have trained
+        self.encoder, self.decoder = model
+
+    @cached_property
+    def codes(self) -> Tensor:
+        """(n, dim) codes of the test points; of a posterior, its mean direction."""
+        return in_chunks(self.encode, self.test.x)
+
+    @cached_property
+    def training_codes(self) -> Tensor:
+        """(n, dim) codes of the first n training points, which were shuffled when packed."""
+        x = dataset(self.run).train(self.run, self.root).x[:self.n]
+        return in_chunks(self.encode, x)
+
+    @cached_property
+    def samples(self) -> Tensor:
+        """(n, C, H, W) decoded prior draws, the same draws for every model of one seed."""
+        return self.decode(self.prior.sample(self.n, self.draws("samples")))
+
+    @property
+    def prior(self) -> Prior:
+        """The law that codes are matched to."""
+        return PRIORS[self.run.prior](self.run.dim)
+
+    def draws(self, name: str) -> torch.Generator:
+        """A fresh generator on a stream of the run's seed."""
+        return generator(self.run.seed, name)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(n,) classes of the test points; raises UsageError where they have none."""
+        if self.test.labels is None:
+            raise UsageError(f"{self.run.dataset} has no classes to measure by")
+        return self.test.labels.numpy()
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes (n, dim) of points as they are stored."""
+        return self.encoder(to_float(x.to(self.device)))  # type: ignore[no-any-return]
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Images (n, C, H, W) in [0, 1] of codes, on the CPU."""
+        assert isinstance(self.decoder, nn.Module)
+        decoder = self.decoder
+        return in_chunks(lambda part: decoder(part.to(self.device)), z)
+
+    @property
+    def random_state(self) -> int:
+        """Seed of the library routines that draw: the run's stream "evaluation"."""
+        return stream(self.run.seed, "evaluation") % 2**32

@@ -1,0 +1,104 @@
+"""Arms, measures, curves and artefacts as frozen values; imports neither torch nor pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from benchmarks.harness.spec.claims import Claim
+from benchmarks.harness.spec.run import Run
+from methods import Scalar
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def exhibit_stem(arm: str, seed: int) -> str:
+    """What the files of points and pictures of an arm's run are called in a results folder."""
+    return f"{quote(arm, safe='[]=,+ ')}.seed{seed}"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One line or cell of an artefact: runs that differ in nothing but their seed."""
+
+    name: str  # unique within the artefact, the column `arm`
+    run: Run
+    panels: tuple[str, ...] = ("main",)
+    stage: int = 0  # stages are trained and published in order
+    measures: tuple[Measure, ...] | None = None  # in the place of the artefact's
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of a trained model; its parameters are part of its identity."""
+
+    name: str  # in harness.measures.MEASURES
+    n_eval: int  # points of the test set
+    epoch: int | None = None  # of one of the run's snapshots; None: the final model
+    split: str = "test"  # or "validation": what is chosen by it has not seen the test set
+
+    @property
+    def id(self) -> str:
+        """What its stored outcome is called."""
+        parts = (f"{self.name}@{self.n_eval}", f"epoch={self.epoch}" if self.epoch else "",
+                 self.split if self.split != "test" else "")
+        return ",".join(filter(None, parts))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What is measured in training: at the start, after every so many epochs, and at the end."""
+
+    name: str  # in harness.curves.CURVES
+    n_eval: int | None = None  # points of the test set; None: the training set
+    every: int = 1  # epochs
+
+    @property
+    def id(self) -> str:
+        """What a run's outcome calls it."""
+        points = "" if self.n_eval is None else f"@{self.n_eval}"
+        return f"{self.name}{points}/{self.every}"
+
+    def is_due(self, epoch: int, last: int) -> bool:
+        """Whether it is taken after that many of `last` epochs."""
+        return epoch % self.every == 0 or epoch == last
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one run needs of a cluster's node."""
+
+    gpus: int = 0
+    cpus: int = 1
+    memory_gb: int = 4
+    minutes: int = 30  # more than it should take; what takes longer goes on from its checkpoint
+
+
+ON_A_PROCESSOR = {"paper": Resources(minutes=60), "mini": Resources(), "smoke": Resources()}
+ON_AN_ACCELERATOR = {"paper": Resources(gpus=1, cpus=2, memory_gb=16, minutes=240),
+                     "mini": Resources(memory_gb=8, minutes=60), "smoke": Resources()}
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One figure or table of the paper: what to train and measure, how to show and judge it."""
+
+    name: str
+    caption: str
+    place: str
+    seeds: Mapping[str, int]  # scale -> default number of seeds
+    arms: Callable[[str], tuple[Arm, ...]]  # scale -> arms, seed 0
+    template: Callable[[str], Run]  # scale -> the run that a method of the user's is put into
+    settings: Callable[[str], Mapping[str, Mapping[str, Scalar]]]  # scale -> method -> hyper
+    table: Callable[[DataFrame], DataFrame]  # rows of runs.csv -> data.csv
+    claims: Callable[[str], tuple[Claim, ...]]  # scale -> the paper's, and ours
+    # scale, arm of the user's -> what it is judged by, if by anything
+    claim_for: Callable[[str, str], Claim | None]
+    ambiguities: tuple[str, ...]  # ids of METHODS.md section 4 whose resolutions are in force
+    measures: Callable[[str, int], tuple[Measure, ...]] = lambda scale, seed: ()
+    curves: Callable[[str], tuple[Curve, ...]] = lambda scale: ()
+    # by scale
+    resources: Mapping[str, Resources] = field(default_factory=lambda: ON_AN_ACCELERATOR)

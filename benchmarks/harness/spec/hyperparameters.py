@@ -1,0 +1,87 @@
+"""From a method's name and some settings to a run's resolved hyper-parameters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+import hashlib
+from math import isfinite
+
+from benchmarks.harness.errors import UsageError, unknown
+from benchmarks.harness.spec.run import Run
+from methods import METHODS, OBJECTIVES, Hyper, Method, Scalar
+
+KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a word"}
+
+
+@dataclass(frozen=True)
+class UserMethod:
+    """A method from a `--with` file: its name, the file's text, its hyper-parameters' defaults."""
+
+    name: str
+    source: str
+    hyper: Mapping[str, Scalar]
+
+    @property
+    def revision(self) -> str:
+        """Hash of the file's text: an edited method is another method."""
+        return "sha256:" + hashlib.sha256(self.source.encode()).hexdigest()[:16]
+
+
+def defaults(method: str | UserMethod) -> dict[str, Scalar]:
+    """A method's hyper-parameters at their defaults; raises UsageError for an unknown method."""
+    if isinstance(method, UserMethod):
+        return dict(method.hyper)
+    return {name: hyper.default for name, hyper in _registered(method).hyper.items()}
+
+
+def _registered(method: str) -> Method:
+    known = METHODS | OBJECTIVES
+    if method not in known:
+        raise unknown("method", method, known)
+    return known[method]
+
+
+def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> Run:
+    """The run with `method`, its defaults overridden by `hyper`; "lam" in it is the run's own.
+
+    Raises UsageError for a name that the method does not have, and for a value of another type or
+    outside its bounds.
+    """
+    values, bounds = defaults(method), dict[str, Hyper]()
+    if isinstance(method, UserMethod):
+        name, revision = method.name, method.revision
+    else:
+        registered = _registered(method)
+        name, revision, bounds = method, str(registered.revision), registered.hyper
+    for key, value in hyper.items():
+        if key == "lam":
+            run = replace(run, lam=float(_typed(f"{name}:lam", value, run.lam)))
+            continue
+        if key not in values:
+            raise unknown(f"hyper-parameter of {name}", key, values)
+        values[key] = _typed(f"{name}:{key}", value, values[key])
+    if run.lam < 0:
+        raise UsageError(f"{name}:lam cannot be below 0, as {run.lam:g} is")
+    for key, known in bounds.items():
+        _check(f"{name}:{key}", values[key], known, run)
+    return replace(run, method=name, revision=revision, hyper=tuple(sorted(values.items())))
+
+
+def _check(name: str, value: Scalar, known: Hyper, run: Run) -> None:
+    """Raises UsageError for a value outside its bounds."""
+    if known.at_least and value < getattr(run, known.at_least):
+        raise UsageError(f"{name}={value} is below {known.at_least} = "
+                         f"{getattr(run, known.at_least)}")
+    if not known.bounds.holds(value):
+        raise UsageError(f"{name} must be {known.bounds.says}, not {value}")
+
+
+def _typed(name: str, value: Scalar, default: Scalar) -> Scalar:
+    """The value in its default's type, so that 1 and 1.0 are one run; UsageError if it is none."""
+    if isinstance(value, float) and not isfinite(value):
+        raise UsageError(f"{name} must be finite, not {value}")
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(default):
+        kind = KINDS[type(default)]
+        raise UsageError(f"{name} takes {kind} such as {default!r}, not {value!r}")
+    return value

@@ -1,0 +1,143 @@
+"""What was asked for: an artefact at a scale, its arms, its seeds, and where the results go."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.spec.artefact import Arm, Artefact, Curve, Measure
+from benchmarks.harness.spec.claims import Claim
+from benchmarks.harness.spec.hyperparameters import UserMethod
+from benchmarks.harness.spec.picking import adopted, distinct, named
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.spec.user_data import UserData
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of an artefact, with the arm that it belongs to."""
+
+    arm: Arm
+    run: Run
+    measures: tuple[Measure, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    recorded: tuple[Curve, ...] = ()  # those, and what other artefacts ask of an equal run
+
+    def has(self, measure: str) -> bool:
+        """Whether that is measured of the run."""
+        return any(asked.name == measure for asked in self.measures)
+
+    @property
+    def label(self) -> str:
+        """What a person calls the run."""
+        return f"{self.arm.name}, seed {self.run.seed}"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """An artefact with its arms and seeds picked."""
+
+    artefact: Artefact
+    scale: str
+    arms: tuple[Arm, ...]
+    seeds: int
+    custom: bool  # picked by hand: never written over the full results
+    claims: tuple[Claim, ...]
+    precision: str | None = None  # in the place of the artefact's: results of their own
+    sources: dict[str, str] = field(default_factory=dict)  # user's method -> text of its file
+    data: UserData | None = None  # in the place of the artefact's
+    asked: Mapping[Run, tuple[Curve, ...]] = field(default_factory=dict)  # by any artefact, seed 0
+    without: Mapping[str, str] = field(default_factory=dict)  # measure -> why it is not taken
+    measured: frozenset[str] = frozenset()  # keys of the runs that have it from earlier
+
+    def entries(self) -> list[Entry]:
+        """Every run, stage by stage, seed by seed: rivals under one seed finish together."""
+        return list(self._entries)
+
+    @cached_property
+    def _entries(self) -> list[Entry]:
+        stages = sorted({arm.stage for arm in self.arms})
+        return [self._entry(arm, seed) for stage in stages for seed in range(self.seeds)
+                for arm in self.arms if arm.stage == stage]
+
+    def _entry(self, arm: Arm, seed: int) -> Entry:
+        curves = self.artefact.curves(self.scale)
+        if self.data:
+            curves = tuple(map(self.data.curve, curves))
+        recorded = dict.fromkeys((*curves, *self.asked.get(arm.run, ())))
+        run = replace(arm.run, seed=seed)
+        asked = self.measures(seed) if arm.measures is None else arm.measures
+        measures = tuple(measure for measure in asked
+                         if measure.name not in self.without or run.key in self.measured)
+        return Entry(arm, run, measures, curves,
+                     tuple(sorted(recorded, key=lambda curve: curve.id)))
+
+    def measures(self, seed: int) -> tuple[Measure, ...]:
+        """What is measured of the runs of a seed."""
+        asked = self.artefact.measures(self.scale, seed)
+        return self.data.measures(self.artefact, asked) if self.data else asked
+
+    def results(self, results: Path, cache: Path) -> Path:
+        """The folder of the results; smoke results never stand under `results`."""
+        apart = "custom" if self.custom else self.precision or ""
+        if self.scale == "smoke":
+            return cache / "smoke" / apart / self.artefact.name
+        return results / apart / ("mini" if self.scale == "mini" else "") / self.artefact.name
+
+
+def select(
+    artefact: Artefact, scale: str, seeds: int | None, methods: str | None,
+    own: Iterable[UserMethod], data: UserData | None = None,
+    asked: Mapping[Run, tuple[Curve, ...]] = MappingProxyType({}), precision: str | None = None,
+) -> Selection:
+    """Resolves what the command line names; raises UsageError for what does not exist."""
+    default, mine = artefact.seeds[scale], dict[str, UserMethod]()
+    for method in own:
+        if method.name in mine:
+            raise UsageError(f"--with: two files define a method called {method.name!r}")
+        mine[method.name] = method
+    arms, added = list(artefact.arms(scale)), list[Arm]()
+    if methods is not None:
+        arms, added = named(artefact, scale, methods.split(","), mine)
+    there = {arm.run.method for arm in added}
+    added += [adopted(artefact, scale, mine[name], {}) for name in mine if name not in there]
+    added = distinct(arms, added)
+    every = (*arms, *added)
+    every = tuple(_computed(_with(data, artefact, arm), precision) for arm in every)
+    declared = {arm.name for arm in artefact.arms(scale)}
+    judged = [artefact.claim_for(scale, arm.name) for arm in added if arm.name not in declared]
+    claims = [*artefact.claims(scale), *(claim for claim in judged if claim)]
+    return Selection(
+        artefact, scale, every, seeds or default,
+        custom=bool(methods is not None or mine or data or (seeds or default) < default),
+        claims=tuple(claims), precision=precision,
+        sources={name: method.source for name, method in mine.items()},
+        data=data, asked=asked,
+    )
+
+
+def _with(data: UserData | None, artefact: Artefact, arm: Arm) -> Arm:
+    return data.arm(artefact, arm) if data else arm
+
+
+def _computed(arm: Arm, precision: str | None) -> Arm:
+    return replace(arm, run=replace(arm.run, precision=precision)) if precision else arm
+
+
+def asked_curves(
+    artefacts: Iterable[Artefact], scale: str, data: UserData | None = None,
+    precision: str | None = None,
+) -> dict[Run, tuple[Curve, ...]]:
+    """What the artefacts together ask to be recorded of each run, be it on the user's data."""
+    asked: dict[Run, tuple[Curve, ...]] = {}
+    for artefact in artefacts:
+        curves = artefact.curves(scale)
+        for arm in artefact.arms(scale) if curves else ():
+            if data and not data.fits(arm.run):
+                continue
+            run = _computed(_with(data, artefact, arm), precision).run
+            adapted = map(data.curve, curves) if data else curves
+            asked[run] = tuple(dict.fromkeys((*asked.get(run, ()), *adapted)))
+    return asked

@@ -1,0 +1,106 @@
+"""A user's own images in the place of an artefact's data set (`--dataset NAME=PATH`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+import re
+
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.spec.artefact import Arm, Artefact, Curve, Measure
+from benchmarks.harness.spec.run import Run
+
+FILE_DATASETS = ("mnist", "cifar10", "celeba", "celebahq")  # for these NAME=PATH says where
+NATIVE_SIZE = {"mnist": 28, "procedural-28": 28, "cifar10": 32, "procedural": 32}
+NEED_CLASSES = ("clusters", "tsne")
+# neighbours, perplexity, three pairs, neighbours again
+AT_LEAST = {"clusters": 11, "tsne": 31, "pictures": 6, "cifar10": 6, "inception": 6}
+
+
+def is_packed(run: Run) -> bool:
+    """Whether the run's data set comes as files."""
+    return run.dataset in FILE_DATASETS or run.data_digest is not None
+
+
+@dataclass(frozen=True)
+class UserData:
+    """A folder or zip file of images, by content."""
+
+    name: str
+    path: Path
+    digest: str
+    n_train: int
+    n_test: int
+    has_classes: bool
+
+    def fits(self, run: Run) -> bool:
+        """Whether the run is on images, and not on points that are drawn."""
+        return not run.dataset.startswith("synthetic")
+
+    def arm(self, artefact: Artefact, arm: Arm) -> Arm:
+        """The arm on these images; raises UsageError where an artefact or arm has no use for them.
+
+        Images come at the size of those that they replace. Fewer of them make a shorter training.
+        """
+        run = arm.run
+        if not self.fits(run):
+            raise UsageError(f"--dataset: {artefact.name} draws its own points and shows no images")
+        n_train = min(run.n_train, self.n_train)
+        if n_train < run.batch:
+            raise UsageError(f"--dataset: {self.path} has {self.n_train} training images, fewer "
+                             f"than a batch of {run.batch}")
+        size = run.image_size or NATIVE_SIZE[run.dataset]
+        moved = replace(run, dataset=self.name, data_digest=self.digest, n_train=n_train,
+                        image_size=size, crop=None)
+        return replace(arm, run=moved)
+
+    def measures(self, artefact: Artefact, asked: Sequence[Measure]) -> tuple[Measure, ...]:
+        """The measures on as many test images as there are.
+
+        Raises UsageError for one that needs classes, or more images, than there are.
+        """
+        least = max((AT_LEAST.get(measure.name, 2) for measure in asked), default=0)
+        if self.n_test < least:
+            raise UsageError(f"--dataset: {self.path} has {self.n_test} test images; "
+                             f"{artefact.name} measures on at least {least}")
+        for measure in asked:
+            if measure.name in NEED_CLASSES and not self.has_classes:
+                raise UsageError(f"--dataset: {artefact.name} compares classes; put the images of "
+                                 f"each class of {self.path} into a folder of its own")
+        return tuple(replace(measure, n_eval=min(measure.n_eval, self.n_test)) for measure in asked)
+
+    def curve(self, asked: Curve) -> Curve:
+        """The curve on as many test images as there are."""
+        return replace(asked, n_eval=asked.n_eval and min(asked.n_eval, self.n_test))
+
+
+def read(words: Sequence[str]) -> tuple[dict[str, Path], UserData | None]:
+    """NAME=PATH words: paths of known data sets by name, and the user's own set if there is one.
+
+    Raises UsageError for a word of another form, a path that is not there, or two own sets.
+    """
+    paths: dict[str, Path] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        path = Path(text).expanduser().resolve()
+        if not text or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+            raise UsageError(f"--dataset takes NAME=PATH with a NAME of small letters and digits, "
+                             f"such as flowers=~/flowers, not {word!r}")
+        if name.startswith(("synthetic", "procedural")):
+            raise UsageError(f"--dataset: the suite draws {name!r} itself; choose another NAME")
+        if not path.exists():
+            raise UsageError(f"--dataset: there is no {path}")
+        if name in paths:
+            raise UsageError(f"--dataset: {name} is given twice")
+        paths[name] = path
+    own = [name for name in paths if name not in FILE_DATASETS]
+    if len(own) > 1:
+        raise UsageError(f"--dataset: {own[0]} and {own[1]} cannot both replace an artefact's data "
+                         f"set; known ones are {', '.join(FILE_DATASETS)}")
+    return paths, _surveyed(own[0], paths[own[0]]) if own else None
+
+
+def _surveyed(name: str, path: Path) -> UserData:
+    from benchmarks.harness.data.user_images import survey  # the image library
+    found = survey(path)
+    return UserData(name, path, found.digest, len(found.splits["train"]),
+                    len(found.splits["test"]), found.classes is not None)

@@ -1,0 +1,37 @@
+"""A run's checkpoints: the newest and the one before, each sealed by its digest."""
+
+from pathlib import Path
+
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.store.files import CorruptError, unseal, write_atomically
+
+NAMES = ("checkpoint.pt", "checkpoint.previous.pt")
+
+
+def save(folder: Path, sealed: bytes) -> None:
+    """The new checkpoint in full, and the one before it kept; never neither."""
+    current, previous = (folder / name for name in NAMES)
+    fresh = folder / "checkpoint.fresh.pt"
+    write_atomically(fresh, sealed)
+    if current.exists():
+        current.replace(previous)
+    fresh.replace(current)
+
+
+def newest(folder: Path) -> tuple[bytes | None, str | None]:
+    """The newest intact checkpoint, or None; and a warning where a newer one is corrupt.
+
+    Raises UsageError where there are checkpoints and none is intact.
+    """
+    warning = None
+    for path in (folder / name for name in NAMES):
+        try:
+            return unseal(path), warning
+        except FileNotFoundError:
+            continue
+        except CorruptError as corrupt:
+            warning = f"{corrupt}; falling back to the one before"
+    if warning:
+        raise UsageError(f"run {folder.name}: no checkpoint of {folder} is intact; "
+                         "remove that folder to train it anew")
+    return None, None

@@ -1,0 +1,83 @@
+"""Files that are never half-written: temp-and-rename, checksums, leftovers."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+import shutil
+import socket
+
+from benchmarks.harness.store.owner import start_time
+
+DIGEST_BYTES = 32
+
+
+class CorruptError(Exception):
+    """A file whose content is not what was written."""
+
+
+def temporary(path: Path) -> Path:
+    """Where this process makes what is then renamed to `path`."""
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """The file holds its old content or `data` in full, whenever the process or machine dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = temporary(path)
+    try:
+        with open(fresh, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Sorted, indented JSON, atomically; NaN is refused (ValueError)."""
+    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False)
+    write_if_changed(path, (text + "\n").encode())
+
+
+def write_if_changed(path: Path, data: bytes) -> bool:
+    """Writes `data` unless the file holds just that; True if it wrote."""
+    if path.exists() and path.read_bytes() == data:
+        return False
+    write_atomically(path, data)
+    return True
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Drops the temporary files and folders of writers of this host that were killed."""
+    for leftover in folder.glob(f".*.{socket.gethostname()}.*.tmp"):
+        if start_time(int(leftover.suffixes[-2][1:])) is not None:
+            continue
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def discard(folder: Path) -> None:
+    """Removes a folder; renamed first, so that a kill leaves no half of it under its name."""
+    doomed = folder.with_name(f".{folder.name}.discarded")
+    shutil.rmtree(doomed, ignore_errors=True)
+    if folder.exists():
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
+
+
+def seal(data: bytes) -> bytes:
+    """The data behind its SHA-256 digest."""
+    return hashlib.sha256(data).digest() + data
+
+
+def unseal(path: Path) -> bytes:
+    """The data of a sealed file; raises CorruptError if any byte of it is not what was sealed."""
+    content = path.read_bytes()
+    digest, data = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+    if hashlib.sha256(data).digest() != digest:
+        raise CorruptError(f"{path} is corrupt")
+    return data

@@ -1,0 +1,116 @@
+"""Who trains a run: an exclusive, expiring claim on its folder.
+
+Claims are numbered files. The highest one counts; a dead claim is never removed but outnumbered by
+an exclusive link to the next number, so of two rivals that both see it dead only one succeeds.
+"""
+
+import json
+import os
+from pathlib import Path
+import socket
+from threading import Event, Thread
+import uuid
+
+from benchmarks.harness.store.owner import Owner, is_earlier, start_time, this_process
+
+HEARTBEAT_SECONDS = 30.0
+MISSED_HEARTBEATS = 2
+
+
+def latest(folder: Path) -> tuple[int, Path | None]:
+    """Number and path of the claim in force; (-1, None) where there never was one."""
+    claims = [(int(path.suffix[1:]), path) for path in folder.glob("claim.*")
+              if path.suffix[1:].isdecimal()]
+    return max(claims) if claims else (-1, None)
+
+
+def outnumbered(folder: Path) -> list[Path]:
+    """The claims that no longer count."""
+    claim = latest(folder)[1]
+    return [path for path in folder.glob("claim.*") if path != claim]
+
+
+def remove_dead(folder: Path) -> None:
+    """Drops claims whose owner was killed; where nothing is left to do, none will outnumber them.
+
+    Who claims the folder at this very moment may share it with another: see `Lease.insist`.
+    """
+    for claim in folder.glob("claim.*"):
+        if not is_alive(claim):
+            claim.unlink(missing_ok=True)
+
+
+def is_alive(claim: Path) -> bool:
+    """Whether the claim's owner still runs, or on another host still sends heartbeats."""
+    try:
+        owner = Owner(**json.loads(claim.read_text()))
+        if owner.host == socket.gethostname():
+            return start_time(owner.pid) == owner.started
+        return (_age(claim) < HEARTBEAT_SECONDS * MISSED_HEARTBEATS
+                and not is_earlier(owner.job))
+    except (FileNotFoundError, ValueError, TypeError):  # gone, or no claim of ours
+        return False
+
+
+def _age(claim: Path) -> float:
+    """Seconds since the last heartbeat by the file system's own clock; hosts' clocks differ."""
+    probe = claim.with_name(f".now.{uuid.uuid4().hex}")
+    probe.touch()
+    try:
+        return probe.stat().st_mtime - claim.stat().st_mtime
+    finally:
+        probe.unlink()
+
+
+class LeaseLostError(Exception):
+    """Another process has taken the run over."""
+
+
+class Lease:
+    """A claim held by this process; heartbeats flow until `release`."""
+
+    def __init__(self, path: Path, number: int) -> None:
+        self.path, self.number, self._stop = path, number, Event()
+        self._thread = Thread(target=self._beat, daemon=True)
+        self._thread.start()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(HEARTBEAT_SECONDS):
+            if self.path.exists():
+                os.utime(self.path)
+
+    def release(self) -> None:
+        """Ends the heartbeats and gives the run free."""
+        self._stop.set()
+        self._thread.join()
+        self.path.unlink(missing_ok=True)
+
+    @property
+    def is_current(self) -> bool:
+        """False once another process has taken the run over."""
+        return latest(self.path.parent)[0] == self.number
+
+    def insist(self) -> None:
+        """Raises LeaseLostError unless the claim is current: to be asked before every write."""
+        if not self.is_current:
+            raise LeaseLostError
+
+
+def acquire(folder: Path) -> Lease | None:
+    """Claims a run's folder; None if a living process has it."""
+    number, claim = latest(folder)
+    if claim is not None and is_alive(claim):
+        return None
+    path = folder / f"claim.{number + 1}"
+    temporary = folder / f".claim.{uuid.uuid4().hex}"
+    with open(temporary, "w") as file:
+        json.dump(this_process()._asdict(), file)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(temporary, path)  # fails if it exists: one winner, and its content is complete
+    except FileExistsError:
+        return None
+    finally:
+        temporary.unlink()
+    return Lease(path, number + 1)

@@ -1,0 +1,105 @@
+"""Where a run came from: code, machine, versions, cost."""
+
+from contextlib import suppress
+from functools import cache
+import hashlib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+import platform
+import re
+import resource
+import subprocess
+import sys
+
+ROOT = Path(__file__).resolve().parents[3]
+CODE = ("bench.py", "methods", "benchmarks", "figures", "pyproject.toml")
+# for git: what `tune` freezes says which runs there are, not how one is trained
+PATHS = (*CODE, ":(exclude)benchmarks/tuned")
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "POT", "geomloss", "scikit-learn", "pandas")
+
+
+def _git(*arguments: str) -> str | None:
+    """What git answers about the project; None without git or outside a checkout."""
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *arguments],
+                              capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+_adopted: dict[str, str | None] = {}
+
+
+def adopt(known: dict[str, str | None]) -> None:
+    """Takes over what `code` said where this process was sent from: a node may have no git."""
+    _adopted.update(known)
+
+
+@cache
+def fingerprint() -> str:
+    """A digest of all the code, with git or without."""
+    content = hashlib.sha256()
+    for top in (ROOT / name for name in CODE):
+        for path in sorted(top.rglob("*.py")) if top.is_dir() else [top]:
+            content.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return content.hexdigest()
+
+
+@cache
+def code() -> dict[str, str | None]:
+    """The commit, and the hash of local edits to the code if there are any, at first call.
+
+    Both are None where the project is no git checkout of its own.
+    """
+    if _adopted:
+        return dict(_adopted)
+    top = _git("rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() != ROOT:
+        return {"commit": None, "local_edits": None}
+    edits = hashlib.sha256((_git("diff", "HEAD", "--", *PATHS) or "").encode())
+    added = _git("ls-files", "--others", "--exclude-standard", "--", *PATHS)
+    for name in (added or "").split("\n"):
+        if name:
+            edits.update(name.encode() + (ROOT / name).read_bytes())
+    edited = edits.hexdigest() != hashlib.sha256().hexdigest()
+    return {"commit": _git("rev-parse", "HEAD"),
+            "local_edits": edits.hexdigest()[:16] if edited else None}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+@cache
+def environment() -> dict[str, object]:
+    """Versions and machine of this process."""
+    return {
+        "python": platform.python_version(),
+        "packages": {package: _version(package) for package in PACKAGES},
+        "platform": platform.platform(),
+        "processor": _processor(),
+    }
+
+
+def _processor() -> str:
+    """The processor's own name: results on a CPU are bit-exact on one model only."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def peak_memory_mib() -> float:
+    """Largest resident size of this process so far; a warm worker's earlier runs count in."""
+    with suppress(OSError):  # Linux: the system's other count begins with the parent's
+        found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.M)
+        if found:
+            return round(int(found[1]) / 2**10, 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10), 1)

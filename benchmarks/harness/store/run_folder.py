@@ -1,0 +1,137 @@
+"""The store: one folder per run, whose files are the run's whole state.
+
+spec.json              the run's fields
+method.py              the text of a user's own method
+claim.N                who trains it; see `lease`
+checkpoint.pt          sealed; checkpoint.previous.pt is the one before
+model*.safetensors     trained weights; see `model_files`
+measures/              what was measured of it; see `evaluations`
+log.txt                what the run printed, with the trace of an error
+error.json             why it failed
+result.json            the outcome, written last
+provenance.json        where, when, from which code, how long
+"""
+
+from collections.abc import Mapping
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.store import checkpoints, lease, model_files
+from benchmarks.harness.store.files import discard, write_atomically, write_json
+
+OUTCOMES = ("done", "diverged")
+
+
+class RunFolder:
+    """The files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.key = path.name
+
+    def state(self) -> str:
+        """An outcome, or "failed", "running", "missing" or, where the trainer died, "lost"."""
+        if self.is_finished():
+            return str(self.result()["status"])
+        if self.has_failed():
+            return "failed"
+        if self.is_being_trained():
+            return "running"
+        return "missing" if lease.latest(self.path)[1] is None else "lost"
+
+    def is_finished(self) -> bool:
+        """Whether there is an outcome, be it done or diverged."""
+        return (self.path / "result.json").exists()
+
+    def has_failed(self) -> bool:
+        """Whether the last attempt ended in an error."""
+        return (self.path / "error.json").exists()
+
+    def is_being_trained(self) -> bool:
+        """Whether a living process has claimed the run."""
+        claim = lease.latest(self.path)[1]
+        return claim is not None and lease.is_alive(claim)
+
+    def run(self) -> Run:
+        """The run that the folder belongs to."""
+        return Run.from_fields(json.loads((self.path / "spec.json").read_text()))
+
+    def result(self) -> dict[str, Any]:
+        """The outcome; raises UsageError where its file is unreadable."""
+        return self._read("result.json")
+
+    def provenance(self) -> dict[str, Any]:
+        """Where, when and from which code the run was trained."""
+        return self._read("provenance.json")
+
+    def error(self) -> str:
+        """The line that says why the run failed."""
+        if not self.has_failed():
+            return "the reason could not be written down"
+        return str(self._read("error.json")["error"])
+
+    def size(self) -> int:
+        """Bytes of the files that stay once the run has an outcome."""
+        return sum(path.stat().st_size for path in self.path.rglob("[!.]*")
+                   if path.is_file() and path.name not in checkpoints.NAMES)
+
+    def _read(self, name: str) -> dict[str, Any]:
+        path = self.path / name
+        try:
+            content: dict[str, Any] = json.loads(path.read_text())
+            if not content or (name == "result.json" and (
+                    content["status"] not in OUTCOMES or "curves" not in content)):
+                raise ValueError
+        except (ValueError, KeyError, TypeError, FileNotFoundError):
+            raise UsageError(f"{path} is corrupt; remove its folder to train it anew") from None
+        return content
+
+    def declare(self, run: Run, method_source: str | None) -> None:
+        """Writes what a worker needs to train the run, unless it is there."""
+        if method_source is not None and not (self.path / "method.py").exists():
+            write_atomically(self.path / "method.py", method_source.encode())
+        write_json(self.path / "spec.json", run.fields())
+
+    def finish(
+        self, result: Mapping[str, Any], provenance: Mapping[str, Any], model: bytes
+    ) -> None:
+        """Writes the outcome, last of all; what only served to get there is removed.
+
+        What was measured of other weights, trained earlier, is removed too.
+        """
+        (self.path / "error.json").unlink(missing_ok=True)
+        digest = model_files.digest(model)
+        if self.is_finished() and self.result()["model"] != digest:
+            discard(self.path / "measures")
+        model_files.keep(self.path, model)
+        write_json(self.path / "provenance.json", provenance)
+        write_json(self.path / "result.json", {**result, "model": digest})
+        spent = [self.path / name for name in checkpoints.NAMES]
+        for path in (*spent, *lease.outnumbered(self.path)):
+            path.unlink(missing_ok=True)
+
+    def fail(self, error: str) -> None:
+        """Records why the run failed."""
+        write_json(self.path / "error.json", {"error": error})
+
+    def forgive(self) -> None:
+        """Forgets a failure."""
+        (self.path / "error.json").unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Removes the run."""
+        discard(self.path)
+
+
+class Store:
+    """All runs under one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, key: str) -> RunFolder:
+        """The folder of the run with that key, there or not."""
+        return RunFolder(self.root / key)

@@ -1,0 +1,94 @@
+"""What a launcher is handed: a run to train, and what is to be measured of it."""
+
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from benchmarks.harness.spec.artefact import Curve, Measure
+from benchmarks.harness.spec.selection import Entry
+from benchmarks.harness.store import evaluations
+from benchmarks.harness.store.run_folder import RunFolder, Store
+
+STATES = ("done", "diverged", "failed", "running", "queued", "lost", "unmeasured",
+          "uncharted", "missing")
+SETTLED = ("done", "diverged")
+TO_TRAIN = ("missing", "lost", "uncharted")  # and there is "failed"
+UNSETTLED = ("running", "unmeasured", *TO_TRAIN)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run with the curves and the measures that are asked of it."""
+
+    folder: RunFolder
+    curves: tuple[Curve, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    recorded: tuple[Curve, ...] = ()  # the curves that it is trained with, others' among them
+
+    def lacking(self) -> list[Measure]:
+        """The measures that have no stored outcome yet."""
+        return [measure for measure in self.measures
+                if evaluations.find(self.folder.path, measure) is None]
+
+    def is_trained(self) -> bool:
+        """Whether there is an outcome with every curve that is asked for."""
+        return self.folder.is_finished() and self._covers(self.folder.result())
+
+    def _covers(self, result: Mapping[str, Any]) -> bool:
+        return all(curve.id in result["curves"] for curve in self.curves)
+
+    def outcome(self) -> str:
+        """Like `state`, for who holds the run: nobody else is working on it."""
+        if not self.folder.is_finished():
+            return self.folder.state()
+        result = self.folder.result()  # read once: a sweep asks a thousand runs, several times
+        if not self._covers(result):
+            return "uncharted"
+        state = str(result["status"])
+        return "unmeasured" if state == "done" and self.lacking() else state
+
+    def state(self) -> str:
+        """One of STATES.
+
+        "unmeasured" is a run that is trained but lacks a measure; "uncharted", one that lacks a
+        curve: it is trained anew, and until then its outcome stands.
+        """
+        state = self.outcome()
+        if state not in ("unmeasured", "uncharted"):
+            return state
+        if self.folder.has_failed():
+            return "failed"
+        return "running" if self.folder.is_being_trained() else state
+
+
+def tasks(entries: Iterable[Entry], store: Store) -> dict[str, Task]:
+    """One task per distinct run, by key, in order; it has all that any entry asks for."""
+    found: dict[str, Task] = {}
+    for entry in entries:
+        before = found.get(entry.run.key) or Task(store.folder(entry.run.key))
+        found[entry.run.key] = Task(
+            before.folder, _union(before.curves, entry.curves),
+            _union(before.measures, entry.measures), _union(before.recorded, entry.recorded))
+    return found
+
+
+def to_do(found: Mapping[str, Task], options: Namespace) -> set[str]:
+    """Keys of the tasks that the command will do something for."""
+    states = {*UNSETTLED, "failed"} if options.retry_failed else set(UNSETTLED)
+    return {key for key, task in found.items() if options.rerun or task.state() in states}
+
+
+def work_of(todo: Iterable[Task]) -> str:
+    """How many of them are trained, and how many only measured, in words."""
+    counts = Counter("measuring" if task.state() == "unmeasured" else "training" for task in todo)
+    return " and ".join(f"{what} {counts[what]}" for what in ("training", "measuring")
+                        if counts[what])
+
+
+T = TypeVar("T")
+
+
+def _union(first: tuple[T, ...], second: tuple[T, ...]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys((*first, *second)))

@@ -1,0 +1,69 @@
+"""What is measured in training: at the start, after every so many epochs, and at the end."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from benchmarks.harness.data.datasets import dataset, to_float
+from benchmarks.harness.measure.latent_metrics import LatentSWD
+from benchmarks.harness.spec.artefact import Curve
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.train.models import Model, evaluated
+from methods.base import Objective
+
+
+class Scene(NamedTuple):
+    """What is there before a model is: a run, its data, and where it is trained."""
+
+    run: Run
+    data: Tensor  # (n_train, ...)
+    root: Path  # the folder of packed data sets
+    device: str
+
+
+Point = Callable[[Model], Mapping[str, float]]
+
+
+def _latent_swd(scene: Scene, curve: Curve) -> Point:
+    """Of the training set's codes, as Figure 1 has it."""
+    distance = LatentSWD(scene.run, scene.data)
+    return lambda model: distance(lambda x: model.encoder(to_float(x.to(scene.device))))
+
+
+def _measure(scene: Scene, curve: Curve) -> Point:
+    """The measure of that name, of the model as it is now."""
+    from benchmarks.harness.measure.measures import (
+        MEASURES,  # scikit-learn, only where it is needed
+    )
+    from benchmarks.harness.measure.trained_model import Trained
+    run, root, device = scene.run, scene.root, scene.device
+    assert curve.n_eval is not None
+    test = dataset(run).test(run, curve.n_eval, root)
+    return lambda model: MEASURES[curve.name](Trained(run, model, test, root, device)).numbers
+
+
+CURVES: dict[str, Callable[[Scene, Curve], Point]] = {
+    "latent_swd": _latent_swd, "image_swd": _measure, "reconstruction": _measure,
+}
+
+
+class Recorder:
+    """The curves of a run in progress; `columns` by curve, once it has been taken."""
+
+    def __init__(self, curves: tuple[Curve, ...], scene: Scene) -> None:
+        self.curves, self.epochs = curves, scene.run.epochs
+        self.points = {curve.id: CURVES[curve.name](scene, curve) for curve in curves}
+        self.columns: dict[str, list[str]] = {}
+
+    def __call__(self, objective: Objective, epoch: int) -> dict[str, float]:
+        """The numbers that are due after that many epochs, by column name."""
+        values: dict[str, float] = {}
+        with evaluated(objective) as model:
+            for curve in self.curves:
+                if curve.is_due(epoch, self.epochs):
+                    found = self.points[curve.id](model)
+                    self.columns[curve.id] = list(found)
+                    values |= found
+        return values

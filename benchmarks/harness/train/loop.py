@@ -1,0 +1,145 @@
+"""A run in progress: one step of it, and all that a checkpoint must hold."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.harness.data.datasets import to_float
+from benchmarks.harness.data.seeding import generator, stream
+from benchmarks.harness.spec.artefact import Curve
+from benchmarks.harness.train.batches import Batches
+from benchmarks.harness.train.build import build
+from benchmarks.harness.train.cuda_graph import Eager, Graphed
+from benchmarks.harness.train.curves import Recorder, Scene
+from benchmarks.harness.train.layout import NOTES, layout
+from benchmarks.harness.train.ledger import Ledger
+from benchmarks.harness.train.optimizers import Optimizers
+from methods.base import Batch
+from methods.priors import PRIORS
+
+
+class Training:
+    """A run in progress: all that a step changes, hence all that a checkpoint holds."""
+
+    def __init__(
+        self, scene: Scene, curves: tuple[Curve, ...], method_file: Path, plain: bool = False
+    ) -> None:
+        run, device = scene.run, scene.device
+        self.run, self.device = run, device
+        self.data = scene.data.to(device)
+        self.layout = torch.contiguous_format if plain else layout(run, device)
+        self.prior = PRIORS[run.prior](run.dim)
+        self.draws = {name: generator(run.seed, name, device) for name in ("prior", "method")}
+        draws = [*self.draws.values()]  # on the device
+        # a user's method may draw from it
+        self.draws["global"] = torch.default_generator.manual_seed(stream(run.seed, "global"))
+        self.objective = build(run, tuple(self.data.shape[1:]), self.prior, self.draws["method"],
+                               method_file)
+        self.objective.to(memory_format=self.layout)
+        self.optimizers = Optimizers(self.objective, run)
+        self.batches = Batches(run.n_train, run.batch, generator(run.seed, "order"), device)
+        self.recorder = Recorder(curves, scene)
+        graphed = not plain and self.data.is_cuda and self.objective.capturable
+        self.execute: Eager | Graphed = Eager(self._work)
+        if graphed:
+            self.execute = Graphed(self._work, draws, run.method, self.places)
+        self.step, self.seconds, self.attempts = 0, 0.0, list[dict[str, Any]]()
+        self.clock = torch.zeros((), dtype=torch.long, device=device)  # `step`, where the work is
+        self.ledger = Ledger(device)
+        self.snapshots: dict[str, str] = {}  # epoch -> digest of the weights that are kept
+
+    @property
+    def path(self) -> str:
+        """How a step is executed, and how images lie in memory."""
+        return self.execute.name + NOTES[self.layout]
+
+    @property
+    def epoch(self) -> int:
+        """Complete epochs."""
+        return self.step // self.run.steps_per_epoch
+
+    @property
+    def at_epoch_end(self) -> bool:
+        """Whether an epoch, or the initial state as epoch 0, is complete and has no row yet."""
+        return self.step % self.run.steps_per_epoch == 0 and self.epoch == len(self.ledger.rows)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss of the epoch just completed was not finite; not fetched within one."""
+        return self.at_epoch_end and self.ledger.diverged
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the epoch just completed was as good as the run is to become."""
+        return self.run.stop_at is not None and self.ledger.is_as_good_as(self.run.stop_at)
+
+    def advance(self) -> None:
+        """One step, and before an epoch's first what the host has to say."""
+        if self.step % self.run.steps_per_epoch == 0:
+            self.batches.renew()
+        self.optimizers.set_rates(self.run.lr_factor(self.epoch))
+        self.execute()
+        self.step += 1
+
+    def _work(self) -> None:
+        """The objective's update, what follows it, then the adversary's own update.
+
+        All of it on the device and on the same tensors every time, so that it can be captured.
+        """
+        batch = self.batch()
+        self.optimizers.freeze_adversary(True)
+        terms, step = self.objective.loss(batch)
+        self.optimizers.minimise(terms["loss"], "main")
+        self.objective.after_step(step)
+        if self.optimizers.network:
+            self.optimizers.freeze_adversary(False)
+            terms["adversary"] = self.objective.adversary_loss(step)
+            self.optimizers.minimise(terms["adversary"], "adversary")
+        self.ledger.add(terms, self.clock)
+        self.clock.add_(1)
+
+    def batch(self) -> Batch:
+        """What the step that the clock shows is done on."""
+        index = self.batches.at(self.clock)
+        x = to_float(self.data[index]).contiguous(memory_format=self.layout)
+        progress = (self.clock.double() / self.run.steps).float()
+        prior = self.prior.sample(self.run.n_prior, self.draws["prior"])
+        return Batch(x, index, prior, progress)
+
+    def places(self) -> dict[str, int]:
+        """Where in memory is what a step goes on from."""
+        held = self.objective.state_dict() | self.ledger.sums | {"clock": self.clock}
+        return {name: tensor.data_ptr() for name, tensor in held.items()}
+
+    def record(self) -> None:
+        """The row of the epoch just completed; none, and diverged, if a number is not finite."""
+        measured = self.recorder(self.objective, self.epoch)
+        self.ledger.close(self.epoch, self.run.steps_per_epoch, max(self.step - 1, 0), measured)
+
+    def state(self) -> dict[str, Any]:
+        """Plain values and tensors from which `restore` goes on bit for bit."""
+        return {
+            "device": torch.device(self.device).type, "objective": self.objective.state_dict(),
+            "optimizers": self.optimizers.state(), "batches": self.batches.state(),
+            "draws": {name: draws.get_state() for name, draws in self.draws.items()},
+            "step": self.step, "ledger": self.ledger.state(), "seconds": self.seconds,
+            "attempts": self.attempts, "columns": self.recorder.columns,
+            "snapshots": self.snapshots,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`; raises ValueError for a checkpoint of another kind of device."""
+        if state["device"] != torch.device(self.device).type:
+            raise ValueError(f"the checkpoint is from {state['device']}: go on there with "
+                             f"--device {state['device']} --retry-failed, or --rerun")
+        self.objective.load_state_dict(state["objective"])
+        self.optimizers.restore(state["optimizers"])
+        self.batches.restore(state["batches"])
+        for name, draws in self.draws.items():
+            draws.set_state(state["draws"][name])
+        self.ledger.restore(state["ledger"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.clock.fill_(self.step)
+        self.attempts = state["attempts"]
+        self.recorder.columns, self.snapshots = state["columns"], state["snapshots"]

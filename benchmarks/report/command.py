@@ -1,0 +1,46 @@
+"""`report`: writes the page, serves it, or exports its tables."""
+
+from argparse import Namespace
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks.harness.command.conclusion import shown
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.spec.ambiguity import Ambiguity
+from benchmarks.harness.spec.selection import Selection
+from benchmarks.harness.store.files import write_atomically
+from benchmarks.report.collect import Report, collect
+from benchmarks.report.export import export
+from benchmarks.report.page import render
+from benchmarks.report.serve import serve
+
+
+def report(
+    selections: Iterable[Selection], ambiguities: Iterable[Ambiguity], options: Namespace
+) -> int:
+    """Returns 0; what is missing is on the page. Raises UsageError for corrupt results."""
+    chosen, known = list(selections), list(ambiguities)
+    results, cache = options.results_dir.resolve(), options.cache_dir.resolve()
+
+    def collected() -> Report:
+        return collect(chosen, known, results, cache)
+
+    if options.serve:
+        return serve(options.serve, chosen, collected, cache)
+    found = collected()
+    if options.export:
+        return export(found, options.export)
+    target = _target(chosen[0].scale, results, cache)
+    try:
+        write_atomically(target, render(found).encode())
+    except OSError as error:
+        raise UsageError(f"the report cannot be written to {target}: {error.strerror}; choose "
+                         "another folder with --results-dir") from None
+    print(f"{shown(target)} ({target.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _target(scale: str, results: Path, cache: Path) -> Path:
+    """Beside the results that it shows."""
+    folders = {"paper": results, "mini": results / "mini", "smoke": cache / "smoke"}
+    return folders[scale] / "report.html"

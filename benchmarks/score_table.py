@@ -1,0 +1,112 @@
+"""Tables 1 and 2: scores of samples, every regularizer in MoCA's place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from benchmarks.harness.spec.artefact import Arm, Measure
+from benchmarks.harness.spec.claims import FID_NOISE, Claim, Ordering, Untestable
+from benchmarks.harness.spec.run import Run
+from benchmarks.recipes import Images
+from benchmarks.tuning import RIVALS, Choice, Rival, choices
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+DRAWN_SEED = 0
+UNTUNED = "no lambda has been chosen for every regularizer it speaks of; bench.py tune does"
+SCORES = ["fd_cifar10", "fid", "kid", "test_reconstruction", "test_swd2_root", "test_floor_root",
+          "effective_rank", "parameters"]
+
+
+def named(label: str, architecture: str, note: str = "") -> str:
+    """What an arm is called."""
+    return f"{label}[{architecture.upper()}{note}]"
+
+
+def named_tuned(label: str, architecture: str) -> str:
+    """What a regularizer is called at the lambda chosen for it; MoCA has one of the paper's too."""
+    return named(label, architecture, ",tuned" if label == "moca" else "")
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What is in the table; the methods give arms, measures, table and claims."""
+
+    name: str
+    images: Images
+    cited: Mapping[str, float]  # arm -> FID as the paper prints it
+    architectures: tuple[str, ...]  # that every regularizer is trained with
+    own: tuple[tuple[str, Rival, float], ...] = ()  # lambdas that a method's authors give
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by scale
+    until_tuned: str | None = None  # the table whose lambdas serve as long as this one has none
+
+    @property
+    def place(self) -> str:
+        """As the paper calls it."""
+        return self.name.replace("table", "Table ")
+
+    def choices(self, architecture: str) -> dict[str, Choice]:
+        """By regularizer: the lambda that was chosen for it."""
+        found = choices(f"{self.name}-{architecture}")
+        return found or (choices(f"{self.until_tuned}-{architecture}") if self.until_tuned else {})
+
+    def arms(self, scale: str, more: Mapping[str, Run]) -> tuple[Arm, ...]:
+        """MoCA as the paper has it, then every regularizer at the lambda that was chosen for it.
+
+        MoCA at a chosen lambda has a row of its own, as has a lambda that a method's authors give;
+        and what matching the prior is worth shows against lambda = 0, an autoencoder sampled at the
+        prior. A regularizer for which no lambda has been chosen yet is left out: see `tune`.
+        """
+        found = {named("moca", a): self.images.template(scale, a) for a in ("a1", "a2")}
+        order = sorted(RIVALS, key=lambda rival: rival.method != "mmd")  # the paper's rival first
+        for a in self.architectures:
+            lams = self.choices(a)
+            for who in order:
+                if who.label in lams:
+                    found[named_tuned(who.label, a)] = self.images.contender(
+                        scale, a, who, lams[who.label].lam)
+            for prior in ("sphere", "gaussian"):
+                found[named(f"lam=0 {prior}", a)] = self.images.rival(scale, a, "mmd", prior, 0.0)
+        for a, who, lam in self.own:
+            found[named(who.label, a, f",lam={lam:g}")] = self.images.contender(scale, a, who, lam)
+        found |= more
+        taken = {name: run for name, run in found.items()
+                 if name not in self.left_out.get(scale, ())}
+        first = {run: name for name, run in reversed(taken.items())}  # the first name of a run
+        return tuple(Arm(name, run, (run.architecture,), stage=int(name not in self.cited))
+                     for name, run in taken.items() if first[run] == name)
+
+    def measures(self, scale: str, seed: int) -> tuple[Measure, ...]:
+        """The scores of every run; of the first seed also a row of samples."""
+        drawn = (Measure("samples", 8),) if seed == DRAWN_SEED else ()
+        return (*self.images.scores(scale, "reconstruction", "latent_swd", "isotropy"), *drawn)
+
+    def table(self, rows: DataFrame) -> DataFrame:
+        """Per arm the scores over the seeds; what the paper prints has a column of its own."""
+        from benchmarks.harness.analysis.tables import exhibited, final_scores
+        scores = final_scores(rows, SCORES, ["architecture", "method", "prior", "lam"])
+        chosen_at = {named_tuned(label, a): choice.made(self.images.name)
+                     for a in self.architectures for label, choice in self.choices(a).items()}
+        scores = scores.assign(lam_chosen_at=scores["arm"].map(chosen_at))  # scale of the grid
+        real = scores["dataset"] == self.images.name  # else the paper's numbers are of other data
+        cited = scores["arm"].map(self.cited).where(real)
+        return exhibited(rows, scores.assign(cited_fid=cited), DRAWN_SEED)
+
+    def better(
+        self, there: set[str], id: str, text: str, lower: str, higher: tuple[str, ...], basis: str
+    ) -> list[Claim]:
+        """A claim in FID, and its proxy; without arms to test it on, neither can be tested."""
+        test = Ordering("fid", (lower,), higher, at_least=FID_NOISE)
+        claim = Claim(id, text, self.place, test, basis)
+        both = [claim, claim.by_proxy()]
+        if higher and {lower, *higher} <= there:
+            return both
+        return [replace(one, test=Untestable(UNTUNED)) for one in both]
+
+    def lowest(self, scale: str, arm: str) -> Claim:
+        """An arm of the user's own, beside MoCA-A2."""
+        return Claim(f"C17[{arm}]", f"{arm} has a lower fd_cifar10 than MoCA-A2.", self.place,
+                     Ordering("fd_cifar10", (arm,), ("moca[A2]",)), "custom")

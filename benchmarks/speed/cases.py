@@ -1,0 +1,74 @@
+"""What is timed on: networks of the paper's form, and images that are noise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from benchmarks.celebahq import resized
+from benchmarks.cifar10 import CIFAR10
+from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.train.cuda_graph import WARM_UP, Graphed
+from benchmarks.harness.train.curves import Scene
+from benchmarks.harness.train.loop import Training
+from methods.base import Regularizer
+
+BATCH = 64
+IMAGES = 512  # that a training goes through again and again
+NOWHERE = Path()  # nothing is read from files
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is done at a scale."""
+
+    width: float | None  # of the networks
+    repeats: int
+    batches: tuple[int, ...]  # codes that a regularizer is given
+    dims: tuple[int, ...]
+    features: int  # dimension of those that a Frechet distance is between
+    compared: int  # images between which image SWD is
+    scored: Mapping[str, int]  # kind of device -> images of an evaluation
+    queues: tuple[int, ...]  # K of claim C31
+
+
+SIZES = {
+    "paper": Sizes(None, 5, (64, 256, 1024), (64, 128, 512), 2048, 256,
+                   {"cpu": 64, "cuda": 10_000}, (64, 128, 256, 512)),
+    "mini": Sizes(1 / 8, 5, (64, 1024), (64, 512), 2048, 64, {"cpu": 64, "cuda": 2000},
+                  (64, 256)),
+    "smoke": Sizes(1 / 16, 2, (64,), (64,), 64, 8, {"cpu": 8, "cuda": 8}, (64, 128)),
+}
+
+
+def images(n: int, side: int) -> Tensor:
+    """(n, 3, side, side) uint8 noise, the same every time."""
+    draws = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (n, 3, side, side), generator=draws, dtype=torch.uint8)
+
+
+def run(architecture: str, method: str, width: float | None, precision: str = "fp32") -> Run:
+    """As Table 2 trains it (the residual network: as Table 3 does at 64 pixels)."""
+    template = (resized("paper", 64, 1.0, 1) if architecture == "residual"
+                else CIFAR10.template("paper", architecture))
+    template = replace(template, n_train=IMAGES, width=width, precision=precision, lam=1.0)
+    return resolve(template, method, {})
+
+
+def training(
+    run: Run, device: str, plain: bool = False, regularizer: Regularizer | None = None
+) -> Training:
+    """The loop of the suite, without a curve to record; `regularizer`: in the place of the run's.
+
+    On a GPU so many steps are done that the graph is there.
+    """
+    side = run.image_size or 32
+    made = Training(Scene(run, images(IMAGES, side), NOWHERE, device), (), NOWHERE, plain)
+    if regularizer is not None:
+        made.objective.regularizer = regularizer
+    for _ in range(WARM_UP + 1 if isinstance(made.execute, Graphed) else 0):
+        made.advance()
+    return made

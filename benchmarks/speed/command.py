@@ -1,0 +1,109 @@
+"""`speed`: times what there is, and writes results/speed/<processor or GPU>."""
+
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+import re
+import tempfile
+from typing import Any
+
+import pandas as pd
+import torch
+
+from benchmarks import derived_claims
+from benchmarks.harness.analysis.verdicts import COLUMNS
+from benchmarks.harness.command.conclusion import shown
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.launch.launchers import cores
+from benchmarks.harness.results.write import draw
+from benchmarks.harness.store import provenance
+from benchmarks.harness.store.files import write_atomically, write_json
+from benchmarks.harness.train.device import check_device, prepare_torch
+from benchmarks.harness.verdict_lines import print_verdicts
+from benchmarks.speed import evaluation, memory, negatives, regularizers, training_step
+from benchmarks.speed.cases import SIZES, Sizes
+from benchmarks.speed.timing import Case, measured
+
+RIVALS = "pythae or torch-fidelity is not installed: pip install -e '.[bench]'"
+TURNS = {"beside pythae": 2}  # times as many: this ratio is near what it is compared with
+HEADER = ["scale", "group", "what", "who", "unit", "median", "low", "high", "n", "relative"]
+
+
+def speed(options: Namespace) -> int:
+    """Times everything on the device; 0, or 1 where a rival is not installed.
+
+    Raises UsageError for a device that cannot be used.
+    """
+    check_device(options.device)
+    provenance.code()  # noted before anybody edits it
+    device = prepare_torch(options.device, "fp32")
+    threads = options.jobs if device == "cpu" else cores()
+    torch.set_num_threads(threads)
+    folder = _folder(options, device)
+    rows, lacking = _rows(SIZES[options.scale], device)
+    table = pd.DataFrame(rows).assign(scale=options.scale).reindex(columns=HEADER)
+    verdicts = negatives.verdicts(rows)
+    claims = pd.DataFrame(verdicts).reindex(columns=COLUMNS)
+    _write(folder, table, claims, device, threads)
+    print_verdicts(verdicts)
+    print(f"results: {shown(folder)}/ (data.csv claims.csv provenance.json "
+          "figure.png figure.pdf figure.svg)")
+    if lacking:
+        print(f"not compared: {lacking}")
+    return int(bool(lacking))
+
+
+def _folder(options: Namespace, device: str) -> Path:
+    places = (options.results_dir.resolve(), options.cache_dir.resolve())
+    folder = derived_claims.folder(*places, options.scale) / machine(device)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"results cannot be written to {folder}: {error.strerror}") from None
+    return folder
+
+
+def machine(device: str) -> str:
+    """The model of what is timed, as the name of a folder: one's times do not replace another's."""
+    model = str(_gpu(device) or provenance.environment()["processor"]).lower()
+    words = re.findall("[a-z0-9]+", re.sub(r"\((r|tm)\)", " ", model))
+    return "-".join(words) or torch.device(device).type
+
+
+def _gpu(device: str) -> str | None:
+    return torch.cuda.get_device_name() if device != "cpu" else None
+
+
+def _rows(sizes: Sizes, device: str) -> tuple[list[dict[str, Any]], str | None]:
+    """Of everything that can be timed here, and what cannot."""
+    rows, lacking = [], None
+    with tempfile.TemporaryDirectory() as place:
+        groups: dict[str, Callable[[], list[Case]]] = {
+            "training step": lambda: training_step.paths(sizes, device),
+            "beside pythae": lambda: training_step.beside_pythae(sizes, device, Path(place)),
+            "regularizer in the step": lambda: training_step.regularizers(sizes, device),
+            "regularizer alone": lambda: regularizers.alone(sizes, device),
+            "distance and sampling": lambda: evaluation.distances(sizes, device),
+            "evaluation": lambda: evaluation.whole(sizes, device, Path(place)),
+            negatives.GROUP: lambda: negatives.cases(sizes, device),
+        }
+        for name, cases in groups.items():
+            print(f"{name}:", flush=True)
+            try:
+                rows += measured(cases(), TURNS.get(name, 1) * sizes.repeats, device)
+            except ImportError as error:
+                lacking = f"{RIVALS} ({error})"
+                print(f"  left out: {error}")
+    rows += negatives.memory(sizes, device) + memory.of_training(sizes, device)
+    return rows, lacking
+
+
+def _write(
+    folder: Path, table: pd.DataFrame, claims: pd.DataFrame, device: str, threads: int
+) -> None:
+    for name, frame in (("data.csv", table), ("claims.csv", claims)):
+        write_atomically(folder / name, frame.to_csv(index=False).encode())
+    write_json(folder / "provenance.json", {
+        **provenance.code(), **provenance.environment(), "device": device, "gpu": _gpu(device),
+        "threads": threads})
+    draw("speed", (folder / "data.csv").read_text(), folder)
