@@ -26,9 +26,8 @@ from benchmarks import (
     table4,
     table5,
 )
-from benchmarks.celeba import CELEBA
-from benchmarks.cifar10 import CIFAR10
 from benchmarks.harness.spec.artefact import Artefact
+from benchmarks.recipes import CELEBA, CIFAR10
 from benchmarks.tuning import search
 
 ARTEFACTS: dict[str, Artefact] = {

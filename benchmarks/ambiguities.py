@@ -1,6 +1,6 @@
 """What the paper leaves open (A1 to A33), what is chosen here, and where the choice is varied."""
 
-from benchmarks.harness.spec.ambiguity import Ambiguity, Variation
+from benchmarks.harness.spec.artefact import Ambiguity, Variation
 
 FIG1, FIG2, FIG7, TABLE2 = "fig1-synthetic", "fig2-convergence", "fig7-tsne", "table2"
 COLD, WARM = "moca[tau=0.05]", "moca[tau=1]"

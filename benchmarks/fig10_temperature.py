@@ -6,11 +6,11 @@ from dataclasses import replace
 from functools import partial
 
 from benchmarks import grid_artefact
-from benchmarks.celeba import ABLATION, ablation
 from benchmarks.harness.spec.artefact import Arm
 from benchmarks.harness.spec.claims import FID_NOISE, Claim, Ordering, Trend, Untestable
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
+from benchmarks.recipes import ABLATION, ablation
 
 # neither grid is stated (A15)
 TAUS = {"paper": (0.05, 0.1, 0.2, 0.5, 1.0), "mini": (0.05, 0.2, 1.0), "smoke": (0.05, 1.0)}

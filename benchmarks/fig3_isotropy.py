@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.cifar10 import CIFAR10
 from benchmarks.grid_artefact import with_proxies
 from benchmarks.harness.spec.artefact import Arm, Artefact, Measure
 from benchmarks.harness.spec.claims import FID_NOISE, Claim, Ordering, Trend
 from benchmarks.harness.spec.run import Run
+from benchmarks.recipes import CIFAR10
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from benchmarks import grid_artefact
-from benchmarks.celeba import CELEBA
+from benchmarks import grid_artefact, recipes
 from benchmarks.harness.spec.artefact import Arm
 from benchmarks.harness.spec.claims import FID_NOISE, Claim, Ordering, Range, Trend
 from benchmarks.harness.spec.run import Run
-from benchmarks.recipes import warmer
+from benchmarks.recipes import CELEBA, warmer
 
 DIMS = {"paper": (64, 128, 256, 512), "mini": (64, 512), "smoke": (64, 512)}
 # of "a wide range between 100 and 144,000" (A13)
@@ -25,7 +24,7 @@ def template(scale: str) -> Run:
     return replace(CELEBA.a2(scale), stop_at=ERROR)
 
 
-BASE = grid_artefact.Base(template, CELEBA.settings, CELEBA.scores,
+BASE = recipes.Base(template, CELEBA.settings, CELEBA.scores,
                           (*CELEBA.ambiguities, "A12", "A13"))
 
 

@@ -1,9 +1,8 @@
 """Figure 6: reconstructions, interpolations and samples; CIFAR-10 on its left, CelebA right."""
 
-from benchmarks.celeba import CELEBA
-from benchmarks.cifar10 import CIFAR10
 from benchmarks.gallery import gallery, shown
 from benchmarks.harness.spec.artefact import Arm
+from benchmarks.recipes import CELEBA, CIFAR10
 
 SHOWS = ("reconstructions", "interpolations", "samples")
 

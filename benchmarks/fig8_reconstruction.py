@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.cifar10 import CIFAR10
 from benchmarks.harness.spec.artefact import Arm, Artefact, Measure
 from benchmarks.harness.spec.claims import Claim, Ordering, Trend, Untestable
 from benchmarks.harness.spec.run import Run
+from benchmarks.recipes import CIFAR10
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmarks import celebahq, grid_artefact
+from benchmarks import grid_artefact, recipes
 from benchmarks.harness.spec.artefact import Arm
 from benchmarks.harness.spec.claims import Claim, Range, Untestable
 from benchmarks.harness.spec.run import Run
@@ -19,7 +19,7 @@ LARGEST, FROM = 256, 5000  # the paper trained nothing below that at 256 x 256
 
 def template(scale: str) -> Run:
     """A user's arm has the largest images."""
-    return celebahq.resized(scale, SIDES[scale][-1], 20_000.0, EPOCHS[scale])
+    return recipes.hq_resized(scale, SIDES[scale][-1], 20_000.0, EPOCHS[scale])
 
 
 def settings(scale: str) -> dict[str, dict[str, Scalar]]:
@@ -27,14 +27,14 @@ def settings(scale: str) -> dict[str, dict[str, Scalar]]:
     return {"moca": dict(template(scale).hyper)}
 
 
-BASE = grid_artefact.Base(template, settings, celebahq.scores, (*celebahq.AMBIGUITIES, "A10"))
+BASE = recipes.Base(template, settings, recipes.hq_scores, (*recipes.HQ_AMBIGUITIES, "A10"))
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
     """A panel a size."""
     return tuple(
         Arm(f"side={side},lam={lam:g}",
-            celebahq.resized(scale, side, float(lam), EPOCHS[scale]), (f"side={side}",))
+            recipes.hq_resized(scale, side, float(lam), EPOCHS[scale]), (f"side={side}",))
         for side in SIDES[scale] for lam in LAMBDAS[scale] if side < LARGEST or lam >= FROM)
 
 

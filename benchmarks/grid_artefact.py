@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from benchmarks.harness.spec.artefact import Arm, Artefact, Measure
+from benchmarks.harness.spec.artefact import Arm, Artefact
 from benchmarks.harness.spec.claims import Claim, Ordering
-from benchmarks.harness.spec.run import Run
-from methods import Scalar
+from benchmarks.recipes import Base
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 SCORES = ["fd_cifar10", "fid", "kid", "test_reconstruction"]
 SEEDS = {"paper": 1, "mini": 1, "smoke": 1}
-
-
-class Base(NamedTuple):
-    """What the arms of a grid have in common; the functions are of the scale."""
-
-    template: Callable[[str], Run]
-    settings: Callable[[str], Mapping[str, Mapping[str, Scalar]]]
-    measures: Callable[[str], tuple[Measure, ...]]
-    ambiguities: tuple[str, ...]
 
 
 def table(
@@ -62,5 +52,3 @@ def grid(
         name=name, caption=caption, place=place, seeds=SEEDS, arms=arms, template=base.template,
         settings=base.settings, table=table, claims=claims, claim_for=best,
         ambiguities=base.ambiguities, measures=lambda scale, seed: base.measures(scale))
-
-

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benchmarks.celeba import CELEBA
 from benchmarks.harness.spec.artefact import Arm, Artefact
 from benchmarks.harness.spec.claims import Claim, Ordering, Range
 from benchmarks.harness.spec.run import Run
+from benchmarks.recipes import CELEBA
 from benchmarks.score_table import Ranking
 from benchmarks.tuning import Rival
 

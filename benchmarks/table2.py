@@ -1,8 +1,8 @@
 """Table 2: scores of samples on CIFAR-10, every regularizer in MoCA's place."""
 
-from benchmarks.cifar10 import CIFAR10
 from benchmarks.harness.spec.artefact import Artefact
 from benchmarks.harness.spec.claims import Claim, Range
+from benchmarks.recipes import CIFAR10
 from benchmarks.score_table import Ranking, named
 from benchmarks.tuning import RIVALS, Rival
 

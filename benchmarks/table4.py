@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from benchmarks import grid_artefact
-from benchmarks.celeba import ABLATION, ablation
 from benchmarks.harness.spec.artefact import Arm
 from benchmarks.harness.spec.claims import FID_NOISE, Claim, Equivalence, Ordering
 from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.recipes import ABLATION, ablation
 
 CITED = {"m0=0": 86.57, "m0=0.9": 98.97, "m0=0.99": 47.96, "m0=0.999": 47.46}
 MOMENTA = {"paper": (0.0, 0.9, 0.99, 0.999), "mini": (0.0, 0.9, 0.99, 0.999), "smoke": (0.0, 0.999)}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 from benchmarks import grid_artefact
-from benchmarks.celeba import ABLATION, CELEBA, ablation
 from benchmarks.harness.spec.artefact import Arm
 from benchmarks.harness.spec.claims import Claim, Ordering, Range
 from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.recipes import ABLATION, CELEBA, ablation
 
 CITED = {"K=100": 84.93, "K=5000": 48.45, "K=10000": 46.56, "K=30000": 47.31, "K=60000": 46.68,
          "K=120000": 49.94}

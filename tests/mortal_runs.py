@@ -13,7 +13,7 @@ import signal
 import sys
 
 from benchmarks.harness.launch import train_and_measure  # noqa: F401 torch, once for all attempts
-from benchmarks.harness.launch.inline import train_inline
+from benchmarks.harness.launch.launchers import train_inline
 from benchmarks.harness.launch.options import Options
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run

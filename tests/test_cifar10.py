@@ -15,12 +15,12 @@ import pytest
 
 from benchmarks import ARTEFACTS, TUNINGS, score_table, table2
 from benchmarks import tuning as tuning_module
-from benchmarks.cifar10 import CIFAR10
 from benchmarks.harness.command.tune import freeze
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.measure.image_grids import GAP
-from benchmarks.harness.results.write import read_csv
+from benchmarks.harness.results.rows import read_csv
 from benchmarks.harness.spec.selection import select
+from benchmarks.recipes import CIFAR10
 from benchmarks.tuning import GRID, RIVALS, chosen
 from figures import FIGURES, gallery
 
@@ -177,10 +177,11 @@ def test_the_grid_of_lambdas_is_the_same_for_all_and_sees_no_test_image():
 
 
 def test_a_run_must_not_train_on_what_it_is_chosen_by(tmp_path, monkeypatch):
-    from benchmarks.harness.data import datasets, packed, portions
+    from benchmarks.harness.data import datasets, packed
+    from benchmarks.harness.spec import artefact
     whole = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
-    monkeypatch.setattr(portions, "VALIDATION", 5)
-    monkeypatch.setattr(packed, "array", lambda root, name, which:
+    monkeypatch.setattr(artefact, "VALIDATION", 5)
+    monkeypatch.setattr(packed, "packed_array", lambda root, name, which:
                         whole if which == "train.images" else None)
     run = replace(CIFAR10.template("mini", "a1"), batch=4, n_train=15)
     points = datasets.Packed()

@@ -11,16 +11,15 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr, ttest_rel
 
-from benchmarks.harness.analysis.comparisons import Scores, below, compare
-from benchmarks.harness.analysis.grid_statistics import GRID_STATISTICS
+from benchmarks.harness.analysis.comparisons import Scores, below, compare, p_rising
 from benchmarks.harness.analysis.statistics import (
+    GRID_STATISTICS,
     STATISTICS,
     auc_log_swd,
     epochs_to_twice_floor,
     final_swd,
 )
 from benchmarks.harness.analysis.tables import summary, t_interval
-from benchmarks.harness.analysis.trends import p_rising
 from benchmarks.harness.analysis.verdicts import judge
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.claims import (

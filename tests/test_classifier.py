@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from benchmarks.harness.command import main
-from benchmarks.harness.data.split import Split
+from benchmarks.harness.data.datasets import Split
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.measure import features
-from benchmarks.harness.measure.features import Classifier, shipped
+from benchmarks.harness.measure.features import Classifier, shipped_classifier
 from benchmarks.harness.train import classifier_training
 
 
@@ -72,8 +72,8 @@ def test_weights_that_are_missing_or_corrupt_are_named(tmp_path, monkeypatch):
     path = tmp_path / "cifar10.safetensors"
     monkeypatch.setattr(features, "WEIGHTS", path)
     with pytest.raises(UsageError, match=r"bench\.py classifier makes it"):
-        shipped()
+        shipped_classifier()
     path.write_bytes(b"rubbish")
     path.with_suffix(".json").write_text(json.dumps({"sha256": "0"}))
     with pytest.raises(UsageError, match="is corrupt; restore it"):
-        shipped()
+        shipped_classifier()

@@ -15,7 +15,7 @@ from benchmarks import ARTEFACTS
 from benchmarks.harness.command.main import main
 from benchmarks.harness.spec.selection import select
 from benchmarks.harness.store import checkpoints
-from benchmarks.harness.store.files import seal
+from benchmarks.harness.store.checkpoints import seal
 from benchmarks.harness.store.run_folder import Store
 
 METHOD = """

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks import ARTEFACTS
-from benchmarks.harness.launch.inline import train_inline
+from benchmarks.harness.launch.launchers import train_inline
 from benchmarks.harness.launch.options import Options
-from benchmarks.harness.results.write import asked_of
+from benchmarks.harness.results.rows import asked_of
 from benchmarks.harness.spec.artefact import Arm, Curve, Measure
 from benchmarks.harness.spec.claims import SCALES
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.spec.selection import Entry, asked_curves, select
 from benchmarks.harness.spec.user_data import UserData
-from benchmarks.harness.store import evaluations, model_files
+from benchmarks.harness.store import run_folder
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.harness.store.task import Task
 
@@ -69,7 +69,8 @@ def test_a_curve_ends_at_the_measure_of_the_final_model(do):
     measures = (Measure("reconstruction", 20), Measure("image_swd", 8))
     task, result, _ = do(ERROR, DISTANCE, measures=measures)
     for measure in measures:
-        for name, value in evaluations.find(task.folder.path, measure)["numbers"].items():
+        found = run_folder.find_measurement(task.folder.path, measure)
+        for name, value in found["numbers"].items():
             assert result["rows"][-1][name] == value
 
 
@@ -112,10 +113,10 @@ def test_a_snapshot_is_the_model_after_that_epoch(do, tmp_path):
     final, early = Measure("reconstruction", 20), Measure("reconstruction", 20, epoch=2)
     task, result, log = do(ERROR, measures=(final, early))
     assert list(result["snapshots"]) == ["2"]
-    numbers = evaluations.find(task.folder.path, early)["numbers"]
+    numbers = run_folder.find_measurement(task.folder.path, early)["numbers"]
     (row,) = [row for row in result["rows"] if row["epoch"] == 2]
     assert numbers["test_reconstruction"] == row["test_reconstruction"]
-    place = model_files.place(task.folder.path, 2)
+    place = run_folder.weights_file(task.folder.path, 2)
     place.write_bytes(place.read_bytes()[:-1])
     do(ERROR, measures=(final, early))
     assert "training anew" not in log  # all of it is measured: the weights are not missed
@@ -123,7 +124,7 @@ def test_a_snapshot_is_the_model_after_that_epoch(do, tmp_path):
     _, again, log = do(ERROR, measures=(final, early))
     assert "weights are missing or damaged: training anew" in log
     assert again == result
-    assert evaluations.find(task.folder.path, early)["numbers"] == numbers
+    assert run_folder.find_measurement(task.folder.path, early)["numbers"] == numbers
 
 
 def test_a_checkpoint_that_lacks_a_curve_is_not_gone_on_from(do, tmp_path):

@@ -6,12 +6,11 @@ from conftest import ROOT
 import pytest
 import torch
 
-from benchmarks.harness.data.datasets import GENERATED, load, to_float
-from benchmarks.harness.data.generated import procedural_images
+from benchmarks.harness.data.datasets import GENERATED, load, procedural_images, to_float
 from benchmarks.harness.data.seeding import generator, stream
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.run import Run
-from benchmarks.harness.train.batches import Batches
+from benchmarks.harness.train.loop import Batches
 
 RUN = Run("synthetic-normal", 4000, "mlp2", "mmd", (), "1", dim=8, epochs=1, batch=8)
 

@@ -6,12 +6,18 @@ from scipy.linalg import sqrtm
 from sklearn.metrics.pairwise import polynomial_kernel
 import torch
 
-from benchmarks.harness.measure import kernel_distance as kernel_distance_module
-from benchmarks.harness.measure.frechet import Gaussian, fit, frechet_distance
+from benchmarks.harness.measure import feature_scores as kernel_distance_module
+from benchmarks.harness.measure.feature_scores import (
+    Gaussian,
+    fit_gaussian,
+    frechet_distance,
+    kernel_distance,
+    manifold_scores,
+    radii,
+    squared_mmd,
+)
 from benchmarks.harness.measure.image_swd import image_swd, pyramid
-from benchmarks.harness.measure.isotropy import isotropy, singular_values
-from benchmarks.harness.measure.kernel_distance import kernel_distance, squared_mmd
-from benchmarks.harness.measure.manifold import manifold_scores, radii
+from benchmarks.harness.measure.latent_metrics import singular_values, spread_of
 from methods.priors import Sphere
 
 
@@ -34,30 +40,30 @@ def by_sqrtm(a, b):
 
 @pytest.mark.parametrize("d", [3, 40, 160])
 def test_frechet_distance_is_that_of_scipys_root(d):
-    a, b = fit(features(2000, d, 0)), fit(features(1500, d, 1, shift=0.3))
+    a, b = fit_gaussian(features(2000, d, 0)), fit_gaussian(features(1500, d, 1, shift=0.3))
     assert frechet_distance(a, b) == pytest.approx(by_sqrtm(a, b), rel=1e-6)
     assert frechet_distance(b, a) == pytest.approx(frechet_distance(a, b), rel=1e-9)
 
 
 def test_the_fit_is_numpys_and_does_not_hang_on_precision():
     x = features(300, 7, 0)
-    found = fit(x)
+    found = fit_gaussian(x)
     np.testing.assert_allclose(found.mean, x.numpy().mean(0), rtol=1e-12)
     np.testing.assert_allclose(found.covariance, np.cov(x.numpy(), rowvar=False), rtol=1e-9)
-    far = fit((x + 1000).float())  # single precision in, double inside
+    far = fit_gaussian((x + 1000).float())  # single precision in, double inside
     np.testing.assert_allclose(far.covariance, found.covariance, atol=1e-4)
     with pytest.raises(ValueError, match="at least 2"):
-        fit(x[:1])
+        fit_gaussian(x[:1])
 
 
 def test_identical_sets_are_at_distance_zero():
     for n, d in ((500, 64), (30, 64), (1000, 2)):
-        a = fit(features(n, d, 0))
+        a = fit_gaussian(features(n, d, 0))
         assert abs(frechet_distance(a, a)) < 1e-6 * float(a.covariance.trace())
 
 
 def test_equal_covariances_leave_the_means():
-    a = fit(features(400, 20, 0))
+    a = fit_gaussian(features(400, 20, 0))
     b = Gaussian(a.mean + 0.5, a.covariance)
     assert frechet_distance(a, b) == pytest.approx(20 * 0.25, rel=1e-6)
 
@@ -87,9 +93,9 @@ def test_fewer_points_than_dimensions():
     x, y = features(40, 200, 0), features(50, 200, 1)
     centred = [(z - z.mean(0)) / (len(z) - 1) ** 0.5 for z in (x, y)]
     shared = torch.linalg.matrix_norm(centred[0] @ centred[1].T, "nuc")
-    expected = float((x.mean(0) - y.mean(0)).square().sum() + fit(x).covariance.trace()
-                     + fit(y).covariance.trace() - 2 * shared)
-    assert frechet_distance(fit(x), fit(y)) == pytest.approx(expected, rel=1e-6)
+    expected = float((x.mean(0) - y.mean(0)).square().sum() + fit_gaussian(x).covariance.trace()
+                     + fit_gaussian(y).covariance.trace() - 2 * shared)
+    assert frechet_distance(fit_gaussian(x), fit_gaussian(y)) == pytest.approx(expected, rel=1e-6)
 
 
 def test_kernel_distance_is_the_unbiased_polynomial_mmd():
@@ -127,8 +133,8 @@ def naive_scores(real, made, k):
 
 @pytest.mark.parametrize("k", [1, 5])
 def test_manifold_scores_are_their_definitions(k, monkeypatch):
-    from benchmarks.harness.measure import manifold
-    monkeypatch.setattr(manifold, "CHUNK", 37)
+    from benchmarks.harness.measure import feature_scores
+    monkeypatch.setattr(feature_scores, "CHUNK", 37)
     real, made = features(120, 6, 0), features(90, 6, 1, shift=0.2)
     expected = naive_scores(real.numpy(), made.numpy(), k)
     assert manifold_scores(real=real, made=made, k=k) == pytest.approx(expected)
@@ -216,7 +222,7 @@ def test_image_swd_refuses_another_range_or_number():
 def test_uniform_codes_are_as_even_as_the_floors_say():
     """METHODS section 3: n = 10000, d = 128: condition 1.24, CV .057, effective rank 127.2."""
     z = Sphere(128).sample(10_000, draws())
-    found = isotropy(z)
+    found = spread_of(z)
     assert found["sv_condition"] == pytest.approx(1.24, abs=0.03)
     assert found["sv_cv"] == pytest.approx(0.057, abs=0.003)
     assert found["effective_rank"] == pytest.approx(127.2, abs=0.2)
@@ -226,5 +232,5 @@ def test_uniform_codes_are_as_even_as_the_floors_say():
 def test_codes_in_a_subspace_have_its_rank():
     z = torch.zeros(500, 16)
     z[:, :4] = torch.linalg.qr(torch.randn(500, 4, generator=draws())).Q
-    assert isotropy(z)["effective_rank"] == pytest.approx(4, abs=1e-3)
-    assert isotropy(z)["sv_cv"] == pytest.approx(3**0.5, rel=1e-3)  # 4 ones and 12 zeros
+    assert spread_of(z)["effective_rank"] == pytest.approx(4, abs=1e-3)
+    assert spread_of(z)["sv_cv"] == pytest.approx(3**0.5, rel=1e-3)  # 4 ones and 12 zeros

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.harness.command import main
-from benchmarks.harness.results.write import PICTURES, draw, read_csv
+from benchmarks.harness.results.rows import read_csv
+from benchmarks.harness.results.write import PICTURES, draw
 from figures import FIGURES, convergence, embedding
 from figures.style import FLOOR, LOOKS, looks
 

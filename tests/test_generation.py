@@ -9,18 +9,17 @@ import torch
 from benchmarks.harness.data.datasets import dataset, load
 from benchmarks.harness.data.seeding import generator
 from benchmarks.harness.measure import features
+from benchmarks.harness.measure.feature_scores import fit_gaussian, frechet_distance
 from benchmarks.harness.measure.features import Classifier
-from benchmarks.harness.measure.frechet import fit, frechet_distance
 from benchmarks.harness.measure.image_swd import image_swd
-from benchmarks.harness.measure.isotropy import isotropy
+from benchmarks.harness.measure.latent_metrics import spread_of
 from benchmarks.harness.measure.measures import MEASURES
 from benchmarks.harness.measure.trained_model import Trained
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
-from benchmarks.harness.train import models
+from benchmarks.harness.train import build
 from benchmarks.harness.train.curves import Scene
-from benchmarks.harness.train.loop import Training
-from benchmarks.harness.train.train import train
+from benchmarks.harness.train.loop import Training, train
 from methods.priors import Sphere
 
 RUN = resolve(Run("procedural", 64, "a1", "moca", (), "1", dim=8, epochs=1, batch=16, lam=5.0,
@@ -34,10 +33,11 @@ def model(tmp_path_factory):
     training = Training(Scene(RUN, load(RUN, folder), folder, "cpu"), (), folder)
     train(training, math.inf, lambda: False, lambda: None, lambda: None)
     path = folder / "model.safetensors"
-    path.write_bytes(models.packed(training.objective))
+    path.write_bytes(build.weights_to_bytes(training.objective))
     test = dataset(RUN).test(RUN, N, folder)
     with torch.no_grad():
-        yield Trained(RUN, models.load(RUN, (3, 32, 32), path, "cpu"), test, folder / "data", "cpu")
+        model = build.load_model(RUN, (3, 32, 32), path, "cpu")
+        yield Trained(RUN, model, test, folder / "data", "cpu")
 
 
 def test_samples_are_decoded_prior_draws_of_the_seed(model):
@@ -67,11 +67,12 @@ def test_image_swd_is_the_mean_over_two_draws_of_either_kind(model):
 def test_classifier_scores_are_those_of_its_features_on_8_bit_images(model, monkeypatch):
     torch.manual_seed(0)
     network = Classifier((4, 8, 8, 8)).eval()
-    monkeypatch.setattr(features, "shipped", lambda: network)
+    monkeypatch.setattr(features, "shipped_classifier", lambda: network)
     found = MEASURES["cifar10"](model).numbers
     stored = (model.samples * 255).round() / 255
     real, made = (network.features(x) for x in (model.test.x.float() / 255, stored))
-    assert found["fd_cifar10"] == pytest.approx(frechet_distance(fit(real), fit(made)), rel=1e-4)
+    expected = frechet_distance(fit_gaussian(real), fit_gaussian(made))
+    assert found["fd_cifar10"] == pytest.approx(expected, rel=1e-4)
     assert set(found) == {"fd_cifar10", "kd_cifar10", "kd_cifar10_std", "precision_cifar10",
                           "recall_cifar10", "density_cifar10", "coverage_cifar10"}
 
@@ -79,7 +80,7 @@ def test_classifier_scores_are_those_of_its_features_on_8_bit_images(model, monk
 def test_isotropy_stands_beside_its_floor(model):
     found = MEASURES["isotropy"](model)
     codes = model.encoder(load(RUN, model.root)[:N].float() / 255)  # of training images
-    assert isotropy(codes).items() <= found.numbers.items()
+    assert spread_of(codes).items() <= found.numbers.items()
     assert found.numbers["floor_effective_rank"] > 7
     lines = found.files["spectrum.csv"].decode().splitlines()
     assert lines[0] == "rank,codes,prior"

@@ -15,7 +15,7 @@ from torchvision.transforms import CenterCrop, Compose, Resize
 
 from benchmarks import ARTEFACTS
 from benchmarks.harness.command import main
-from benchmarks.harness.data import celeba, cifar10, packed, sources
+from benchmarks.harness.data import celeba, cifar10, packed
 from benchmarks.harness.data.datasets import dataset
 from benchmarks.harness.data.user_images import survey
 from benchmarks.harness.errors import UsageError
@@ -64,8 +64,8 @@ def faces():
 
 def packed_images(run, root, split, data_dir=None, path=None):
     paths = {run.dataset: path} if path else {}
-    sources.prepare([run], root, data_dir, paths)
-    return packed.array(root, run.packed_name, f"{split}.images")
+    packed.prepare([run], root, data_dir, paths)
+    return packed.packed_array(root, run.packed_name, f"{split}.images")
 
 
 def ordered(images):
@@ -96,7 +96,7 @@ def test_celeba_is_cropped_resized_and_split_as_officially(tmp_path):
             expected = as_arrays([oracle(decoded(files[f"{n:06}.jpg"])) for n in numbers])
             assert ours.shape == (len(numbers), 3, 64, 64)
             np.testing.assert_array_equal(ordered(ours), ordered(expected))
-    assert packed.array(tmp_path / "packed", BASE.packed_name, "train.labels") is None
+    assert packed.packed_array(tmp_path / "packed", BASE.packed_name, "train.labels") is None
     both = [dataset(replace(BASE, crop=crop)).identity(replace(BASE, crop=crop),
                                                        tmp_path / "packed") for crop in recipes]
     assert both[0] != both[1]
@@ -110,7 +110,7 @@ def test_celeba_from_its_zip_is_the_same_and_other_counts_are_noted(tmp_path, ca
     identities = []
     for data_dir in ("a", "b"):
         root = tmp_path / "packed" / data_dir
-        sources.prepare([BASE], root, tmp_path / data_dir, {})
+        packed.prepare([BASE], root, tmp_path / data_dir, {})
         identities.append(dataset(BASE).identity(BASE, root))
     assert identities[0] == identities[1]
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note:")]
@@ -182,7 +182,7 @@ def test_wrong_faces_are_named_in_one_line_and_nothing_is_left(case, form, tmp_p
 def test_what_is_not_there_is_said_with_where_to_put_it(name, missing, tmp_path):
     run = replace(BASE, dataset=name)
     with pytest.raises(UsageError, match=missing) as caught:
-        sources.prepare([run], tmp_path, tmp_path, {})
+        packed.prepare([run], tmp_path, tmp_path, {})
     assert "--data-dir DIR" in str(caught.value)
     assert "--scale smoke" in str(caught.value)
 
@@ -241,7 +241,7 @@ def test_a_users_folder_in_every_format(grey, form, tmp_path):
         for data in files.values()])
     # WebP gives grey pictures back as coloured ones
     np.testing.assert_allclose(ordered(every).astype(int), ordered(expected).astype(int), atol=2)
-    labels = np.concatenate([packed.array(root, run.packed_name, f"{split}.labels")
+    labels = np.concatenate([packed.packed_array(root, run.packed_name, f"{split}.labels")
                              for split in images])
     assert np.bincount(labels).tolist() == [15, 15]
 
@@ -253,7 +253,7 @@ def test_a_folder_around_the_class_folders_is_no_class(tmp_path):
     run, root = flower_run(path), tmp_path / "packed"
     for split in ("train", "test"):
         packed_images(run, root, split, path=path)
-    labels = np.concatenate([packed.array(root, run.packed_name, f"{split}.labels")
+    labels = np.concatenate([packed.packed_array(root, run.packed_name, f"{split}.labels")
                              for split in ("train", "test")])
     assert np.bincount(labels).tolist() == [15, 15]
 
@@ -367,7 +367,7 @@ def test_too_few_test_images_are_named_before_anything_is_trained(
 
 
 def test_the_names_of_known_data_sets_are_those_of_the_sources():
-    assert set(FILE_DATASETS) == set(sources.SOURCES)
+    assert set(FILE_DATASETS) == set(packed.SOURCES)
     assert user_data.NATIVE_SIZE.keys() >= {"mnist", "cifar10"}
 
 
@@ -403,7 +403,7 @@ def test_cifar_10_from_folder_and_archive(tmp_path, monkeypatch):
     write(tmp_path / "b", {"cifar-10-python.tar.gz": tar_of(files)})
     for name in ("a", "b"):
         root = tmp_path / "packed" / name
-        sources.prepare([CIFAR_RUN], root, tmp_path / name, {})
+        packed.prepare([CIFAR_RUN], root, tmp_path / name, {})
         train = dataset(CIFAR_RUN).train(replace(CIFAR_RUN, n_train=100), root)
         test = dataset(CIFAR_RUN).test(CIFAR_RUN, 20, root)
         assert train.x.shape == (100, 3, 32, 32)
@@ -434,17 +434,17 @@ def test_damaged_cifar_10_is_named(case, tmp_path, monkeypatch):
     found, message = damaged_cifar(batches(monkeypatch))[case]
     write(tmp_path / "data", found)
     with pytest.raises(UsageError, match=r"\A.*\Z") as caught:
-        sources.prepare([CIFAR_RUN], tmp_path / "packed", tmp_path / "data", {})
+        packed.prepare([CIFAR_RUN], tmp_path / "packed", tmp_path / "data", {})
     assert message in str(caught.value)
 
 
 def test_cifar_10_that_is_nowhere_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(cifar10, "MIRRORS", ["http://127.0.0.1:9/"])
     with pytest.raises(UsageError, match=r"cifar-10-python\.tar\.gz or cifar-10-batches-py/"):
-        sources.prepare([CIFAR_RUN], tmp_path, None, {})
+        packed.prepare([CIFAR_RUN], tmp_path, None, {})
 
 
 def test_crops_are_known_by_name():
     assert set(celeba.RESAMPLE) == {"lanczos140", "bilinear140"}
     with pytest.raises(UsageError, match="needs a crop, lanczos140 or bilinear140"):
-        sources.prepare([replace(BASE, crop="centre")], celeba.Path("unused"), None, {})
+        packed.prepare([replace(BASE, crop="centre")], celeba.Path("unused"), None, {})

@@ -11,13 +11,17 @@ import torch
 from torchvision.transforms.functional import gaussian_blur, to_pil_image
 
 from benchmarks import ARTEFACTS
-from benchmarks.harness.command import fid_weights
+from benchmarks.harness.command import preflight
 from benchmarks.harness.command.main import main
-from benchmarks.harness.data.generated import procedural_images
+from benchmarks.harness.data.datasets import procedural_images
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.measure import inception
-from benchmarks.harness.measure.feature_scores import NAMES, feature_scores
-from benchmarks.harness.measure.frechet import fit, frechet_distance
+from benchmarks.harness.measure import features
+from benchmarks.harness.measure.feature_scores import (
+    SCORE_NAMES,
+    feature_scores,
+    fit_gaussian,
+    frechet_distance,
+)
 from benchmarks.harness.spec.artefact import Measure
 
 
@@ -49,7 +53,7 @@ def weights(tmp_path_factory):
             layer.running_var.uniform_(0.5, 2)
             torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
             torch.nn.init.normal_(layer.bias, 0, 0.1)
-    path = tmp_path_factory.mktemp("weights") / fid_weights.FILE
+    path = tmp_path_factory.mktemp("weights") / preflight.INCEPTION_FILE
     torch.save(network.state_dict(), path)
     return path, hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -57,7 +61,7 @@ def weights(tmp_path_factory):
 @pytest.fixture
 def expected(weights, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(fid_weights, "SHA256", weights[1][:8])
+    monkeypatch.setattr(preflight, "INCEPTION_SHA256", weights[1][:8])
     return weights[0]
 
 
@@ -67,21 +71,21 @@ def pictures(n, seed):
 
 def test_fid_is_pytorch_fids_own_on_the_same_png_files(expected, tmp_path, monkeypatch):
     from pytorch_fid.fid_score import calculate_fid_given_paths
-    served = Mirror({fid_weights.FILE: expected.read_bytes()})
-    monkeypatch.setattr(fid_weights, "_mirrors", lambda: [served.url])
-    assert fid_weights.fetch(tmp_path / "weights") is None
+    served = Mirror({preflight.INCEPTION_FILE: expected.read_bytes()})
+    monkeypatch.setattr(preflight, "_inception_mirrors", lambda: [served.url])
+    assert preflight.fetch_weights(tmp_path / "weights") is None
     served.close()
     sets = [pictures(48, 0), gaussian_blur(pictures(40, 1), [7, 7], [2, 2])]
     for k, images in enumerate(sets):
         (tmp_path / str(k)).mkdir()
         for i, image in enumerate(images):
             to_pil_image(image).save(tmp_path / str(k) / f"{i}.png")
-    network = inception.network(tmp_path / "weights", "cpu")
+    network = features.inception_network(tmp_path / "weights", "cpu")
     with torch.no_grad():
-        found = [inception.features(network, x, "cpu") for x in sets]
+        found = [features.inception_features(network, x, "cpu") for x in sets]
     assert found[0].shape == (48, 2048)
-    ours = frechet_distance(*map(fit, found))
-    with inception._hub(tmp_path / "weights" / "hub"):
+    ours = frechet_distance(*map(fit_gaussian, found))
+    with features._hub(tmp_path / "weights" / "hub"):
         theirs = calculate_fid_given_paths([str(tmp_path / "0"), str(tmp_path / "1")], 16, "cpu",
                                            2048, num_workers=0)
     assert found[0].std(0).mean() > 0.01 * found[0].std()  # the images are told apart
@@ -93,37 +97,37 @@ def test_fid_is_pytorch_fids_own_on_the_same_png_files(expected, tmp_path, monke
 
 
 def test_a_given_file_is_taken_and_a_wrong_one_refused(expected, tmp_path):
-    assert not fid_weights.are_here(tmp_path)
-    fid_weights.take(expected, tmp_path)
-    assert fid_weights.are_here(tmp_path)
-    assert fid_weights.fetch(tmp_path) is None  # it stays
+    assert not preflight.weights_are_here(tmp_path)
+    preflight.take_weights(expected, tmp_path)
+    assert preflight.weights_are_here(tmp_path)
+    assert preflight.fetch_weights(tmp_path) is None  # it stays
     wrong = tmp_path / "wrong.pth"
     wrong.write_bytes(expected.read_bytes()[:-1])
     with pytest.raises(UsageError, match=r"--fid-weights: .*wrong\.pth is not pt_inception"):
-        fid_weights.take(wrong, tmp_path / "other")
+        preflight.take_weights(wrong, tmp_path / "other")
     with pytest.raises(UsageError, match="there is no file"):
-        fid_weights.take(tmp_path / "nowhere.pth", tmp_path / "other")
+        preflight.take_weights(tmp_path / "nowhere.pth", tmp_path / "other")
     assert not (tmp_path / "other").exists()
 
 
 def test_weights_that_are_nowhere_have_a_reason(tmp_path, monkeypatch):
-    monkeypatch.setattr(fid_weights, "_mirrors", lambda: ["http://127.0.0.1:9/"])
-    reason = fid_weights.fetch(tmp_path)
+    monkeypatch.setattr(preflight, "_inception_mirrors", lambda: ["http://127.0.0.1:9/"])
+    reason = preflight.fetch_weights(tmp_path)
     assert "\n" not in reason
     assert "127.0.0.1:9" in reason
 
 
 def test_other_weights_from_a_mirror_are_refused(expected, tmp_path, monkeypatch):
-    served = Mirror({fid_weights.FILE: b"something else"})
-    monkeypatch.setattr(fid_weights, "_mirrors", lambda: [served.url])
-    assert "sha256" in fid_weights.fetch(tmp_path)
+    served = Mirror({preflight.INCEPTION_FILE: b"something else"})
+    monkeypatch.setattr(preflight, "_inception_mirrors", lambda: [served.url])
+    assert "sha256" in preflight.fetch_weights(tmp_path)
     served.close()
-    assert not (tmp_path / fid_weights.FOLDER / fid_weights.FILE).exists()
+    assert not (tmp_path / preflight.INCEPTION_FOLDER / preflight.INCEPTION_FILE).exists()
 
 
 def test_no_other_extractors_number_is_called_fid():
-    assert NAMES["inception"] == ("fid", "kid")
-    for extractor, names in NAMES.items():
+    assert SCORE_NAMES["inception"] == ("fid", "kid")
+    for extractor, names in SCORE_NAMES.items():
         assert extractor == "inception" or not {"fid", "kid"} & set(names)
     draws = torch.Generator().manual_seed(0)
     x = torch.randn(40, 8, generator=draws)
@@ -138,7 +142,7 @@ def with_fid(monkeypatch):
     cut = replace(whole, arms=lambda scale: whole.arms(scale)[:1], seeds={"smoke": 1},
                   measures=lambda scale, seed: (Measure("isotropy", 8), Measure("inception", 8)))
     monkeypatch.setitem(ARTEFACTS, cut.name, cut)
-    monkeypatch.setattr(fid_weights, "_mirrors", lambda: ["http://127.0.0.1:9/"])
+    monkeypatch.setattr(preflight, "_inception_mirrors", lambda: ["http://127.0.0.1:9/"])
 
 
 def test_fid_stays_empty_with_a_line_why_until_there_are_weights(
@@ -148,7 +152,7 @@ def test_fid_stays_empty_with_a_line_why_until_there_are_weights(
     folder = place.cache / "smoke" / "fig3-isotropy"
     assert main(words) == 0
     (note,) = [line for line in capfd.readouterr().out.splitlines() if line.startswith("note")]
-    assert f"fid stays empty: the Inception weights {fid_weights.FILE} are not here" in note
+    assert f"fid stays empty: the Inception weights {preflight.INCEPTION_FILE} are not here" in note
     assert "127.0.0.1:9: " in note
     assert "fid" not in (folder / "runs.csv").read_text().splitlines()[0].split(",")
     assert "fid_mean" in (folder / "data.csv").read_text().splitlines()[0]
@@ -159,7 +163,7 @@ def test_fid_stays_empty_with_a_line_why_until_there_are_weights(
 
     def asked_again(root):
         raise AssertionError("nothing is to be done, so the network must not be asked")
-    monkeypatch.setattr(fid_weights, "fetch", asked_again)
+    monkeypatch.setattr(preflight, "fetch_weights", asked_again)
     assert main(words) == 0
     capfd.readouterr()
     assert main([*words, "--fid-weights", str(expected)]) == 0
@@ -171,10 +175,10 @@ def test_fid_stays_empty_with_a_line_why_until_there_are_weights(
     assert json.loads((folder / "provenance.json").read_text())["not_measured"] == {}
     measured = place.tables(folder)
     assert main(words) == 0  # the file is kept: it need not be named again
-    (place.cache / "weights" / fid_weights.FOLDER / fid_weights.FILE).unlink()
+    (place.cache / "weights" / preflight.INCEPTION_FOLDER / preflight.INCEPTION_FILE).unlink()
     assert main(words) == 0  # what has been measured stays
     assert place.tables(folder) == measured
-    monkeypatch.setattr(fid_weights, "fetch", lambda root: "no network")
+    monkeypatch.setattr(preflight, "fetch_weights", lambda root: "no network")
     capfd.readouterr()
     assert main([*words, "--rerun"]) == 0  # without weights there is less to show than before
     output = capfd.readouterr().out

@@ -18,19 +18,17 @@ import torch
 from benchmarks.harness.data.datasets import dataset, load, to_float
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.measure.image_grids import GAP, png
-from benchmarks.harness.measure.inference import CHUNK, in_chunks
 from benchmarks.harness.measure.latent_metrics import LatentSWD
 from benchmarks.harness.measure.measures import MEASURES
-from benchmarks.harness.measure.trained_model import Trained
+from benchmarks.harness.measure.trained_model import POINTS_AT_ONCE, Trained, in_chunks
 from benchmarks.harness.spec.artefact import Measure
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
-from benchmarks.harness.store import evaluations
-from benchmarks.harness.train import models
+from benchmarks.harness.store import run_folder
+from benchmarks.harness.train import build
 from benchmarks.harness.train.curves import Scene
 from benchmarks.harness.train.interrupts import InterruptedRun, StopRequest, stop_on_signals
-from benchmarks.harness.train.loop import Training
-from benchmarks.harness.train.train import train
+from benchmarks.harness.train.loop import Training, train
 from methods.priors import PRIORS, Gaussian, Sphere
 
 WAE_RUN = resolve(Run("procedural-28", 192, "mlp3", "moca", (), "1", dim=6, epochs=2, batch=64,
@@ -48,9 +46,9 @@ def trained(tmp_path_factory):
         training = Training(Scene(run, load(run, folder), folder, "cpu"), (), folder)
         train(training, math.inf, lambda: False, lambda: None, lambda: None)
         path = folder / f"{name}.safetensors"
-        path.write_bytes(models.packed(training.objective))
+        path.write_bytes(build.weights_to_bytes(training.objective))
         with torch.no_grad():
-            model = models.load(run, (1, 28, 28), path, "cpu")
+            model = build.load_model(run, (1, 28, 28), path, "cpu")
             found[name] = (Trained(run, model, dataset(run).test(run, N, folder), folder, "cpu"),
                            training)
     return found
@@ -75,11 +73,11 @@ def test_a_stored_model_is_the_trained_one(name, trained):
 
 
 def test_a_corrupt_model_is_named(tmp_path, trained):
-    whole = models.packed(trained["moca"][1].objective)
+    whole = build.weights_to_bytes(trained["moca"][1].objective)
     for data in (whole[:-4], b"", whole[:8] + b"x" + whole[9:]):
         (tmp_path / "model.safetensors").write_bytes(data)
         with pytest.raises(UsageError, match=r"model\.safetensors is corrupt"):
-            models.load(WAE_RUN, (1, 28, 28), tmp_path / "model.safetensors", "cpu")
+            build.load_model(WAE_RUN, (1, 28, 28), tmp_path / "model.safetensors", "cpu")
 
 
 def test_neighbours_vote_without_the_point_itself(model):
@@ -219,31 +217,33 @@ def test_the_way_between_two_gaussian_codes_is_straight():
 
 
 def test_pieces_give_the_whole():
-    x = torch.arange(2.0 * CHUNK + 7)[:, None]
+    x = torch.arange(2.0 * POINTS_AT_ONCE + 7)[:, None]
     sizes = []
     assert torch.equal(in_chunks(lambda part: sizes.append(len(part)) or part + 1, x), x + 1)
-    assert sizes == [CHUNK, CHUNK, 7]
+    assert sizes == [POINTS_AT_ONCE, POINTS_AT_ONCE, 7]
 
 
 MEASURE = Measure("tsne", 200)
 
 
 def test_a_stored_measure_is_found_and_a_corrupt_one_is_as_good_as_none(tmp_path):
-    assert evaluations.find(tmp_path, MEASURE) is None
-    evaluations.save(tmp_path, MEASURE, {"nmi": 0.5}, {"a.csv": b"x,y"}, {"commit": None})
-    assert evaluations.find(tmp_path, MEASURE)["numbers"] == {"nmi": 0.5}
-    assert evaluations.files(tmp_path, MEASURE) == {"a.csv": b"x,y"}
-    assert evaluations.find(tmp_path, replace(MEASURE, n_eval=201)) is None
+    assert run_folder.find_measurement(tmp_path, MEASURE) is None
+    run_folder.save_measurement(tmp_path, MEASURE, {"nmi": 0.5}, {"a.csv": b"x,y"},
+                                {"commit": None})
+    assert run_folder.find_measurement(tmp_path, MEASURE)["numbers"] == {"nmi": 0.5}
+    assert run_folder.measurement_files(tmp_path, MEASURE) == {"a.csv": b"x,y"}
+    assert run_folder.find_measurement(tmp_path, replace(MEASURE, n_eval=201)) is None
     path = tmp_path / "measures" / "tsne@200.a.csv"
     table = tmp_path / "measures" / "tsne@200.json"
     whole = table.read_text()
     for damage in (lambda: path.write_bytes(b"x,z"), path.unlink, lambda: table.write_text("{"),
                    lambda: table.write_text("[]")):
-        evaluations.save(tmp_path, MEASURE, {"nmi": 0.5}, {"a.csv": b"x,y"}, {"commit": None})
+        run_folder.save_measurement(tmp_path, MEASURE, {"nmi": 0.5}, {"a.csv": b"x,y"},
+                                    {"commit": None})
         assert table.read_text() == whole
         damage()
-        assert evaluations.find(tmp_path, MEASURE) is None
-        assert evaluations.files(tmp_path, MEASURE) == {}
+        assert run_folder.find_measurement(tmp_path, MEASURE) is None
+        assert run_folder.measurement_files(tmp_path, MEASURE) == {}
 
 
 def measure(stop, what):

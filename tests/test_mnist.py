@@ -20,7 +20,7 @@ from small_mnist import COUNTS, FILES, idx
 import torch
 
 from benchmarks.harness.command import main
-from benchmarks.harness.data import mnist, packed, sources
+from benchmarks.harness.data import mnist, packed
 from benchmarks.harness.data.datasets import dataset
 from benchmarks.harness.data.image_files import Request
 from benchmarks.harness.errors import UsageError
@@ -42,7 +42,7 @@ def find(place):
 
 
 def prepare(root, data_dir):
-    sources.prepare([RUN], root, data_dir, {})
+    packed.prepare([RUN], root, data_dir, {})
 
 
 def train(root, n=COUNTS["train"]):
@@ -114,7 +114,7 @@ def test_a_damaged_file_is_named_in_one_line(kind, tmp_path, capsys, place):
     status = main.main(["fig7", "--data-dir", str(tmp_path), *place.options])
     assert (status, len(capsys.readouterr().err.splitlines())) == (2, 1)
     assert not list((place.cache / "runs").iterdir())
-    assert not packed.folder(place.cache / "data", "mnist").exists()
+    assert not packed.packed_folder(place.cache / "data", "mnist").exists()
 
 
 def test_both_counts_wrong_together_are_named(tmp_path):
@@ -232,7 +232,7 @@ def test_what_one_process_writes_no_other_sees(there):
 
 @pytest.mark.parametrize("damage", [b"", None, "zeroed", "gone"])
 def test_a_packed_set_that_was_damaged_is_packed_anew(damage, there, capsys):
-    path = packed.folder(there, "mnist") / "test.images.npy"
+    path = packed.packed_folder(there, "mnist") / "test.images.npy"
     whole = path.read_bytes()
     if damage == "gone":
         path.unlink()
@@ -246,7 +246,7 @@ def test_a_packed_set_that_was_damaged_is_packed_anew(damage, there, capsys):
 
 @pytest.mark.parametrize("damage", [b"", b"\x93NUMPY", None])
 def test_a_corrupt_packed_file_is_named(damage, there):
-    path = packed.folder(there, "mnist") / "train.images.npy"
+    path = packed.packed_folder(there, "mnist") / "train.images.npy"
     path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
     with pytest.raises(UsageError, match=r"train\.images\.npy is corrupt; remove"):
         train(there, 10)

@@ -14,20 +14,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks import ARTEFACTS
 from benchmarks.harness.command import main
-from benchmarks.harness.command.option_values import check_values
-from benchmarks.harness.command.parser import parser
+from benchmarks.harness.command.arguments import check_values, parser
 from benchmarks.harness.data.datasets import load
 from benchmarks.harness.launch.launchers import cores
-from benchmarks.harness.results.write import read_csv
+from benchmarks.harness.results.rows import read_csv
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.selection import select
-from benchmarks.harness.train import gpus
+from benchmarks.harness.train import device
+from benchmarks.harness.train.build import evaluated, layout
 from benchmarks.harness.train.cuda_graph import WARM_UP, Graphed
 from benchmarks.harness.train.curves import Scene
 from benchmarks.harness.train.device import prepare_torch
 from benchmarks.harness.train.loop import Training
-from benchmarks.harness.train.layout import layout
-from benchmarks.harness.train.models import evaluated
 from methods import METHODS
 
 NAMES = [*METHODS, "svae"]
@@ -311,12 +309,12 @@ def test_options_of_speed_that_make_no_sense_are_named(words, message, capsys, p
 
 def test_workers_take_the_gpus_in_turn(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
-    assert gpus.visible() == 2
-    assert [gpus.device("auto", k) for k in range(4)] == ["auto:0", "auto:1"] * 2
+    assert device.visible_gpus() == 2
+    assert [device.device_of_worker("auto", k) for k in range(4)] == ["auto:0", "auto:1"] * 2
     assert prepare_torch("auto:1", "fp32") == "cpu"  # a driver alone makes no GPU of use
-    assert [gpus.device("cuda", k) for k in range(2)] == ["cuda:0", "cuda:1"]
-    assert gpus.device("cpu", 1) == "cpu"
-    assert gpus.device("cuda:1", 0) == "cuda:1"
+    assert [device.device_of_worker("cuda", k) for k in range(2)] == ["cuda:0", "cuda:1"]
+    assert device.device_of_worker("cpu", 1) == "cpu"
+    assert device.device_of_worker("cuda:1", 0) == "cuda:1"
     options = parser().parse_args(["fig1", "--runs-per-gpu", "3"])
     check_values(options)
     assert options.jobs == 6
@@ -324,7 +322,7 @@ def test_workers_take_the_gpus_in_turn(monkeypatch):
     check_values(options)
     assert options.jobs == 3
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert (gpus.visible(), gpus.device("auto", 3)) == (0, "auto")
+    assert (device.visible_gpus(), device.device_of_worker("auto", 3)) == (0, "auto")
     options = parser().parse_args(["fig1", "--runs-per-gpu", "3"])
     check_values(options)
     assert options.jobs == cores()
@@ -332,31 +330,31 @@ def test_workers_take_the_gpus_in_turn(monkeypatch):
 
 def test_gpus_are_counted_by_their_nodes(monkeypatch, tmp_path):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(gpus, "DEVICES", tmp_path)
-    assert gpus.visible() == 0
+    monkeypatch.setattr(device, "DEVICE_FILES", tmp_path)
+    assert device.visible_gpus() == 0
     for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
         (tmp_path / name).touch()
-    assert gpus.visible() == 2
+    assert device.visible_gpus() == 2
 
 
 def test_the_multi_process_service_runs_as_long_as_the_sweep(monkeypatch, tmp_path):
     """With a stand-in for its program, which writes down how it was called."""
     calls = tmp_path / "calls"
-    program = tmp_path / gpus.CONTROL
+    program = tmp_path / device.CONTROL
     program.write_text(f'#!/bin/sh\necho "$@ $CUDA_MPS_PIPE_DIRECTORY" >> {calls}\n'
                        f'[ "$1" = -d ] || cat >> {calls}\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.delenv("CUDA_MPS_PIPE_DIRECTORY", raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    with gpus.shared(2):
+    with device.shared_gpus(2):
         folder = os.environ["CUDA_MPS_PIPE_DIRECTORY"]
         assert calls.read_text() == f"-d {folder}\n"
-        with gpus.shared(2):  # somebody has started it
+        with device.shared_gpus(2):  # somebody has started it
             assert os.environ["CUDA_MPS_PIPE_DIRECTORY"] == folder
     assert calls.read_text() == f"-d {folder}\n {folder}\nquit\n"
     assert "CUDA_MPS_PIPE_DIRECTORY" not in os.environ
     for runs, visible in ((1, "0"), (2, "")):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-        with gpus.shared(runs):
+        with device.shared_gpus(runs):
             assert "CUDA_MPS_PIPE_DIRECTORY" not in os.environ

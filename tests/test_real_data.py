@@ -11,12 +11,12 @@ import pytest
 import torch
 from torchvision.transforms.functional import gaussian_blur
 
-from benchmarks.harness.data import sources
+from benchmarks.harness.data import packed
 from benchmarks.harness.data.datasets import dataset, to_float
 from benchmarks.harness.measure import features
-from benchmarks.harness.measure.frechet import fit, frechet_distance
+from benchmarks.harness.measure.feature_scores import fit_gaussian, frechet_distance
 from benchmarks.harness.measure.image_swd import image_swd
-from benchmarks.harness.measure.inference import in_chunks
+from benchmarks.harness.measure.trained_model import in_chunks
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.train.classifier_training import accuracy_of
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif("WAE_BENCH_DATA_DIR" not in os.environ,
 @pytest.fixture(scope="module")
 def packed_mnist(tmp_path_factory):
     root = tmp_path_factory.mktemp("packed")
-    sources.prepare([MNIST_RUN], root, DATA, {})
+    packed.prepare([MNIST_RUN], root, DATA, {})
     return root
 
 
@@ -68,7 +68,7 @@ CIFAR_RUN = Run("cifar10", 50_000, "a1", "mmd", (), "1", dim=8, epochs=1, batch=
 def cifar10(tmp_path_factory):
     root = tmp_path_factory.mktemp("cifar10")
     began = time.monotonic()
-    sources.prepare([CIFAR_RUN], root, DATA, {})
+    packed.prepare([CIFAR_RUN], root, DATA, {})
     assert time.monotonic() - began < 60  # two seconds where nothing else runs
     source = dataset(CIFAR_RUN)
     return source.train(CIFAR_RUN, root), source.test(CIFAR_RUN, 10_000, root)
@@ -104,11 +104,11 @@ def test_image_swd_is_calibrated_as_measured_elsewhere(cifar10):
 
 def test_the_shipped_classifier_orders_damage(cifar10):
     """Real training images, then blurs of them, the stronger the farther, then noise."""
-    network = features.shipped()
+    network = features.shipped_classifier()
 
     def fitted(images):
         with torch.no_grad():
-            return fit(in_chunks(lambda x: network.features(to_float(x)), images))
+            return fit_gaussian(in_chunks(lambda x: network.features(to_float(x)), images))
 
     n = 2000
     train, test = cifar10[0].x[:n], fitted(cifar10[1].x[:n])
@@ -125,6 +125,6 @@ def test_the_shipped_classifier_is_as_accurate_as_is_said(cifar10):
     said = json.loads(features.WEIGHTS.with_suffix(".json").read_text())
     assert features.WEIGHTS.stat().st_size <= 8e6
     assert said["n_train"] == 50_000
-    accuracy = accuracy_of(features.shipped(), cifar10[1], "cpu")
+    accuracy = accuracy_of(features.shipped_classifier(), cifar10[1], "cpu")
     assert accuracy == pytest.approx(said["test_accuracy"], abs=2e-4)  # a tie or two by rounding
     assert accuracy >= 0.9

@@ -16,15 +16,15 @@ from scipy.stats import t
 
 from benchmarks import ARTEFACTS, TUNINGS
 from benchmarks.ambiguities import AMBIGUITIES
-from benchmarks.harness.analysis.effects import effects
 from benchmarks.harness.analysis.statistics import STATISTICS
+from benchmarks.harness.analysis.verdicts import effects
 from benchmarks.harness.command import main
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.results.write import read_csv
+from benchmarks.harness.results.rows import read_csv
+from benchmarks.report.collect import changes
 from benchmarks.report.export import latex, markdown
 from benchmarks.report.findings import opened, written
 from benchmarks.report.page import render
-from benchmarks.report.precision import changes
 from benchmarks.report.table_view import values
 
 RESULTS = ROOT / "results"

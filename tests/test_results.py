@@ -15,7 +15,7 @@ from benchmarks import ARTEFACTS, TUNINGS
 from benchmarks.harness.analysis.verdicts import judge
 from benchmarks.harness.command.tune import freeze
 from benchmarks.harness.measure.features import DEVIATION
-from benchmarks.harness.results.write import read_csv
+from benchmarks.harness.results.rows import read_csv
 from benchmarks.harness.spec.run import CHOICES
 from benchmarks.harness.spec.selection import select
 from benchmarks.harness.train.build import autoencoder

@@ -8,21 +8,21 @@ import pytest
 from benchmarks import ARTEFACTS
 from benchmarks.fig1_synthetic import arms
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.launch import sbatch, slurm, slurm_queue, submissions
-from benchmarks.harness.launch.options import Options, Sending
-from benchmarks.harness.launch.order import Order
-from benchmarks.harness.launch.packing import JOB_SECONDS, chunks, packs
-from benchmarks.harness.launch.resources import (
+from benchmarks.harness.launch import sbatch, slurm, slurm_queue
+from benchmarks.harness.launch.options import (
     MARGIN,
     START_MINUTES,
+    Options,
+    Sending,
     minutes,
     overrides,
     parameters,
 )
-from benchmarks.harness.launch.slurm_queue import Queued, QueueError
-from benchmarks.harness.launch.submissions import Jobs, Submission
+from benchmarks.harness.launch.sbatch import Order
+from benchmarks.harness.launch.slurm import JOB_SECONDS, chunks, packs
+from benchmarks.harness.launch.slurm_queue import Jobs, Queued, QueueError, Submission
 from benchmarks.harness.spec.artefact import Resources
-from benchmarks.harness.store import lease, owner
+from benchmarks.harness.store import lease
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.harness.store.task import Task
 
@@ -138,7 +138,7 @@ def test_slurm_that_takes_no_more_for_now_is_asked_again(declared, monkeypatch, 
 
     monkeypatch.setattr(sbatch, "_attempt", refuse)
     monkeypatch.setattr(slurm, "max_array_size", lambda: 1)
-    monkeypatch.setattr(submissions, "look_up", dict)
+    monkeypatch.setattr(slurm_queue, "look_up", dict)
     slurm.submit(tasks, options)
     assert waits == [0.0, *sbatch.BACK_OFF]
     said = capsys.readouterr().out
@@ -156,7 +156,7 @@ def test_slurm_refusal_is_final_where_waiting_would_not_help(declared, monkeypat
 
     monkeypatch.setattr(sbatch, "_attempt", refuse)
     monkeypatch.setattr(slurm, "max_array_size", lambda: 10)
-    monkeypatch.setattr(submissions, "look_up", dict)
+    monkeypatch.setattr(slurm_queue, "look_up", dict)
     with pytest.raises(UsageError, match=r"sbatch refused: invalid partition specified: nowhere"):
         slurm.submit(tasks, options)
     assert len(calls) == 1
@@ -177,7 +177,7 @@ def submitted(tasks, options, name, queue, monkeypatch):
     submission = Submission(options.how.cache / "slurm" / name,
                             tuple((task.folder.key,) for task in tasks), 1.0, "7")
     submission.write()
-    monkeypatch.setattr(submissions, "look_up", lambda: queue)
+    monkeypatch.setattr(slurm_queue, "look_up", lambda: queue)
     return Jobs(options.how.cache)
 
 
@@ -189,7 +189,7 @@ def test_slurm_run_is_lost_once_its_job_has_left_the_queue(declared, monkeypatch
 
     def silent():
         raise QueueError("squeue did not answer within 30 s")
-    monkeypatch.setattr(submissions, "look_up", silent)
+    monkeypatch.setattr(slurm_queue, "look_up", silent)
     jobs = Jobs(options.how.cache)
     assert jobs.state(second) == "queued"  # nothing is lost while nobody says so
     assert "did not answer" in jobs.silence
@@ -200,7 +200,7 @@ def test_slurm_node_that_died_is_noticed_within_two_heartbeats(declared, monkeyp
     (task, _), options = declared
     jobs = submitted([task], options, "a", {}, monkeypatch)
     claim = task.folder.path / "claim.0"
-    dead = owner.this_process()._replace(host="node7", job="7_0.0")
+    dead = lease.this_process()._replace(host="node7", job="7_0.0")
     claim.write_text(json.dumps(dead._asdict()))
     beats = lease.HEARTBEAT_SECONDS
     for age, state in ((0, "running"), (beats * 1.9, "running"), (beats * 2.1, "lost")):
@@ -211,7 +211,7 @@ def test_slurm_node_that_died_is_noticed_within_two_heartbeats(declared, monkeyp
 
 def test_slurm_requeued_job_takes_its_own_claim_over_at_once(declared, monkeypatch):
     (task, _), _ = declared
-    dead = owner.this_process()._replace(host="node7", job="7_0.0")
+    dead = lease.this_process()._replace(host="node7", job="7_0.0")
     (task.folder.path / "claim.0").write_text(json.dumps(dead._asdict()))
     monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "7")
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "0")

@@ -10,10 +10,11 @@ import torch
 
 from benchmarks.harness.analysis.verdicts import COLUMNS
 from benchmarks.harness.command import main
-from benchmarks.speed import command, negatives, timing
+from benchmarks.speed import cases as speed_cases
+from benchmarks.speed import command, negatives
+from benchmarks.speed.cases import Case, measured
 from benchmarks.speed.command import HEADER
 from benchmarks.speed.negatives import DIRECT, GROUP, QUEUE, saved, verdicts
-from benchmarks.speed.timing import Case, measured
 
 TIMES = {"fast": [9.0, 1.0, 3.0, 2.0], "slow": [9.0, 4.0, 8.0, 6.0], "alone": [1.0] * 4}
 
@@ -27,7 +28,7 @@ def test_cases_take_turns_and_the_first_is_what_others_are_compared_with(monkeyp
         order.append(name)
         clock[0] += left[name].pop(0)
 
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(speed_cases.time, "perf_counter", lambda: clock[0])
     cases = [Case("g", "what", "fast", lambda: call("fast")),
              Case("g", "what", "slow", lambda: call("slow"), share=2),
              Case("g", "other", "alone", lambda: call("alone"))]

@@ -10,8 +10,9 @@ import time
 import pytest
 
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.store import checkpoints, files, lease, owner, provenance
-from benchmarks.harness.store.files import seal, write_atomically
+from benchmarks.harness.store import checkpoints, files, lease, provenance
+from benchmarks.harness.store.checkpoints import seal
+from benchmarks.harness.store.files import write_atomically
 from benchmarks.harness.store.run_folder import RunFolder, Store
 
 
@@ -24,7 +25,7 @@ def folder(tmp_path):
 
 def forge(folder, number, **changes):
     """A claim of somebody else's."""
-    other = owner.this_process()._replace(**changes)
+    other = lease.this_process()._replace(**changes)
     path = folder.path / f"claim.{number}"
     path.write_text(json.dumps(other._asdict()))
     return path
@@ -171,7 +172,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 def test_only_the_leftovers_of_dead_writers_are_removed(tmp_path):
-    host = owner.this_process().host
+    host = lease.this_process().host
     names = [f".x.json.{host}.{os.getpid()}.tmp", f".x.json.{host}.{2**22 + 1}.tmp",
              ".x.json.elsewhere.1.tmp"]
     for name in names:

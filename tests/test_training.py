@@ -13,11 +13,10 @@ from benchmarks.harness.measure.latent_metrics import LatentSWD
 from benchmarks.harness.spec.artefact import Curve
 from benchmarks.harness.spec.hyperparameters import UserMethod, resolve
 from benchmarks.harness.spec.run import Run
+from benchmarks.harness.train.build import evaluated
 from benchmarks.harness.train.curves import Scene
 from benchmarks.harness.train.interrupts import InterruptedRun
-from benchmarks.harness.train.loop import Training
-from benchmarks.harness.train.models import evaluated
-from benchmarks.harness.train.train import train
+from benchmarks.harness.train.loop import Training, train
 from methods import METHODS
 
 SMALL = {  # 12 is no multiple of the batch

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import ARTEFACTS
 from benchmarks.harness.analysis.derived_verdicts import conclusions, divergences
-from benchmarks.harness.command import main, operations
+from benchmarks.harness.command import costs, main
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
 
@@ -53,9 +53,9 @@ def test_counted_operations_are_those_of_the_layers():
     """Two layers 100-128-128 a point: 2 (100 + 128) 128 operations; thrice for a step."""
     run = resolve(Run("synthetic-normal", 640, "mlp2", "mmd", (), "", dim=128, epochs=2, batch=64,
                       objective="latent"), "mmd", {})
-    encoder, _ = operations._of_image("mlp2", (100,), 128, None)
+    encoder, _ = costs._of_image("mlp2", (100,), 128, None)
     assert encoder == 2 * (100 + 128) * 128
-    assert operations.of_training(run) == 2 * 640 * 3 * encoder
+    assert costs.training_operations(run) == 2 * 640 * 3 * encoder
 
 
 def test_the_verdicts_of_all_are_told_together(swept, capsys):

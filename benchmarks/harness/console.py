@@ -1,7 +1,8 @@
 """Progress of one long thing: a bar on a terminal, one line in a log."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 import sys
 
 Tell = Callable[[int], None]
@@ -37,3 +38,22 @@ def _shown(
                           columns.TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task(label, total=total, completed=have)
         yield lambda done: bar.update(task, completed=done)
+
+
+def verdict_line(claim: str, verdict: str, basis: str, text: str) -> str:
+    """A claim and what became of it."""
+    return f"  {claim:<28} {verdict:<17} {basis:<12} {text}"
+
+
+def print_verdicts(rows: Iterable[Mapping[str, str]]) -> None:
+    """A line per claim of claims.csv's rows; with the reason where one cannot be tested."""
+    for row in rows:
+        if row["role"] != "verdict":
+            continue
+        reason = f" ({row['comparison']})" if row["verdict"] == "not testable here" else ""
+        print(verdict_line(row["claim"], row["verdict"], row["basis"], row["text"] + reason))
+
+
+def shown(path: Path) -> str:
+    """The path relative to where the user stands, if it is below."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

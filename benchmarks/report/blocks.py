@@ -1,18 +1,69 @@
 """The results of one artefact at one scale, and those of `speed`, as the page shows them."""
 
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Sequence
 import csv
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+import re
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 
-from benchmarks.harness.results.standing import Row, Standing
+from PIL import Image
+
+from benchmarks.harness.results.read import Row, Standing, read_provenance
 from benchmarks.harness.store.task import SETTLED
-from benchmarks.report.origin import provenance
-from benchmarks.report.pictures import Picture, figure, tiles
 from benchmarks.report.table_view import Values, values
+
+SMALL = 400_000  # bytes up to which a vector graphic stands in the place of its pixels
+
+
+class Picture(NamedTuple):
+    """An image, and what is said where it cannot be seen."""
+
+    source: str  # a data: URI
+    width: int  # CSS pixels
+    height: int
+    caption: str
+
+
+def figure(folder: Path, caption: str) -> Picture | None:
+    """The folder's figure; None where there is none."""
+    vector, pixels = folder / "figure.svg", folder / "figure.png"
+    if not pixels.exists():
+        return None
+    with Image.open(pixels) as image:
+        width, height = image.size
+    drawn = _is_drawn(vector)
+    source = _embedded(vector, "image/svg+xml") if drawn else _embedded(pixels, "image/png")
+    return Picture(source, width // 2, height // 2, caption)  # drawn at two pixels a CSS pixel
+
+
+def _is_drawn(vector: Path) -> bool:
+    """Whether it is small, and has no pixels in it that would be smoothed."""
+    if not vector.exists() or vector.stat().st_size > SMALL:
+        return False
+    return b"<image" not in vector.read_bytes()
+
+
+def tiles(folder: Path) -> list[Picture]:
+    """The grids of images of single runs, one pixel of theirs a CSS pixel."""
+    found = []
+    for path in sorted((folder / "tiles").glob("[!.]*.png")):
+        named = re.fullmatch(r"(.*)\.seed(\d+)\.(\w+)", path.stem)
+        if not named:
+            continue  # not one that was written here
+        with Image.open(path) as image:
+            width, height = image.size
+        found.append(Picture(_embedded(path, "image/png"), width, height,
+                             f"{named[3]} of {unquote(named[1])}, seed {named[2]}"))
+    return found
+
+
+def _embedded(path: Path, kind: str) -> str:
+    return f"data:{kind};base64,{b64encode(path.read_bytes()).decode()}"
 
 
 @dataclass(frozen=True)
@@ -24,7 +75,7 @@ class Block:
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Of its runs."""
-        return provenance(self.standing.folder)
+        return read_provenance(self.standing.folder)
 
     @property
     def name(self) -> str:
@@ -108,4 +159,4 @@ class Speed:
     @property
     def provenance(self) -> dict[str, Any]:
         """The machine's."""
-        return provenance(self.folder)
+        return read_provenance(self.folder)

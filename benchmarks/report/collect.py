@@ -1,32 +1,173 @@
 """Everything that the page shows, gathered from the results folders."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import mean, stdev
+from typing import Any, NamedTuple
 
-from benchmarks.derived_claims import CLAIMS, SpeedClaim
+from benchmarks.derived_claims import CLAIMS
 from benchmarks.harness.analysis.derived_verdicts import (
     Conclusion,
     conclusions,
     divergences,
 )
-from benchmarks.harness.analysis.effects import Effect, effects
-from benchmarks.harness.results.standing import (
+from benchmarks.harness.analysis.verdicts import Effect, effects
+from benchmarks.harness.results import read
+from benchmarks.harness.results.read import (
     Row,
     Standing,
     distinct,
     of_speed,
+    runs_of,
     standing,
     unjudged,
 )
-from benchmarks.harness.results.write import read_csv
-from benchmarks.harness.spec.ambiguity import Ambiguity
+from benchmarks.harness.results.rows import read_csv
+from benchmarks.harness.spec.artefact import Ambiguity
+from benchmarks.harness.spec.claims import SpeedClaim
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.report.blocks import Block, Speed
-from benchmarks.report.failures import Failure, failures
-from benchmarks.report.origin import Cost, cost, environment
-from benchmarks.report.precision import Change, changes
+from benchmarks.report.table_view import number
+
+LINES = 12
+
+
+class Failure(NamedTuple):
+    """A run without numbers."""
+
+    artefact: str
+    scale: str
+    arm: str
+    seed: str
+    status: str  # failed or diverged
+    detail: str  # the step it diverged at; why it failed, if that is known here
+    log: str  # empty where the run is not in the store
+    custom: bool  # picked by hand
+
+
+def failures(standings: Iterable[Standing], store: Store) -> list[Failure]:
+    """Of everything that has results, in order; each run once per artefact."""
+    found: dict[tuple[str, str, bool, str, str], Failure] = {}
+    for one in standings:
+        chosen = one.selection
+        name, scale, custom = chosen.artefact.name, chosen.scale, chosen.custom
+        # which runs those picked by hand were, the tables do not say
+        keys = {} if custom else {(entry.arm.name, str(entry.run.seed)): entry.run.key
+                                  for entry in chosen.entries()}
+        for row in one.runs or []:
+            if row["status"] not in ("failed", "diverged"):
+                continue
+            folder = store.folder(keys.get((row["arm"], row["seed"]), "unknown"))
+            known = row["status"] == "failed" and folder.has_failed()
+            step = row.get("diverged_step")
+            detail = folder.error() if known else f"at step {step}" if step else ""
+            found[name, scale, custom, row["arm"], row["seed"]] = Failure(
+                name, scale, row["arm"], row["seed"], row["status"], detail,
+                _end(folder.path / "log.txt"), custom)
+    return list(found.values())
+
+
+def _end(path: Path) -> str:
+    try:
+        lines = path.read_text(errors="replace").rstrip().splitlines()
+    except OSError:
+        return ""
+    return "\n".join(lines[-LINES:])
+
+
+NAMES = ("python", "platform", "processor", "device", "gpu", "path", "precision")
+
+
+class Cost(NamedTuple):
+    """Of distinct runs: time of training and measuring, in seconds, as those processes saw it."""
+
+    runs: int
+    train_seconds: float
+    measure_seconds: float
+
+
+def cost(provenances: Iterable[Mapping[str, Any]]) -> Cost:
+    """Of all runs, each counted once however many artefacts show it."""
+    trained: dict[str, float] = {}
+    measured: dict[tuple[str, str], float] = {}
+    for found in provenances:
+        for key, run in runs_of(found).items():
+            trained[key] = run.get("train_seconds", 0.0)
+            for name, measure in run.get("measures", {}).items():
+                measured[key, name] = measure["seconds"]
+    return Cost(len(trained), sum(trained.values()), sum(measured.values()))
+
+
+def environment(provenances: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, list[str]]]:
+    """Entry of the environment -> its values -> whose runs had it; `provenances`: by results."""
+    table: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for name, found in provenances.items():
+        for run in runs_of(found).values() or [found]:
+            packages = {f"package {key}": value for key, value in run.get("packages", {}).items()}
+            told = {key: run.get(key) for key in NAMES} | packages | {"commit": run.get("commit")}
+            for key, value in told.items():
+                if value is not None and name not in table[key][str(value)]:
+                    table[key][str(value)].append(name)
+    return {key: dict(value) for key, value in table.items()}
+
+
+PRECISION = "bf16"
+SCORES = (("fig8-reconstruction", "test_reconstruction"), ("fig3-isotropy", "effective_rank"),
+          ("fig3-isotropy", "fd_cifar10"))  # of what is committed at mini scale
+Scores = dict[tuple[str, str], float]  # by arm and seed
+
+
+class Change(NamedTuple):
+    """Of one score, relative: bf16 less fp32, over fp32."""
+
+    artefact: str
+    score: str
+    arms: int
+    seeds: int
+    mean: float
+    least: float
+    most: float
+    spread: float  # over seeds in fp32: mean over arms of the standard deviation over the mean
+    verdicts: list[str]  # claims that have another one in bf16
+
+
+def changes(results: Path) -> list[Change]:
+    """Of what has been run in both precisions at mini scale, by arms with the same seeds."""
+    found = []
+    for artefact, score in SCORES:
+        whole, half = results / "mini" / artefact, results / PRECISION / "mini" / artefact
+        before, after = _scores_of(whole, score), _scores_of(half, score)
+        pairs = sorted(before.keys() & after.keys())
+        if pairs:
+            ratios = [after[pair] / before[pair] - 1 for pair in pairs]
+            found.append(Change(artefact, score, len({arm for arm, _ in pairs}),
+                                len({seed for _, seed in pairs}), mean(ratios), min(ratios),
+                                max(ratios), _spread(before), _judged_otherwise(whole, half)))
+    return found
+
+
+def _scores_of(folder: Path, score: str) -> Scores:
+    """Of the final models; what an earlier epoch has is overwritten by a later one's."""
+    rows = read.tables(folder).get("runs.csv", [])
+    return {(row["arm"], row["seed"]): value for row in rows
+            if (value := number(row.get(score))) is not None}
+
+
+def _spread(scores: Scores) -> float:
+    by_arm: dict[str, list[float]] = defaultdict(list)
+    for (arm, _), value in scores.items():
+        by_arm[arm].append(value)
+    return mean(stdev(values) / mean(values) if len(values) > 1 else 0.0
+                for values in by_arm.values())
+
+
+def _judged_otherwise(whole: Path, half: Path) -> list[str]:
+    said, then = ({row["claim"]: row["verdict"] for row in read.tables(folder)["claims.csv"]
+                   if row["role"] == "verdict"} for folder in (whole, half))
+    return [claim for claim, verdict in said.items() if then.get(claim) != verdict]
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.harness.command.conclusion import shown
+from benchmarks.harness.console import shown
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.spec.ambiguity import Ambiguity
+from benchmarks.harness.spec.artefact import Ambiguity
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.store.files import write_atomically
 from benchmarks.report.collect import Report, collect

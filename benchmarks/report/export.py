@@ -11,9 +11,9 @@ from jinja2 import Environment, FileSystemLoader
 
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.store.files import write_if_changed
-from benchmarks.report.cells import difference, interval, number, shown
 from benchmarks.report.collect import Report
 from benchmarks.report.page import FOLDER
+from benchmarks.report.table_view import difference, interval, number, shown
 
 MANIFEST = "manifest.sha256"  # as `sha256sum --check` reads it
 CLAIMS = ["claim", "place", "basis", "verdict", "compared", "statistic", "estimate", "n", "says"]

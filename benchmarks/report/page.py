@@ -11,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks.harness.spec.claims import SCALES
-from benchmarks.report.cells import difference, interval, number, shown
 from benchmarks.report.collect import Report
+from benchmarks.report.table_view import difference, interval, number, shown
 
 FOLDER = Path(__file__).parent / "page"
 SIGNS = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "~", "not run": "○",

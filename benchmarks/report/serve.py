@@ -10,9 +10,8 @@ import threading
 import time
 from typing import Any
 
-from benchmarks.harness.command.status import counted, states_of
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.launch.submissions import Jobs
+from benchmarks.harness.launch.slurm_queue import Jobs, counted, states_of
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.report.collect import Report

@@ -10,19 +10,17 @@ from typing import Any
 import pandas as pd
 import torch
 
-from benchmarks import derived_claims
 from benchmarks.harness.analysis.verdicts import COLUMNS
-from benchmarks.harness.command.conclusion import shown
+from benchmarks.harness.console import print_verdicts, shown
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.launch.launchers import cores
+from benchmarks.harness.results import read
 from benchmarks.harness.results.write import draw
 from benchmarks.harness.store import provenance
 from benchmarks.harness.store.files import write_atomically, write_json
 from benchmarks.harness.train.device import check_device, prepare_torch
-from benchmarks.harness.verdict_lines import print_verdicts
 from benchmarks.speed import evaluation, memory, negatives, regularizers, training_step
-from benchmarks.speed.cases import SIZES, Sizes
-from benchmarks.speed.timing import Case, measured
+from benchmarks.speed.cases import SIZES, Case, Sizes, measured
 
 RIVALS = "pythae or torch-fidelity is not installed: pip install -e '.[bench]'"
 TURNS = {"beside pythae": 2}  # times as many: this ratio is near what it is compared with
@@ -55,7 +53,7 @@ def speed(options: Namespace) -> int:
 
 def _folder(options: Namespace, device: str) -> Path:
     places = (options.results_dir.resolve(), options.cache_dir.resolve())
-    folder = derived_claims.folder(*places, options.scale) / machine(device)
+    folder = read.speed_folder(*places, options.scale) / machine(device)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -12,19 +12,22 @@ import torch
 from torch import nn
 from torch.nn.functional import normalize
 
-from benchmarks.harness.measure import inception
-from benchmarks.harness.measure.feature_scores import feature_scores
-from benchmarks.harness.measure.frechet import Gaussian, fit, frechet_distance
+from benchmarks.harness.measure import features
+from benchmarks.harness.measure.feature_scores import (
+    Gaussian,
+    feature_scores,
+    fit_gaussian,
+    frechet_distance,
+)
 from benchmarks.harness.measure.image_swd import image_swd
-from benchmarks.speed.cases import Sizes, images, run, training
-from benchmarks.speed.timing import Case
+from benchmarks.speed.cases import Case, Sizes, images, run, training
 
 
 def distances(sizes: Sizes, device: str) -> list[Case]:
     """Between Gaussians of features, and between images; and making samples."""
     draws = torch.Generator().manual_seed(0)
     sets = [torch.randn(2 * sizes.features, sizes.features, generator=draws) for _ in range(2)]
-    a, b = (fit(x) for x in sets)
+    a, b = (fit_gaussian(x) for x in sets)
     what = f"Frechet distance, {sizes.features} features"
     real = images(sizes.compared, 32).float() / 255
     decoder = training(run("a2", "mmd", sizes.width), device).objective.decoder
@@ -64,8 +67,8 @@ def whole(sizes: Sizes, device: str, folder: Path) -> list[Case]:
 
     @torch.no_grad()
     def ours() -> None:
-        network = inception.ready(_random_inception(), device)
-        real, made = (inception.features(network, x, device) for x in sets)
+        network = features.prepared(_random_inception(), device)
+        real, made = (features.inception_features(network, x, device) for x in sets)
         feature_scores("inception", real=real, made=made, draws=torch.Generator().manual_seed(0))
 
     what = f"FID, KID, precision and recall of {count} images"

@@ -8,9 +8,8 @@ from typing import Any
 
 from benchmarks.harness.train.cuda_graph import WARM_UP
 from benchmarks.harness.train.loop import Training
-from benchmarks.speed.cases import Sizes, run, training
+from benchmarks.speed.cases import Sizes, in_mebibytes, run, training
 from benchmarks.speed.negatives import saved
-from benchmarks.speed.timing import in_mebibytes
 
 STEPS = WARM_UP + 2  # a graph is among them
 TRAINED, KEPT = 4, 1  # a weight, its gradient and Adam's two moments; a weight of the key encoder

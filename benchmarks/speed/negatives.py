@@ -10,8 +10,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from benchmarks.derived_claims import CLAIMS, DIRECT, QUEUE
 from benchmarks.harness.data.datasets import to_float
 from benchmarks.harness.spec.hyperparameters import resolve
-from benchmarks.speed.cases import BATCH, Sizes, run, training
-from benchmarks.speed.timing import Case, in_mebibytes
+from benchmarks.speed.cases import BATCH, Case, Sizes, in_mebibytes, run, training
 from methods.base import Step
 from methods.uniformity import leave_one_out
 

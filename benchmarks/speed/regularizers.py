@@ -6,8 +6,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from benchmarks.speed.cases import Sizes
-from benchmarks.speed.timing import Case
+from benchmarks.speed.cases import Case, Sizes
 from methods.base import Context, Regularizer, Step
 from methods.contrastive import contrastive_loss
 from methods.cramer_wold import CramerWold

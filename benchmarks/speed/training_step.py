@@ -1,13 +1,21 @@
 """The training step: by path and precision, beside pythae's trainer; and by regularizer."""
 
+from collections.abc import Callable
+from contextlib import redirect_stderr
+import io
+import logging
 from pathlib import Path
+from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from benchmarks.speed.cases import Sizes, run, training
-from benchmarks.speed.timing import Case
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.train.build import autoencoder
+from benchmarks.speed.cases import BATCH, Case, Sizes, images, run, training
 from methods import METHODS
 from methods.base import Regularizer, Step
+from methods.priors import PRIORS
 
 SIDES = {"a1": 32, "a2": 32, "residual": 64}
 
@@ -31,12 +39,11 @@ def paths(sizes: Sizes, device: str) -> list[Case]:
 
 def beside_pythae(sizes: Sizes, device: str, folder: Path) -> list[Case]:
     """The step with A2, and pythae's trainer with the same network on the same images."""
-    from benchmarks.speed.pythae_trainer import BATCHES, epoch
     ours = [Case("beside pythae", _what("a2"), f"fast, {precision}",
                  training(run("a2", "mmd", sizes.width, precision), device).advance)
             for precision in ("fp32", "bf16")]
-    theirs = epoch(run("a2", "mmd", sizes.width), device, folder)
-    return [*ours, Case("beside pythae", _what("a2"), "pythae's trainer", theirs, BATCHES)]
+    theirs = pythae_epoch(run("a2", "mmd", sizes.width), device, folder)
+    return [*ours, Case("beside pythae", _what("a2"), "pythae's trainer", theirs, PYTHAE_BATCHES)]
 
 
 def regularizers(sizes: Sizes, device: str) -> list[Case]:
@@ -52,3 +59,49 @@ def _what(architecture: str) -> str:
     side = SIDES[architecture]
     return f"WAE-MMD step, {architecture}, 64 images of {side} x {side}"
 
+
+PYTHAE_SHAPE = (3, 32, 32)
+PYTHAE_BATCHES = 2  # of an epoch that is timed as one
+
+
+def pythae_epoch(run: Run, device: str, folder: Path) -> Callable[[], None]:
+    """Trains on BATCHES batches of 64, as pythae's trainer does in `train_step`; it writes there.
+
+    Raises ImportError where pythae is not installed.
+    """
+    from pythae.data.datasets import BaseDataset
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+    x = images(BATCH * PYTHAE_BATCHES, 32).float() / 255
+    logging.getLogger("pythae.trainers.base_trainer.base_trainer").setLevel(logging.WARNING)
+    config = BaseTrainerConfig(output_dir=str(folder), per_device_train_batch_size=BATCH,
+                               learning_rate=run.lr, no_cuda=device == "cpu")
+    trainer = BaseTrainer(_pythae_model(run), BaseDataset(x, torch.zeros(len(x))),
+                          training_config=config)
+    trainer.prepare_training()
+
+    def call() -> None:
+        with redirect_stderr(io.StringIO()):  # its bar
+            trainer.train_step(epoch=1)
+    return call
+
+
+def _pythae_model(run: Run) -> Any:
+    """Pythae's WAE-MMD around the suite's encoder and decoder."""
+    from pythae.models import WAE_MMD, WAE_MMD_Config
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+
+    def wrapped(base: type[nn.Module], output: str, network: nn.Module) -> nn.Module:
+        class Wrapped(base):  # type: ignore[misc, valid-type]
+            def forward(self, x: Tensor) -> Any:
+                return ModelOutput(**{output: self.network(x)})
+
+        made: nn.Module = Wrapped()
+        made.network = network
+        return made
+
+    encoder, decoder = autoencoder(run, PYTHAE_SHAPE, PRIORS[run.prior](run.dim))
+    assert decoder is not None
+    config = WAE_MMD_Config(input_dim=PYTHAE_SHAPE, latent_dim=run.dim, kernel_choice="imq")
+    return WAE_MMD(config, wrapped(BaseEncoder, "embedding", encoder),
+                   wrapped(BaseDecoder, "reconstruction", decoder))

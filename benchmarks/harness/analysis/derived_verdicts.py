@@ -5,15 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import NamedTuple
 
+from benchmarks.derived_claims import PARTS
 from benchmarks.harness.spec.run import Run
 
 LEAST_FAVOURABLE_FIRST = ("contradicted", "not run", "inconclusive", "reproduced")  # of a "both"
-
-PARTS = {  # METHODS.md section 6; a claim that has readings has a row for each
-    "C33[faster]": ("MoCA's latent distribution converges faster to the prior.", ("C1", "C6")),
-    "C33[stable]": ("MoCA is the more stable of the two: a larger lambda helps it and not always "
-                    "WAE-MMD.", ("C5", "C8")),
-}
 
 
 class Conclusion(NamedTuple):

@@ -1,8 +1,9 @@
 """From the rows of an artefact to a verdict per claim."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import product
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -12,11 +13,14 @@ from benchmarks.harness.analysis.comparisons import (
     below,
     combined,
     compare,
+    in_range,
     or_diverges,
+    tracking,
+    trend,
     within,
 )
 from benchmarks.harness.analysis.tables import LEVEL
-from benchmarks.harness.analysis.trends import in_range, tracking, trend
+from benchmarks.harness.spec.artefact import Variation
 from benchmarks.harness.spec.claims import (
     Claim,
     Equivalence,
@@ -29,8 +33,6 @@ from benchmarks.harness.spec.claims import (
 )
 
 Judged = tuple[Comparison, list[Comparison], list[Comparison]]  # verdict, parts, beside
-
-
 COLUMNS = ["claim", "role", "basis", "comparison", "statistic", "estimate", "low", "high", "noise",
            "n", "verdict", "place", "text"]
 
@@ -104,3 +106,31 @@ def _line(claim: Claim, role: str, part: Comparison) -> dict[str, object]:
         "high": part.high, "noise": part.noise, "n": part.n, "verdict": part.verdict,
         "place": claim.place, "text": claim.text,
     }
+
+
+class Effect(NamedTuple):
+    """What became of a variation at a scale."""
+
+    variation: Variation
+    scale: str
+    difference: Comparison  # paired over seeds, arm - other
+
+    @property
+    def word(self) -> str:
+        """What the difference comes to, by the rule that decides orderings."""
+        if not self.difference.n:
+            return "diverged"
+        words = {"reproduced": "lower", "contradicted": "higher"}
+        return words.get(self.difference.verdict, "not told apart")
+
+
+def effects(
+    variations: Iterable[Variation], rows: Mapping[tuple[str, str], pd.DataFrame]
+) -> list[Effect]:
+    """Of the variations that have runs; `rows`: (artefact, scale) -> rows of its runs.csv."""
+    scores = {place: Scores(each) for place, each in rows.items()}
+    found = [Effect(each, scale, compare(known, each.arm, each.other, each.statistic, LEVEL,
+                                         partial(below, 0.0)))
+             for each in variations for (artefact, scale), known in scores.items()
+             if artefact == each.artefact]
+    return [effect for effect in found if effect.difference.verdict != "not run"]

@@ -9,23 +9,21 @@ import sys
 
 from benchmarks import ARTEFACTS, TUNINGS
 from benchmarks.ambiguities import AMBIGUITIES
-from benchmarks.harness.command import inspection, status, sweep
-from benchmarks.harness.command.fid_weights import measurable
-from benchmarks.harness.command.naming import wanted
-from benchmarks.harness.command.option_values import check_values
-from benchmarks.harness.command.parser import parser
-from benchmarks.harness.command.planning import plan
+from benchmarks.harness.command import status, sweep
+from benchmarks.harness.command.arguments import check_values, parser, wanted
+from benchmarks.harness.command.arguments import read_datasets as read_data
+from benchmarks.harness.command.preflight import measurable
+from benchmarks.harness.command.status import plan
 from benchmarks.harness.command.tune import tune
 from benchmarks.harness.command.verify import verify
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.hyperparameters import UserMethod
 from benchmarks.harness.spec.selection import Selection, asked_curves, select
-from benchmarks.harness.spec.user_data import read as read_data
 from benchmarks.harness.store.run_folder import Store
 
 COMMANDS: dict[str, Callable[[list[Selection], Store, argparse.Namespace], int]] = {
     "list": status.list_artefacts, "plan": plan, "status": status.status,
-    "cancel": inspection.cancel, "verify": verify,
+    "cancel": status.cancel, "verify": verify,
 }
 
 
@@ -81,7 +79,7 @@ def _dispatch(arguments: Sequence[str]) -> int:
             raise UsageError(f"{first} takes no names, not {rest[0]!r}")
         return ALONE[first](options)
     if first == "logs":
-        return inspection.logs(rest, options)
+        return status.logs(rest, options)
     own = _own_methods(options.own)
     options.paths, data = read_data(options.datasets)
     known_as = first if first in (*COMMANDS, "tune") else ""

@@ -2,14 +2,19 @@
 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+import shutil
 from tempfile import NamedTemporaryFile
 
+from benchmarks.harness.data.download import DownloadError, digest, download
 from benchmarks.harness.errors import MissingDataError, UsageError
-from benchmarks.harness.spec.selection import Entry
+from benchmarks.harness.spec.selection import Entry, Selection
 from benchmarks.harness.spec.user_data import is_packed
-from benchmarks.harness.store import checkpoints
-from benchmarks.harness.store.task import Task, to_do
+from benchmarks.harness.store import checkpoints, run_folder
+from benchmarks.harness.store.files import temporary
+from benchmarks.harness.store.run_folder import Store
+from benchmarks.harness.store.task import Task, tasks, to_do
 
 
 def check_storage(root: Path, *, to_write: bool) -> None:
@@ -48,11 +53,11 @@ def prepare_data(
     if not needed:
         return {}
     check_storage(store, to_write=True)
-    from benchmarks.harness.data import portions, sources  # numpy
+    from benchmarks.harness.data import packed  # numpy
     absent = {}
     for name, run in {entry.run.packed_name: entry.run for entry in needed}.items():
         try:
-            sources.prepare([run], root, options.data_dir, options.paths)
+            packed.prepare([run], root, options.data_dir, options.paths)
         except MissingDataError as error:
             absent[name] = error
     if absent and all(entry.run.packed_name in absent for entry in entries):
@@ -61,9 +66,81 @@ def prepare_data(
     distinct = {(entry.run.packed_name, entry.run.n_train, entry.measures, entry.recorded): entry
                 for entry in needed if is_packed(entry.run)}
     for entry in distinct.values():
-        portions.training(entry.run, root)
+        packed.training_rows(entry.run, root)
         for measure in entry.measures:
-            portions.PARTS[measure.split](entry.run, measure.n_eval, root)
+            packed.EVALUATION_ROWS[measure.split](entry.run, measure.n_eval, root)
         for n in {curve.n_eval for curve in entry.recorded if curve.n_eval}:
-            portions.test(entry.run, n, root)
+            packed.test_rows(entry.run, n, root)
     return absent
+
+
+INCEPTION_FILE = "pt_inception-2015-12-05-6726825d.pth"
+INCEPTION_SHA256 = "6726825d"  # the digits in its name, by torch.hub's convention
+INCEPTION_FOLDER = "hub/checkpoints"  # where torch.hub looks, below the folder it is told
+INCEPTION = "inception"
+
+
+def measurable(selection: Selection, store: Store, options: Namespace) -> Selection:
+    """The selection, less what Inception's weights are wanted for if they are not to be had.
+
+    They are looked for on the network only if something is to be trained or measured anyway, so
+    that a command that finds everything done stays instant. Raises what `take` raises.
+    """
+    if not any(entry.has(INCEPTION) for entry in selection.entries()):
+        return selection
+    root = options.cache_dir.resolve() / "weights"
+    if options.fid_weights:
+        take_weights(options.fid_weights, root)
+    if weights_are_here(root):
+        return selection
+    stored = set() if options.rerun else {
+        entry.run.key for entry in selection.entries() for measure in entry.measures
+        if measure.name == INCEPTION
+        and run_folder.find_measurement(store.folder(entry.run.key).path, measure)}
+    if stored == {entry.run.key for entry in selection.entries() if entry.has(INCEPTION)}:
+        return selection
+    reason = f"the Inception weights {INCEPTION_FILE} are not here; name them by --fid-weights"
+    rest = replace(selection, without={INCEPTION: reason}, measured=frozenset(stored))
+    if options.to_train and to_do(tasks(rest.entries(), store), options):
+        failure = fetch_weights(root)
+        if failure is None:
+            return selection
+        print(f"note: fid stays empty: {reason} ({failure})")
+    return rest
+
+
+def weights_are_here(root: Path) -> bool:
+    """Whether the weights are under `root`, whole."""
+    place = root / INCEPTION_FOLDER / INCEPTION_FILE
+    return place.is_file() and digest(place, "sha256").startswith(INCEPTION_SHA256)
+
+
+def take_weights(given: Path, root: Path) -> None:
+    """Copies the user's file; raises UsageError if it is absent or has another checksum."""
+    if not given.is_file():
+        raise UsageError(f"--fid-weights: there is no file {given}")
+    found = digest(given, "sha256")
+    if not found.startswith(INCEPTION_SHA256):
+        raise UsageError(f"--fid-weights: {given} is not {INCEPTION_FILE}: its sha256 begins with "
+                         f"{found[:8]}, not {INCEPTION_SHA256}")
+    place = root / INCEPTION_FOLDER / INCEPTION_FILE
+    place.parent.mkdir(parents=True, exist_ok=True)
+    fresh = temporary(place)
+    shutil.copyfile(given, fresh)
+    fresh.replace(place)
+
+
+def fetch_weights(root: Path) -> str | None:
+    """Downloads them; returns why they are not to be had, or None."""
+    try:
+        download(INCEPTION_FILE, _inception_mirrors(), INCEPTION_SHA256,
+                 root / INCEPTION_FOLDER, "sha256")
+    except DownloadError as error:
+        return str(error)
+    return None
+
+
+def _inception_mirrors() -> list[str]:
+    """Where pytorch-fid takes them from."""
+    from pytorch_fid.inception import FID_WEIGHTS_URL  # torch
+    return [FID_WEIGHTS_URL.removesuffix(INCEPTION_FILE)]

@@ -1,25 +1,18 @@
 """`list` and `status`: what there is, and how far it is."""
 
+from __future__ import annotations
+
 from argparse import Namespace
-from collections import Counter
-from collections.abc import Iterable
+from pathlib import Path
 
-from benchmarks.harness.launch.submissions import Jobs
+from benchmarks.harness.command.costs import Cost, Costs
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.launch import slurm_queue
+from benchmarks.harness.launch.slurm_queue import Jobs, counted, states_of
 from benchmarks.harness.spec.selection import Selection
+from benchmarks.harness.spec.user_data import is_packed
 from benchmarks.harness.store.run_folder import Store
-from benchmarks.harness.store.task import STATES, tasks
-
-
-def counted(states: Iterable[str]) -> str:
-    """How many there are of each."""
-    counts = Counter(states)
-    return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
-
-
-def states_of(selection: Selection, store: Store, jobs: Jobs) -> dict[str, str]:
-    """State by key of the selection's distinct runs."""
-    asked = tasks(selection.entries(), store)
-    return {key: jobs.state(task) for key, task in asked.items()}
+from benchmarks.harness.store.task import SETTLED, TO_TRAIN, tasks
 
 
 def list_artefacts(selections: list[Selection], store: Store, options: Namespace) -> int:
@@ -61,3 +54,86 @@ def _job(jobs: Jobs, key: str, state: str) -> str:
         return f", job {job}, which is not in the queue"
     waits = place.queued.state == "PENDING" and place.queued.reason != "None"
     return f", job {job} {place.queued.state}" + (f" ({place.queued.reason})" if waits else "")
+
+
+def logs(names: list[str], options: Namespace) -> int:
+    """Prints the log of a run, named by the beginning of its key; and its job's, if it has one."""
+    if len(names) != 1:
+        raise UsageError("logs takes one run; `bench.py status` names them")
+    cache: Path = options.cache_dir.resolve()
+    found = sorted(path for path in (cache / "runs").glob(f"{names[0]}*") if path.is_dir())
+    if len(found) != 1:
+        raise UsageError(f"{len(found)} runs in {cache / 'runs'} begin with {names[0]!r}; "
+                         "`bench.py status` names them")
+    (folder,) = found
+    place = Jobs(cache).places.get(folder.name)
+    texts = [folder / "log.txt"]
+    if place:
+        job = place.submission.job(place.number)
+        texts += sorted(place.submission.folder.glob(f"{job}_*_log.out"))
+    for path in filter(Path.exists, texts):
+        print(f"==> {path}")
+        print(path.read_text().rstrip())
+    if not any(map(Path.exists, texts)):
+        print(f"run {folder.name} has not begun")
+    return 0
+
+
+def cancel(selections: list[Selection], store: Store, options: Namespace) -> int:
+    """Ends every job for a run of the artefacts that has no outcome yet; what it stored stays."""
+    jobs = Jobs(options.cache_dir.resolve())
+    if jobs.silence:
+        raise UsageError(f"cancel: {jobs.silence}")
+    asked = tasks([entry for one in selections for entry in one.entries()], store)
+    open_keys = {key for key, task in asked.items()
+                 if jobs.queued(key) and jobs.state(task) not in (*SETTLED, "failed")}
+    places = {jobs.places[key] for key in open_keys}
+    ids = sorted({place.queued.job for place in places if place.queued})
+    submissions = {place.submission for place in places}
+    for submission in submissions:
+        submission.without(open_keys).write()
+    try:
+        if ids:
+            slurm_queue.cancel(ids)
+    except slurm_queue.QueueError as error:
+        for submission in submissions:
+            submission.write()  # the jobs live on, and stay on record
+        raise UsageError(f"cancel: {error}") from None
+    print(f"cancelled {len(ids)} jobs with {len(open_keys)} runs that had no outcome yet")
+    return 0
+
+
+def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
+    """What the command without `plan` would train; trains nothing."""
+    costs, jobs = Costs(selections, options), Jobs(options.cache_dir.resolve())
+    planned: set[str] = set()
+    declared, total = 0, Cost()
+    for selection in selections:
+        entries = {entry.run.key: entry for entry in selection.entries()}
+        states = states_of(selection, store, jobs)
+        wanted = {*TO_TRAIN, "failed"} if options.retry_failed else set(TO_TRAIN)
+        todo = {key for key in entries if options.rerun or states[key] in wanted}
+        lacking = {key for key in entries if states[key] == "unmeasured" and not options.rerun}
+        shared = planned & todo
+        name = selection.artefact.name
+        cost = sum((costs.of(name, entries[key], to_train=key in todo)
+                    for key in entries if key not in planned and key in todo | lacking), Cost())
+        print(f"{name}, {selection.scale} scale: {len(entries)} runs "
+              f"({len(selection.arms)} arms, {selection.seeds} seeds): {counted(states.values())}")
+        print(f"  to train: {len(todo)}, of which shared with an artefact above: {len(shared)}")
+        if again := sum(state == "uncharted" for state in states.values()):
+            print(f"  of these trained already, but without a curve that is wanted now: {again}")
+        if lacking:
+            print(f"  trained, and to be measured: {len(lacking)}")
+        filed = [entries[key].run for key in todo | lacking if is_packed(entries[key].run)]
+        if filed:
+            from benchmarks.harness.data.packed import unpacked  # numpy
+            if names := unpacked(filed, options.cache_dir.resolve() / "data"):
+                print(f"  data to be found and packed first: {', '.join(names)}")
+        print(f"  {cost.told(options.jobs) if cost != Cost() else 'nothing to add'}")
+        planned |= todo
+        declared, total = declared + len(entries), total + cost
+    if len(selections) > 1:
+        print(f"all: {declared} runs declared, {len(planned)} distinct ones to train"
+              + (f"; {total.told(options.jobs)}" if total != Cost() else ""))
+    return 0

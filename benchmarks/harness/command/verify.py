@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from benchmarks import derived_claims
 from benchmarks.harness.analysis.derived_verdicts import conclusions, divergences
-from benchmarks.harness.results.standing import (
+from benchmarks.harness.console import print_verdicts, verdict_line
+from benchmarks.harness.results.read import (
     NONE,
     Row,
     distinct,
@@ -16,7 +17,6 @@ from benchmarks.harness.results.standing import (
 )
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.store.run_folder import Store
-from benchmarks.harness.verdict_lines import print_verdicts, verdict_line
 
 
 def verify(selections: list[Selection], store: Store, options: Namespace) -> int:

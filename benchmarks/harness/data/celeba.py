@@ -7,9 +7,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.harness.data.album import Album, Form, form_of
 from benchmarks.harness.data.download import digest
-from benchmarks.harness.data.image_files import Found, Request, centred, of_album
+from benchmarks.harness.data.image_files import (
+    Album,
+    Form,
+    Found,
+    Request,
+    centred,
+    form_of,
+    of_album,
+)
 from benchmarks.harness.errors import MissingDataError, UsageError
 
 CROP = 140  # MoCA paper, Appendix A: the 140 x 140 in the middle, brought to 64 x 64

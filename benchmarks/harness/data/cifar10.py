@@ -7,9 +7,8 @@ import pickle
 
 import numpy as np
 
-from benchmarks.harness.data.archives import File, members
 from benchmarks.harness.data.download import DownloadError, download
-from benchmarks.harness.data.image_files import Found, Request, of_array
+from benchmarks.harness.data.image_files import ArchivedFile, Found, Request, members, of_array
 from benchmarks.harness.errors import MissingDataError, UsageError
 
 FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
@@ -45,16 +44,16 @@ def find(request: Request) -> Found:
                  source)
 
 
-def _folder(place: Path) -> Mapping[str, File]:
+def _folder(place: Path) -> Mapping[str, ArchivedFile]:
     """Each batch's file."""
     folder = place / FOLDER if (place / FOLDER).is_dir() else place
     for name in FILES:
         if not (folder / name).is_file():
             raise UsageError(f"CIFAR-10 in {folder} is incomplete: {name} is missing")
-    return {name: File((folder / name).read_bytes(), str(folder / name)) for name in FILES}
+    return {name: ArchivedFile((folder / name).read_bytes(), str(folder / name)) for name in FILES}
 
 
-def _archived(place: Path) -> Mapping[str, File]:
+def _archived(place: Path) -> Mapping[str, ArchivedFile]:
     found = {Path(file.name).name: file for file in members(place)}
     for name in FILES:
         if name not in found:

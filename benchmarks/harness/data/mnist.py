@@ -1,15 +1,16 @@
 """MNIST from torchvision's files: a local folder, an archive, or a download."""
 
 from collections.abc import Iterator, Mapping
+import gzip
 import hashlib
+from math import prod
 from pathlib import Path
+import zlib
 
 import numpy as np
 
-from benchmarks.harness.data import idx
-from benchmarks.harness.data.archives import File, members
 from benchmarks.harness.data.download import DownloadError, download
-from benchmarks.harness.data.image_files import Found, Request, of_array
+from benchmarks.harness.data.image_files import ArchivedFile, Found, Request, members, of_array
 from benchmarks.harness.errors import MissingDataError, UsageError
 
 FOLDERS = ("MNIST/raw", "MNIST", "mnist/raw", "mnist", ".")
@@ -45,9 +46,11 @@ def find(request: Request) -> Found:
     return Found(splits, source)
 
 
-def _checked(images: File, labels: File, count: int) -> tuple[np.ndarray, np.ndarray]:
+def _checked(
+    images: ArchivedFile, labels: ArchivedFile, count: int
+) -> tuple[np.ndarray, np.ndarray]:
     """One split as arrays; raises UsageError for a wrong size or number."""
-    x, y = idx.array(*images, dimensions=3), idx.array(*labels, dimensions=1)
+    x, y = idx_array(*images, dimensions=3), idx_array(*labels, dimensions=1)
     if x.shape[1:] != (SIZE, SIZE):
         raise UsageError(f"{images.name} holds images of {x.shape[1]}x{x.shape[2]}, "
                          f"MNIST's are {SIZE}x{SIZE}")
@@ -59,14 +62,14 @@ def _checked(images: File, labels: File, count: int) -> tuple[np.ndarray, np.nda
     return x[:, None], y
 
 
-def _check_md5(found: File, md5: str) -> None:
+def _check_md5(found: ArchivedFile, md5: str) -> None:
     seen = hashlib.md5(found.data).hexdigest()
     if seen != md5:
         raise UsageError(f"{found.name} is not MNIST's: its content has md5 {seen}, MNIST's has "
                          f"{md5} (other data sets use the same names)")
 
 
-def _local(place: Path) -> dict[str, File]:
+def _local(place: Path) -> dict[str, ArchivedFile]:
     """The files in an archive, or in the first folder or archive under a folder that has any."""
     if place.is_file():
         return _recognised(members(place))
@@ -79,20 +82,20 @@ def _local(place: Path) -> dict[str, File]:
     return {}
 
 
-def _recognised(files: Iterator[File]) -> dict[str, File]:
+def _recognised(files: Iterator[ArchivedFile]) -> dict[str, ArchivedFile]:
     """Of (bytes, path) those that are MNIST's, by MNIST's names, unzipped."""
-    found: dict[str, File] = {}
+    found: dict[str, ArchivedFile] = {}
     for data, name in files:
         stem = Path(name).name.removesuffix(".gz").replace(".idx", "-idx")
         if stem in FILES and stem not in found:
-            found[stem] = File(idx.unzipped(data, name) if name.endswith(".gz") else data, name)
+            found[stem] = ArchivedFile(unzipped(data, name) if name.endswith(".gz") else data, name)
     return found
 
 
-def _files(folder: Path) -> Iterator[File]:
+def _files(folder: Path) -> Iterator[ArchivedFile]:
     for path in sorted(folder.glob("*-ubyte*")):
         if path.is_file():
-            yield File(path.read_bytes(), str(path))
+            yield ArchivedFile(path.read_bytes(), str(path))
 
 
 def _mirrors() -> tuple[list[str], Mapping[str, str]]:
@@ -101,7 +104,7 @@ def _mirrors() -> tuple[list[str], Mapping[str, str]]:
     return MNIST.mirrors, dict(MNIST.resources)
 
 
-def _downloaded(request: Request) -> dict[str, File]:
+def _downloaded(request: Request) -> dict[str, ArchivedFile]:
     mirrors, md5s = _mirrors()
     try:
         paths = [download(name, mirrors, md5, request.downloads) for name, md5 in md5s.items()]
@@ -110,4 +113,31 @@ def _downloaded(request: Request) -> dict[str, File]:
             f"MNIST is missing: {request.asked}, and no mirror gave it ({error}); put its four "
             "files into DIR/MNIST/raw and say --data-dir DIR, or try --scale smoke, which needs no "
             "data") from None
-    return _recognised(File(path.read_bytes(), str(path)) for path in paths)
+    return _recognised(ArchivedFile(path.read_bytes(), str(path)) for path in paths)
+
+
+BYTES = 8  # the format's code for unsigned bytes, the only type that MNIST has
+HEADER_WORDS = {1: 2, 3: 4}  # dimensions of the array -> 32-bit words before its bytes
+
+
+def unzipped(data: bytes, name: str) -> bytes:
+    """The content of a gzip file; raises UsageError, naming it, if that is damaged."""
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UsageError(f"{name} is a damaged gzip file ({error}); fetch it again") from None
+
+
+def idx_array(data: bytes, name: str, dimensions: int) -> np.ndarray:
+    """The uint8 array of an IDX file; raises UsageError, naming it, if the bytes are no such."""
+    words = HEADER_WORDS[dimensions]
+    if len(data) < 4 * words or data[:4] != bytes((0, 0, BYTES, dimensions)):
+        raise UsageError(f"{name} is no IDX file of {dimensions} dimensions: it begins with "
+                         f"{data[:4]!r}")
+    shape = tuple(int(size) for size in np.frombuffer(data, ">u4", words - 1, offset=4))
+    expected = 4 * words + prod(shape)
+    if len(data) != expected:
+        trouble = "truncated" if len(data) < expected else "too long"
+        raise UsageError(f"{name} is {trouble}: it has {len(data)} bytes, its header announces "
+                         f"{expected}")
+    return np.frombuffer(data, np.uint8, offset=4 * words).reshape(shape)

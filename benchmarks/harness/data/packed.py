@@ -4,21 +4,26 @@
 <root>/<name>/packed.N/         the arrays and manifest.json; N counts the ways of packing
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 import json
 import os
 from pathlib import Path
 import shutil
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from benchmarks.harness.console import steps
+from benchmarks.harness.data import celeba, cifar10, mnist, user_images
 from benchmarks.harness.data.download import digest
-from benchmarks.harness.data.image_files import Found, Pictures
+from benchmarks.harness.data.image_files import Found, Pictures, Request
 from benchmarks.harness.errors import UsageError
+from benchmarks.harness.spec.artefact import VALIDATION
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.spec.user_data import is_packed
 from benchmarks.harness.store import lease
 from benchmarks.harness.store.files import discard, remove_leftovers, temporary, write_json
 
@@ -26,11 +31,10 @@ VERSION = 1  # raised when the packing changes, so that old arrays are not mista
 POLL_SECONDS = 0.3
 CHUNK = 500  # pictures between two steps of the bar
 MANIFEST = "manifest.json"
-
 Find = Callable[[Path], Found]  # folder for downloads -> the data set
 
 
-def folder(root: Path, name: str) -> Path:
+def packed_folder(root: Path, name: str) -> Path:
     """Where the arrays of a data set are, or will be."""
     return root / name / f"packed.{VERSION}"
 
@@ -40,7 +44,7 @@ def pack(root: Path, name: str, find: Find) -> None:
 
     Raises what `find` and the making of its pictures raise.
     """
-    target, told = folder(root, name), False
+    target, told = packed_folder(root, name), False
     target.parent.mkdir(parents=True, exist_ok=True)
     while not _is_whole(target):
         held = lease.acquire(target.parent)
@@ -118,7 +122,7 @@ def _write_split(fresh: Path, name: str, split: str, pictures: Pictures) -> None
 
 def manifest(root: Path, name: str) -> dict[str, Any]:
     """Files with their md5 and shape, source, deviations; raises UsageError if unreadable."""
-    path = folder(root, name) / MANIFEST
+    path = packed_folder(root, name) / MANIFEST
     try:
         content: dict[str, Any] = json.loads(path.read_text())
         content["files"], content["deviations"]
@@ -127,12 +131,12 @@ def manifest(root: Path, name: str) -> dict[str, Any]:
     return content
 
 
-def array(root: Path, name: str, which: str) -> np.ndarray | None:
+def packed_array(root: Path, name: str, which: str) -> np.ndarray | None:
     """One array, memory-mapped copy-on-write, or None if the set has no such.
 
     Raises UsageError if the file is not whole.
     """
-    path = folder(root, name) / f"{which}.npy"
+    path = packed_folder(root, name) / f"{which}.npy"
     entry = manifest(root, name)["files"].get(path.name)
     if entry is None:
         return None
@@ -147,3 +151,78 @@ def array(root: Path, name: str, which: str) -> np.ndarray | None:
 
 def _corrupt(path: Path) -> UsageError:
     return UsageError(f"{path} is corrupt; remove {path.parent} to have it packed anew")
+
+
+SOURCES: dict[str, Callable[[Request], Found]] = {
+    "mnist": mnist.find, "cifar10": cifar10.find, "celeba": celeba.find,
+    "celebahq": celeba.find_hq,
+}
+
+
+def prepare(
+    runs: Iterable[Run], root: Path, data_dir: Path | None, paths: Mapping[str, Path]
+) -> None:
+    """Packs what the runs need and is not packed yet.
+
+    Raises UsageError where a data set is damaged, or smaller than a run takes it to be,
+    MissingDataError where one is not to be had.
+    """
+    for name, run in {run.packed_name: run for run in runs if is_packed(run)}.items():
+        pack(root, name, partial(_find_source, run, data_dir, paths.get(run.dataset)))
+        for line in manifest(root, name)["deviations"]:
+            print(f"note: {line}")
+
+
+def unpacked(runs: Iterable[Run], root: Path) -> list[str]:
+    """Names of the packed data sets that the runs need and that are not there."""
+    needed = sorted({run.packed_name for run in runs if is_packed(run)})
+    return [name for name in needed if not packed_folder(root, name).exists()]
+
+
+def _find_source(run: Run, data_dir: Path | None, path: Path | None, downloads: Path) -> Found:
+    find = SOURCES.get(run.dataset, user_images.find)
+    return find(Request(path, data_dir, downloads, run.image_size, run.crop))
+
+
+class Portion(NamedTuple):
+    """So many points of a split's arrays, from `start` on."""
+
+    split: str
+    start: int
+    n: int
+
+
+def training_rows(run: Run, root: Path) -> Portion:
+    """The first n_train, the same for every seed; raises UsageError if there are fewer."""
+    return _leading(run, "train", run.n_train, root)
+
+
+def test_rows(run: Run, n: int, root: Path) -> Portion:
+    """Raises UsageError if there are fewer than n."""
+    return _leading(run, "test", n, root)
+
+
+def validation_rows(run: Run, n: int, root: Path) -> Portion:
+    """Of the last VALIDATION of the training set; UsageError if the run trains on them."""
+    count = _count(run, "train", root)
+    if run.n_train > count - VALIDATION or n > VALIDATION:
+        raise UsageError(f"{run.dataset} has {count} training images: {run.n_train} to train "
+                         f"on and {n} of the last {VALIDATION} to choose by are too many")
+    return Portion("train", count - VALIDATION, n)
+
+
+EVALUATION_ROWS = {"test": test_rows, "validation": validation_rows}
+
+
+def _leading(run: Run, split: str, n: int, root: Path) -> Portion:
+    count = _count(run, split, root)
+    if count < n:
+        raise UsageError(f"{run.dataset} has {count} images in its {split} split, not {n}")
+    return Portion(split, 0, n)
+
+
+def _count(run: Run, split: str, root: Path) -> int:
+    images = packed_array(root, run.packed_name, f"{split}.images")
+    if images is None:
+        raise UsageError(f"{run.dataset} has no {split} split")
+    return len(images)

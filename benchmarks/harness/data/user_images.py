@@ -10,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from benchmarks.harness.data.album import Album, form_of
-from benchmarks.harness.data.image_files import Found, Request, centred, of_album
+from benchmarks.harness.data.image_files import Album, Found, Request, centred, form_of, of_album
 from benchmarks.harness.errors import UsageError
 
 TEST_SHARE, MOST_TEST = 10, 10_000  # one in ten is a test image where the folder has no split

@@ -1,9 +1,12 @@
 """How runs are trained, as opposed to what is trained."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+import re
+from typing import Any
 
+from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.artefact import Resources
 
 
@@ -37,3 +40,72 @@ class Options:
         """The same, for those who cannot do without."""
         assert self.sending is not None, "the slurm launcher was not told how to send runs"
         return self.sending
+
+
+LEAST_MINUTES = 15  # below it, submitit takes every signal for a time-out
+MARGIN = 3  # between the estimate, of another machine, and the limit
+START_MINUTES = 10  # for importing torch from a slow file system, and a first look at the data
+OURS = ("array", "job_name", "output", "error", "open_mode", "chdir", "requeue", "wrap", "parsable")
+IN_THE_PLACE_OF = {"gres": "gpus_per_node", "gpus": "gpus_per_node",
+                   "gpus_per_task": "gpus_per_node", "mem_per_cpu": "mem", "mem_per_gpu": "mem"}
+TIME = re.compile(r"(?:(?P<days>\d+)-(?P<of_day>\d+)|(?P<hours>\d+))(?::(?P<minutes>\d+))?"
+                  r"(?::(?P<seconds>\d+))?")
+
+
+def overrides(words: Iterable[str]) -> dict[str, str]:
+    """The user's KEY=VALUE as a dictionary; raises UsageError for what is not, or is not theirs."""
+    found = {}
+    for word in words:
+        key, given, value = word.partition("=")
+        key = key.strip().lstrip("-").replace("-", "_")
+        if not given or not key or not value:
+            raise UsageError(f"--slurm takes KEY=VALUE, such as partition=gpu, not {word!r}")
+        if key in OURS:
+            raise UsageError(f"--slurm {key}: the suite sets this itself")
+        found[key] = value
+    if "time" in found:
+        minutes(found["time"])
+    return found
+
+
+def minutes(time: str) -> int:
+    """A time limit in any of sbatch's formats, such as 90, 1:30:00 or 2-12, in minutes."""
+    found = TIME.fullmatch(time)
+    if not found:
+        raise UsageError(f"--slurm time={time}: not a time; write minutes, HH:MM:SS or D-HH:MM:SS")
+    part = {name: int(value or 0) for name, value in found.groupdict().items()}
+    if found["days"] is not None:
+        return part["days"] * 1440 + part["of_day"] * 60 + part["minutes"] + _up(part["seconds"])
+    if found["seconds"] is not None:
+        return part["hours"] * 60 + part["minutes"] + _up(part["seconds"])
+    return part["hours"] + _up(part["minutes"])  # minutes, or minutes:seconds
+
+
+def _up(seconds: int) -> int:
+    return -(-seconds // 60)
+
+
+def parameters(
+    needs: Resources, runs: int, seconds: float | None, own: dict[str, str], known: Iterable[str]
+) -> dict[str, Any]:
+    """Parameters of submitit's for a job of so many runs, which are thought to take `seconds`.
+
+    `known` are those that submitit has by name; the others it hands on to sbatch as they are.
+    """
+    expected = needs.minutes * runs if seconds is None else MARGIN * seconds / 60
+    found: dict[str, Any] = {
+        "time": max(LEAST_MINUTES, round(START_MINUTES + expected)),
+        "cpus_per_task": needs.cpus, "mem": f"{needs.memory_gb}GB",
+    } | ({"gpus_per_node": needs.gpus} if needs.gpus else {})
+    others: dict[str, str] = {}
+    for key, value in own.items():
+        found.pop(IN_THE_PLACE_OF.get(key, ""), None)
+        if key == "time":
+            found[key] = minutes(value)
+        elif key == "setup":
+            found[key] = [value]
+        elif key in known:
+            found[key] = int(value) if value.isdecimal() else value
+        else:
+            others[key.replace("_", "-")] = value
+    return found | {"additional_parameters": others | {"requeue": True}}

@@ -1,17 +1,16 @@
 """The `slurm` launcher: runs are sent off as job arrays, and followed if that is asked for."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 import time
+from typing import TypeVar
 
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.launch.options import Options
-from benchmarks.harness.launch.packing import chunks, packs
-from benchmarks.harness.launch.slurm_queue import QueueError, max_array_size
-from benchmarks.harness.launch.submissions import Jobs
-from benchmarks.harness.launch.watch import POLL_SECONDS, Watch
+from benchmarks.harness.launch.progress import POLL_SECONDS, Watch
+from benchmarks.harness.launch.slurm_queue import Jobs, QueueError, max_array_size
 from benchmarks.harness.store import lease
 from benchmarks.harness.store.task import SETTLED, UNSETTLED, Task
 
@@ -100,3 +99,34 @@ def _follow(waiting: dict[str, Task], options: Options, watch: Watch) -> None:
         counts = Counter(states[key] for key in waiting)
         watch.described(", ".join(f"{counts[state]} {state}" for state in ON_THE_WAY))
         time.sleep(LOOK_SECONDS if waiting else 0)
+
+
+JOB_SECONDS = 1800.0  # a job is worth its start from here on
+T = TypeVar("T")
+
+
+def packs(
+    keys: Sequence[str], seconds: Mapping[str, float], per_job: int | None
+) -> list[tuple[str, ...]]:
+    """The runs of each job, in order.
+
+    `per_job` of them; or as many as are thought to take JOB_SECONDS together, which is one where
+    there is no estimate in `seconds`.
+    """
+    if per_job:
+        return chunks(keys, per_job)
+    found: list[list[str]] = []
+    room = 0.0
+    for key in keys:
+        cost = seconds.get(key, JOB_SECONDS)
+        if not found or cost > room:
+            found.append([])
+            room = JOB_SECONDS
+        found[-1].append(key)
+        room -= cost
+    return [tuple(job) for job in found]
+
+
+def chunks(items: Sequence[T], size: int) -> list[tuple[T, ...]]:
+    """The items in tuples of `size`, the last one with what is left."""
+    return [tuple(items[k:k + size]) for k in range(0, len(items), size)]

@@ -3,13 +3,22 @@
 `squeue`, `scancel` and `scontrol` alone: many sites have no accounting, hence no `sacct`.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 import getpass
+import json
+from pathlib import Path
 import re
 import subprocess
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-SECONDS = 30  # that a controller may take to answer
+from benchmarks.harness.spec.selection import Selection
+from benchmarks.harness.store.files import discard, write_json
+from benchmarks.harness.store.run_folder import RunFolder, Store
+from benchmarks.harness.store.task import SETTLED, STATES, TO_TRAIN, Task, tasks
+
+ANSWER_SECONDS = 30  # that a controller may take to answer
 DEFAULT_MAX_ARRAY_SIZE = 1001  # SLURM's own, slurm.conf(5)
 
 
@@ -28,11 +37,12 @@ class Queued(NamedTuple):
 def ask(*words: str) -> str:
     """What a SLURM command prints; raises QueueError if it fails, is missing or does not answer."""
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=ANSWER_SECONDS,
+                              check=False)
     except FileNotFoundError:
         raise QueueError(f"there is no {words[0]} here") from None
     except subprocess.TimeoutExpired:
-        raise QueueError(f"{words[0]} did not answer within {SECONDS} s") from None
+        raise QueueError(f"{words[0]} did not answer within {ANSWER_SECONDS} s") from None
     if done.returncode:
         raise QueueError(" ".join(done.stderr.split()) or f"{words[0]} failed")
     return done.stdout
@@ -66,3 +76,129 @@ def max_array_size() -> int:
     """How many tasks an array may have here. Raises QueueError."""
     found = re.search(r"^MaxArraySize\s*=\s*(\d+)", ask("scontrol", "show", "config"), re.M)
     return int(found[1]) if found else DEFAULT_MAX_ARRAY_SIZE
+
+
+@dataclass(frozen=True)
+class Submission:
+    """An array of jobs; the name tells them apart in SLURM's queue, also before an id is known."""
+
+    folder: Path
+    keys: tuple[tuple[str, ...], ...]  # of the runs, by index in the array
+    time: float
+    array: str | None = None  # SLURM's id
+
+    @property
+    def name(self) -> str:
+        """What SLURM calls the jobs."""
+        return self.folder.name
+
+    def write(self) -> None:
+        """Stores it."""
+        content = {"keys": [list(keys) for keys in self.keys], "time": self.time,
+                   "array": self.array}
+        write_json(self.folder / "submission.json", content)
+
+    def without(self, keys: Iterable[str]) -> "Submission":
+        """The submission of whose jobs nothing is expected any more that has one of the runs."""
+        given_up = set(keys)
+        return replace(self, keys=tuple(() if given_up & set(job) else job for job in self.keys))
+
+    def passing_over(self, keys: set[str]) -> "Submission":
+        """The submission without these runs; of its jobs the others are expected as before."""
+        return replace(self, keys=tuple(
+            tuple(key for key in job if key not in keys) for job in self.keys))
+
+    def job(self, index: int) -> str:
+        """SLURM's id of one of the jobs."""
+        return f"{self.array}_{index}" if len(self.keys) > 1 else str(self.array)
+
+
+class Place(NamedTuple):
+    """Where a run was sent to: the job that it is part of."""
+
+    submission: Submission
+    number: int  # in the array
+    queued: Queued | None  # None: no such job is in the queue
+
+
+def read_all(root: Path) -> list[Submission]:
+    """Every submission that was made from the cache, in the order of time."""
+    found = []
+    for path in root.glob("[!.]*/submission.json"):
+        content: dict[str, Any] = json.loads(path.read_text())
+        found.append(Submission(path.parent, tuple(map(tuple, content["keys"])), content["time"],
+                                content["array"]))
+    return sorted(found, key=lambda submission: submission.time)
+
+
+def forget(cache: Path, keys: set[str]) -> None:
+    """Expects nothing of earlier jobs for these runs: they have failed there."""
+    for submission in read_all(cache / "slurm") if keys else ():
+        if keys & {key for job in submission.keys for key in job}:
+            submission.passing_over(keys).write()
+
+
+class Jobs:
+    """The jobs of a cache's runs, as the queue has them at one moment."""
+
+    def __init__(self, cache: Path) -> None:
+        self.root = cache / "slurm"
+        self.places: dict[str, Place] = {}
+        self.silence: str | None = None  # why the queue is not known
+        self.submissions = read_all(self.root)
+        self.queue: Mapping[tuple[str, int], Queued] = {}
+        if self.submissions:
+            try:
+                self.queue = look_up()
+            except QueueError as error:
+                self.silence = str(error)
+        for submission in self.submissions:
+            for index, keys in enumerate(submission.keys):
+                place = Place(submission, index, self.queue.get((submission.name, index)))
+                self.places |= dict.fromkeys(keys, place)
+
+    def state(self, task: Task) -> str:
+        """The task's state, or "queued" where a job for it is waiting or has not got there yet.
+
+        A run that was sent, of which no job is in the queue any more, is "lost". As long as the
+        queue does not answer, nothing is.
+        """
+        state = task.state()
+        place = self.places.get(task.folder.key)
+        if place is None or state not in (*TO_TRAIN, "unmeasured"):
+            return state
+        if place.queued or self.silence:
+            return "queued"
+        return "lost" if state == "missing" else state
+
+    def queued(self, key: str) -> Queued | None:
+        """The job of a run that is in the queue."""
+        return self.places[key].queued if key in self.places else None
+
+    def prune(self, store: Path) -> None:
+        """Drops submissions of which nothing is expected, nor to be learnt, any more."""
+        if self.silence:
+            return
+        in_queue = {name for name, _ in self.queue}
+        expected = {place.submission.name for key, place in self.places.items()
+                    if not _is_settled(store / key)}
+        for submission in self.submissions:
+            if submission.name not in in_queue | expected:
+                discard(submission.folder)
+
+
+def _is_settled(folder: Path) -> bool:
+    run = RunFolder(folder)
+    return not run.has_failed() and run.state() in SETTLED
+
+
+def counted(states: Iterable[str]) -> str:
+    """How many there are of each."""
+    counts = Counter(states)
+    return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+
+
+def states_of(selection: Selection, store: Store, jobs: Jobs) -> dict[str, str]:
+    """State by key of the selection's distinct runs."""
+    asked = tasks(selection.entries(), store)
+    return {key: jobs.state(task) for key, task in asked.items()}

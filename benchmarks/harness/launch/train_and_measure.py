@@ -12,22 +12,15 @@ from benchmarks.harness.data.datasets import dataset, load, points_of
 from benchmarks.harness.launch.options import Options
 from benchmarks.harness.measure.trained_model import Trained
 from benchmarks.harness.spec.artefact import Measure
-from benchmarks.harness.store import (
-    checkpoints,
-    evaluations,
-    lease,
-    model_files,
-    provenance,
-)
-from benchmarks.harness.store.files import seal
-from benchmarks.harness.store.owner import job
+from benchmarks.harness.store import checkpoints, lease, provenance, run_folder
+from benchmarks.harness.store.checkpoints import seal
+from benchmarks.harness.store.lease import job
 from benchmarks.harness.store.run_folder import RunFolder
 from benchmarks.harness.store.task import Task
-from benchmarks.harness.train import models
+from benchmarks.harness.train import build
 from benchmarks.harness.train.curves import Scene
 from benchmarks.harness.train.device import prepare_torch
-from benchmarks.harness.train.loop import Training
-from benchmarks.harness.train.train import train
+from benchmarks.harness.train.loop import Training, train
 
 
 def train_run(
@@ -58,14 +51,14 @@ def train_run(
         row, epoch = training.ledger.rows[-1], training.epoch
         if epoch in (run.snapshots or ()):
             held.insist()
-            training.snapshots[str(epoch)] = model_files.keep(
-                folder.path, models.packed(training.objective), epoch)
+            training.snapshots[str(epoch)] = run_folder.keep_weights(
+                folder.path, build.weights_to_bytes(training.objective), epoch)
         log.write(" ".join(f"{k} {v:.6g}" for k, v in row.items()) + "\n")
         report(training.step / run.steps)
 
     result = train(training, options.checkpoint_seconds, stop, save, tell)
     held.insist()
-    model = models.packed(training.objective)
+    model = build.weights_to_bytes(training.objective)
     folder.finish(result, _provenance(training, began, folder.size() + len(model)), model)
 
 
@@ -109,21 +102,19 @@ def measure_run(
     folder: RunFolder, held: lease.Lease, measure: Measure, options: Options, log: TextIO
 ) -> None:
     """Measures the trained model and stores what came out."""
-    from benchmarks.harness.measure.measures import (
-        MEASURES,  # scikit-learn, only where it is needed
-    )
+    from benchmarks.harness.measure.measures import MEASURES
     run, began = folder.run(), time.monotonic()
     device = prepare_torch(options.device, run.precision)
     # one thread, as in training: their number changes the order of sums
     with torch.no_grad(), threadpool_limits(1):
         test = points_of(run, measure, options.data)
-        weights = model_files.place(folder.path, measure.epoch)
-        model = models.load(run, tuple(test.x.shape[1:]), weights, device)
+        weights = run_folder.weights_file(folder.path, measure.epoch)
+        model = build.load_model(run, tuple(test.x.shape[1:]), weights, device)
         trained = Trained(run, model, test, options.data, device)
         numbers, files = MEASURES[measure.name](trained)
     seconds = round(time.monotonic() - began, 3)
     shown = " ".join(f"{name} {value:.6g}" for name, value in numbers.items())
     log.write(f"{measure.id}: {shown or ', '.join(files)} ({seconds:.1f} s)\n")
     held.insist()
-    evaluations.save(folder.path, measure, numbers, files, {
+    run_folder.save_measurement(folder.path, measure, numbers, files, {
         **provenance.code(), **provenance.environment(), "device": device, "seconds": seconds})

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from benchmarks.harness.data.seeding import generator
-from benchmarks.harness.measure.inference import in_chunks
+from benchmarks.harness.measure.trained_model import in_chunks
 from benchmarks.harness.spec.run import Run
 from methods.priors import PRIORS
 from methods.swd import directions
@@ -43,3 +44,29 @@ class LatentSWD:
 
     def _squared(self, z: Tensor) -> float:
         return float(np.square(self._slices(z) - self.reference, dtype=np.float64).mean())
+
+
+def singular_values(z: Tensor) -> Tensor:
+    """(d,) singular values of uncentred codes (n, d), descending, over sqrt(n / d).
+
+    Codes that are uniform on the unit sphere have all of them at 1 for large n.
+    """
+    values: Tensor = torch.linalg.svdvals(z.double())
+    values /= (len(z) / z.shape[1]) ** 0.5
+    return values
+
+
+def spread_of(z: Tensor) -> dict[str, float]:
+    """Condition number, coefficient of variation, and effective rank (Roy and Vetterli 2007).
+
+    The effective rank is that of the codes' second moment: exp of the entropy of its eigenvalues,
+    the squared singular values, taken as a distribution.
+    """
+    values = singular_values(z)
+    share = values.square() / values.square().sum()
+    entropy = -(share * share.clamp(min=torch.finfo(share.dtype).tiny).log()).sum()
+    return {
+        "sv_condition": float(values[0] / values[-1]),
+        "sv_cv": float(values.std(correction=0) / values.mean()),
+        "effective_rank": float(entropy.exp()),
+    }

@@ -2,20 +2,134 @@
 
 from collections.abc import Callable
 
-from benchmarks.harness.measure import generation, grids, representation
-from benchmarks.harness.measure.trained_model import Measured, Trained
+from sklearn.cluster import KMeans
+from sklearn.manifold import TSNE
+from sklearn.metrics import normalized_mutual_info_score
+from sklearn.neighbors import KNeighborsClassifier
+import torch
+from torch import Tensor
+
+from benchmarks.harness.data.datasets import to_float
+from benchmarks.harness.measure import features, image_grids, latent_metrics
+from benchmarks.harness.measure.feature_scores import as_8_bits, feature_scores
+from benchmarks.harness.measure.image_grids import tiles
+from benchmarks.harness.measure.image_swd import image_swd
+from benchmarks.harness.measure.latent_metrics import LatentSWD
+from benchmarks.harness.measure.trained_model import Measured, Trained, in_chunks
+
+SWD_DRAWS = 2  # random seeds of Figure 2's distance (METHODS section 3)
+
+
+def pictures(trained: Trained) -> Measured:
+    """PNG tiles of the first n test images; see `tiles`."""
+    shown = tiles(trained.run, to_float(trained.test.x), trained.codes, trained.decode)
+    return Measured({}, shown)
+
+
+def distances(trained: Trained) -> Measured:
+    """`swd_image_std`, the paper's normalisation, and `swd_image_unit`: means over two draws.
+
+    Grey images count as three equal channels, as they do for the networks below.
+    """
+    real, made = (images.to(trained.device).expand(-1, 3, -1, -1)
+                  for images in (to_float(trained.test.x), trained.samples.clamp(0, 1)))
+    draws = trained.draws("evaluation")
+    found = [image_swd(real, made, draws) for _ in range(SWD_DRAWS)]
+    return Measured({f"swd_image_{kind}": sum(values[kind] for values in found) / SWD_DRAWS
+                     for kind in found[0]}, {})
+
+
+def cifar10_scores(trained: Trained) -> Measured:
+    """The scores in the features of the suite's own classifier; `fd_cifar10` is no `fid`."""
+    network = features.shipped_classifier().to(trained.device)
+
+    def penultimate(x: Tensor) -> Tensor:
+        shown = to_float(x.to(trained.device))
+        return network.features(torch.nn.functional.interpolate(
+            shown.expand(-1, 3, -1, -1), size=(32, 32), mode="bilinear", antialias=True))
+
+    return _scored("cifar10", trained, lambda x: in_chunks(penultimate, x))
+
+
+def inception_scores(trained: Trained) -> Measured:
+    """FID, KID and the manifold scores in the features of Inception-2015."""
+    network = features.inception_network(trained.weights, trained.device)
+    return _scored("inception", trained,
+                   lambda x: features.inception_features(network, x, trained.device))
+
+
+def _scored(extractor: str, trained: Trained, features: Callable[[Tensor], Tensor]) -> Measured:
+    real, made = (features(x) for x in (trained.test.x, as_8_bits(trained.samples)))
+    draws = trained.draws("evaluation")
+    return Measured(feature_scores(extractor, real=real, made=made, draws=draws), {})
+
+
+NEIGHBOURS = 10  # C14
+
+
+def clusters(trained: Trained) -> Measured:
+    """How far the classes are told apart by the codes (claim C14).
+
+    `knn10_accuracy`: a test point's class by vote of its 10 nearest among the other test points.
+    `nmi`: normalised mutual information of k-means clusters, one per class, with the classes.
+    """
+    z, labels = trained.codes.numpy(), trained.labels
+    kmeans = KMeans(len(set(labels.tolist())), n_init=10, random_state=trained.random_state).fit(z)
+    neighbours = KNeighborsClassifier(NEIGHBOURS).fit(z, labels)
+    return Measured({
+        "knn10_accuracy": float(neighbours.score(None, labels)),  # None: no point votes for itself
+        "nmi": float(normalized_mutual_info_score(labels, kmeans.labels_)),
+    }, {})
+
+
+def reconstruction(trained: Trained) -> Measured:
+    """`test_reconstruction`: squared error summed over an image, its mean over the test set."""
+    x = to_float(trained.test.x)
+    error = (trained.decode(trained.codes) - x).double().square().flatten(1).sum(1).mean()
+    return Measured({"test_reconstruction": float(error)}, {})
+
+
+def latent_swd(trained: Trained) -> Measured:
+    """`test_swd2_root` of the codes to the prior, and `test_floor_root` of the prior to itself."""
+    values = LatentSWD(trained.run, trained.test.x)(trained.encode)
+    return Measured({f"test_{name}": values[name] for name in ("swd2_root", "floor_root")}, {})
+
+
+def tsne(trained: Trained) -> Measured:
+    """`points.csv`: label, x, y of a t-SNE (scikit-learn's defaults, PCA start) of the codes."""
+    plane = TSNE(init="pca", random_state=trained.random_state, n_jobs=1)
+    places = plane.fit_transform(trained.codes.numpy())
+    lines = [f"{label},{x:.3f},{y:.3f}\n"
+             for label, (x, y) in zip(trained.labels.tolist(), places.tolist(), strict=True)]
+    return Measured({}, {"points.csv": "".join(["label,x,y\n", *lines]).encode()})
+
+
+def isotropy(trained: Trained) -> Measured:
+    """`isotropy`, its floor from as many prior draws, and spectrum.csv: both sets' singular values.
+
+    Of the codes of training images, without centring (Section 4.2, Figure 3).
+    """
+    codes = trained.training_codes
+    prior = trained.prior.sample(len(codes), trained.draws("evaluation"))
+    both = [latent_metrics.singular_values(z).tolist() for z in (codes, prior)]
+    lines = [f"{k},{code:.6g},{draw:.6g}\n"
+             for k, (code, draw) in enumerate(zip(*both, strict=True), start=1)]
+    floor = {f"floor_{name}": value for name, value in latent_metrics.spread_of(prior).items()}
+    return Measured({**latent_metrics.spread_of(codes), **floor},
+                    {"spectrum.csv": "".join(["rank,codes,prior\n", *lines]).encode()})
+
 
 MEASURES: dict[str, Callable[[Trained], Measured]] = {
-    "clusters": representation.clusters,
-    "reconstruction": representation.reconstruction,
-    "latent_swd": representation.latent_swd,
-    "isotropy": representation.spread,
-    "tsne": representation.tsne,
-    "pictures": generation.pictures,
-    "samples": grids.samples,
-    "reconstructions": grids.reconstructions,
-    "interpolations": grids.interpolations,
-    "image_swd": generation.distances,
-    "cifar10": generation.cifar10_scores,
-    "inception": generation.inception_scores,
+    "clusters": clusters,
+    "reconstruction": reconstruction,
+    "latent_swd": latent_swd,
+    "isotropy": isotropy,
+    "tsne": tsne,
+    "pictures": pictures,
+    "samples": image_grids.samples,
+    "reconstructions": image_grids.reconstructions,
+    "interpolations": image_grids.interpolations,
+    "image_swd": distances,
+    "cifar10": cifar10_scores,
+    "inception": inception_scores,
 }

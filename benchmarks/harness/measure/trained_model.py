@@ -1,5 +1,6 @@
 """A trained model as measures see it, and what a measure answers."""
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -8,14 +9,28 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.harness.data.datasets import dataset, to_float
+from benchmarks.harness.data.datasets import Split, dataset, to_float
 from benchmarks.harness.data.seeding import generator, stream
-from benchmarks.harness.data.split import Split
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.measure.inference import in_chunks
 from benchmarks.harness.spec.run import Run
-from benchmarks.harness.train.models import Model
 from methods.priors import PRIORS, Prior
+
+
+class Model(NamedTuple):
+    """The two networks of a run; a latent-matching run has no decoder."""
+
+    encoder: nn.Module
+    decoder: nn.Module | None
+
+
+POINTS_AT_ONCE = 1000
+
+
+def in_chunks(
+    network: Callable[[Tensor], Tensor], x: Tensor, chunk: int = POINTS_AT_ONCE
+) -> Tensor:
+    """network(x), computed `chunk` points at a time, on the CPU."""
+    return torch.cat([network(part).cpu() for part in torch.split(x, chunk)])
 
 
 class Measured(NamedTuple):

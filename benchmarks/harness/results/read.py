@@ -1,13 +1,20 @@
 """Results that are already there: are they intact, are they fuller, how far off is the new."""
 
+from collections.abc import Iterable, Iterator, Mapping
 import csv
+from dataclasses import dataclass
 import io
 from itertools import compress
+import json
 import math
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 from benchmarks.harness.errors import UsageError
+from benchmarks.harness.spec.claims import Claim, SpeedClaim, Untestable
+from benchmarks.harness.spec.selection import Selection
+from benchmarks.harness.store.task import SETTLED
 
 LABELS = ("scale", "dataset", "panel", "arm", "epoch", "n")
 TABLES = {"runs.csv": ("arm", "seed", "epoch", "status"), "data.csv": ("scale", "n"),
@@ -16,7 +23,7 @@ NUMBERS = ("seed", "epoch", "estimate", "n", "diverged", "missing")
 SUMMARIES = ("_mean", "_std", "_low", "_high")  # of data.csv
 
 
-def read(path: Path) -> list[dict[str, str]]:
+def read_table(path: Path) -> list[dict[str, str]]:
     """The rows of a result file; raises UsageError, naming the line, if it is corrupt."""
     try:
         text = path.read_bytes().decode()
@@ -65,7 +72,7 @@ def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
         return {}
     if missing := [name for name in TABLES if not (folder / name).exists()]:
         raise _corrupt(folder / missing[0], "it is missing")
-    found = {name: read(folder / name) for name in TABLES}
+    found = {name: read_table(folder / name) for name in TABLES}
     if "arm" in found["data.csv"][0]:  # a table of the best ones has panels alone
         runs, data = (_last_epochs(found[name]) for name in ("runs.csv", "data.csv"))
         if lost := [arm for arm in runs if arm not in data]:
@@ -84,7 +91,7 @@ def _last_epochs(rows: list[dict[str, str]]) -> dict[str, float]:
     return found
 
 
-def check(folder: Path) -> set[tuple[str, ...]]:
+def check_results(folder: Path) -> set[tuple[str, ...]]:
     """(arm, seed) of every outcome in the folder's runs.csv, (arm, seed, "fid") of every FID there.
 
     Raises UsageError if any table there is corrupt, or if the folder cannot be written.
@@ -96,7 +103,7 @@ def check(folder: Path) -> set[tuple[str, ...]]:
     except OSError as error:
         raise UsageError(f"results cannot be written to {folder}: {error.strerror}; "
                          "choose another with --results-dir (smoke scale: --cache-dir)") from None
-    read_all = {name: read(folder / name) for name in TABLES if (folder / name).exists()}
+    read_all = {name: read_table(folder / name) for name in TABLES if (folder / name).exists()}
     rows = read_all.get("runs.csv", [])
     return {(row["arm"], row["seed"]) for row in rows if row["status"] in ("done", "diverged")} | {
         (row["arm"], row["seed"], "fid") for row in rows if row.get("fid")}
@@ -130,3 +137,102 @@ def _relative(x: str, y: str) -> float:
     except ValueError:
         return math.inf
     return abs(a - b) / max(abs(a), abs(b), 1e-300)
+
+
+NONE = "no results"
+Row = Mapping[str, str]  # of a result table
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Of one selection, as its results folder has it."""
+
+    selection: Selection
+    folder: Path
+    runs: list[dict[str, str]] | None  # the rows of runs.csv; None without results
+    data: list[dict[str, str]]  # the rows of data.csv
+    claims: list[dict[str, str]]  # the rows of claims.csv; without results, a verdict for each
+
+    @property
+    def lacks(self) -> str | None:
+        """What there should be and is not, in a few words."""
+        if self.runs is None:
+            return NONE
+        there = {(row["arm"], row["seed"]) for row in self.runs if row["status"] in SETTLED}
+        if self.selection.custom:  # who picked them is not asked again
+            wanted = {(row["arm"], row["seed"]) for row in self.runs}
+        else:
+            wanted = {(entry.arm.name, str(entry.run.seed)) for entry in self.selection.entries()}
+        if missing := wanted - there:
+            return f"{len(missing)} of {len(wanted)} runs are missing"
+        claimed = {claim.id for claim in self.selection.claims}
+        unjudged = claimed - {row["claim"] for row in self.claims}
+        if unjudged and not self.selection.custom:
+            return f"{len(unjudged)} of {len(claimed)} claims are not judged"
+        return None
+
+    @property
+    def verdicts(self) -> list[dict[str, str]]:
+        """A row per claim, without what it was decided by."""
+        return [row for row in self.claims if row["role"] == "verdict"]
+
+
+def standing(selection: Selection, results: Path, cache: Path) -> Standing:
+    """Reads the results of a selection; raises UsageError where a table is corrupt."""
+    folder = selection.results(results, cache)
+    if found := tables(folder):
+        return Standing(selection, folder, *(found[f"{name}.csv"]
+                                             for name in ("runs", "data", "claims")))
+    claims = [unjudged(claim.at(selection.scale)) for claim in selection.claims]
+    return Standing(selection, folder, None, [], claims)
+
+
+def unjudged(claim: Claim | SpeedClaim) -> dict[str, str]:
+    """The row of a claim without results."""
+    test = claim.test if isinstance(claim, Claim) else None
+    reason = test.reason if isinstance(test, Untestable) else ""
+    empty = dict.fromkeys(("statistic", "estimate", "low", "high", "noise"), "")
+    return {"claim": claim.id, "role": "verdict", "basis": claim.basis, "comparison": reason,
+            **empty, "n": "0", "verdict": "not testable here" if reason else "not run",
+            "place": claim.place, "text": claim.text}
+
+
+def of_speed(
+    results: Path, cache: Path, scale: str
+) -> Iterator[tuple[Path, list[dict[str, str]]]]:
+    """Per device that C31 was measured on: its folder, and the rows of its claims.csv."""
+    place = speed_folder(results, cache, scale)
+    for path in sorted(place.glob("*/claims.csv")):
+        yield path.parent, read_table(path)
+
+
+def distinct(rows: Iterable[Row]) -> list[Row]:
+    """Each verdict once, though several artefacts may be there for one claim."""
+    return list({(row["claim"], row["text"], row["verdict"]): row for row in rows}.values())
+
+
+def speed_folder(results: Path, cache: Path, scale: str) -> Path:
+    """Of everything that `speed` writes, a folder a model of processor or GPU.
+
+    Smoke results are not under `results`; what another scale than the paper's leaves out stands
+    apart too.
+    """
+    top = cache / "smoke" if scale == "smoke" else results
+    return top / ("mini" if scale == "mini" else "") / "speed"
+
+
+def read_provenance(folder: Path) -> dict[str, Any]:
+    """The folder's provenance.json; empty where there is none, UsageError if it is corrupt."""
+    path = folder / "provenance.json"
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise UsageError(f"{path} is corrupt ({error}); restore it with git checkout") from None
+    return found
+
+
+def runs_of(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By key, each run's own entries and those that all share."""
+    return {key: {**found.get("shared", {}), **run} for key, run in found.get("runs", {}).items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from benchmarks.harness.spec.claims import Claim
@@ -35,7 +35,7 @@ class Arm:
 class Measure:
     """A measure of a trained model; its parameters are part of its identity."""
 
-    name: str  # in harness.measures.MEASURES
+    name: str  # in measure.measures.MEASURES
     n_eval: int  # points of the test set
     epoch: int | None = None  # of one of the run's snapshots; None: the final model
     split: str = "test"  # or "validation": what is chosen by it has not seen the test set
@@ -52,7 +52,7 @@ class Measure:
 class Curve:
     """What is measured in training: at the start, after every so many epochs, and at the end."""
 
-    name: str  # in harness.curves.CURVES
+    name: str  # in train.curves.CURVES
     n_eval: int | None = None  # points of the test set; None: the training set
     every: int = 1  # epochs
 
@@ -102,3 +102,25 @@ class Artefact:
     curves: Callable[[str], tuple[Curve, ...]] = lambda scale: ()
     # by scale
     resources: Mapping[str, Resources] = field(default_factory=lambda: ON_AN_ACCELERATOR)
+
+
+class Variation(NamedTuple):
+    """Two arms of an artefact that differ in nothing but the open choice."""
+
+    artefact: str
+    statistic: str  # see analysis.statistics
+    arm: str  # with the other choice
+    other: str  # with the one that is in force, or the paper's other reading
+    says: str  # what is varied, in words
+
+
+class Ambiguity(NamedTuple):
+    """A gap or contradiction of the paper; numbered as provenance.json names it."""
+
+    id: str
+    question: str
+    choice: str
+    variations: tuple[Variation, ...] = ()
+
+
+VALIDATION = 5000  # of the training images, kept from who is chosen by them

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 SCALES = ("paper", "mini", "smoke")
 
@@ -15,7 +16,7 @@ class Ordering:
     the first, the second with the second, and so on.
     """
 
-    statistic: str  # see harness.statistics
+    statistic: str  # see analysis.statistics
     lower: tuple[str, ...]
     higher: tuple[str, ...]
     quantifier: str = "all"
@@ -80,7 +81,6 @@ class Untestable:
 
 
 FID_NOISE = 0.8  # the smallest difference that the paper's own replicates allow to be credited
-
 Test = Ordering | Equivalence | Trend | Range | Tracking | Untestable
 
 
@@ -122,3 +122,13 @@ def _renamed(statistic: str) -> str:
     kind, separator, score = statistic.rpartition(":")
     assert score == "fid"
     return f"{kind}{separator}fd_cifar10"
+
+
+class SpeedClaim(NamedTuple):
+    """A claim on what something costs; see `Claim`."""
+
+    id: str
+    text: str
+    statistic: str
+    place: str = "Section 3"
+    basis: str = "paper"

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-import re
 
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.artefact import Arm, Artefact, Curve, Measure
@@ -71,36 +70,3 @@ class UserData:
     def curve(self, asked: Curve) -> Curve:
         """The curve on as many test images as there are."""
         return replace(asked, n_eval=asked.n_eval and min(asked.n_eval, self.n_test))
-
-
-def read(words: Sequence[str]) -> tuple[dict[str, Path], UserData | None]:
-    """NAME=PATH words: paths of known data sets by name, and the user's own set if there is one.
-
-    Raises UsageError for a word of another form, a path that is not there, or two own sets.
-    """
-    paths: dict[str, Path] = {}
-    for word in words:
-        name, _, text = word.partition("=")
-        path = Path(text).expanduser().resolve()
-        if not text or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
-            raise UsageError(f"--dataset takes NAME=PATH with a NAME of small letters and digits, "
-                             f"such as flowers=~/flowers, not {word!r}")
-        if name.startswith(("synthetic", "procedural")):
-            raise UsageError(f"--dataset: the suite draws {name!r} itself; choose another NAME")
-        if not path.exists():
-            raise UsageError(f"--dataset: there is no {path}")
-        if name in paths:
-            raise UsageError(f"--dataset: {name} is given twice")
-        paths[name] = path
-    own = [name for name in paths if name not in FILE_DATASETS]
-    if len(own) > 1:
-        raise UsageError(f"--dataset: {own[0]} and {own[1]} cannot both replace an artefact's data "
-                         f"set; known ones are {', '.join(FILE_DATASETS)}")
-    return paths, _surveyed(own[0], paths[own[0]]) if own else None
-
-
-def _surveyed(name: str, path: Path) -> UserData:
-    from benchmarks.harness.data.user_images import survey  # the image library
-    found = survey(path)
-    return UserData(name, path, found.digest, len(found.splits["train"]),
-                    len(found.splits["test"]), found.classes is not None)

@@ -1,9 +1,10 @@
 """A run's checkpoints: the newest and the one before, each sealed by its digest."""
 
+import hashlib
 from pathlib import Path
 
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.store.files import CorruptError, unseal, write_atomically
+from benchmarks.harness.store.files import write_atomically
 
 NAMES = ("checkpoint.pt", "checkpoint.previous.pt")
 
@@ -35,3 +36,24 @@ def newest(folder: Path) -> tuple[bytes | None, str | None]:
         raise UsageError(f"run {folder.name}: no checkpoint of {folder} is intact; "
                          "remove that folder to train it anew")
     return None, None
+
+
+DIGEST_BYTES = 32
+
+
+class CorruptError(Exception):
+    """A file whose content is not what was written."""
+
+
+def seal(data: bytes) -> bytes:
+    """The data behind its SHA-256 digest."""
+    return hashlib.sha256(data).digest() + data
+
+
+def unseal(path: Path) -> bytes:
+    """The data of a sealed file; raises CorruptError if any byte of it is not what was sealed."""
+    content = path.read_bytes()
+    digest, data = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+    if hashlib.sha256(data).digest() != digest:
+        raise CorruptError(f"{path} is corrupt")
+    return data

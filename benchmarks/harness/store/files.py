@@ -1,19 +1,12 @@
 """Files that are never half-written: temp-and-rename, checksums, leftovers."""
 
-import hashlib
 import json
 import os
 from pathlib import Path
 import shutil
 import socket
 
-from benchmarks.harness.store.owner import start_time
-
-DIGEST_BYTES = 32
-
-
-class CorruptError(Exception):
-    """A file whose content is not what was written."""
+from benchmarks.harness.store.lease import start_time
 
 
 def temporary(path: Path) -> Path:
@@ -67,17 +60,3 @@ def discard(folder: Path) -> None:
     if folder.exists():
         folder.rename(doomed)
         shutil.rmtree(doomed)
-
-
-def seal(data: bytes) -> bytes:
-    """The data behind its SHA-256 digest."""
-    return hashlib.sha256(data).digest() + data
-
-
-def unseal(path: Path) -> bytes:
-    """The data of a sealed file; raises CorruptError if any byte of it is not what was sealed."""
-    content = path.read_bytes()
-    digest, data = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
-    if hashlib.sha256(data).digest() != digest:
-        raise CorruptError(f"{path} is corrupt")
-    return data

@@ -13,13 +13,15 @@ provenance.json        where, when, from which code, how long
 """
 
 from collections.abc import Mapping
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.errors import UsageError
+from benchmarks.harness.spec.artefact import Measure
 from benchmarks.harness.spec.run import Run
-from benchmarks.harness.store import checkpoints, lease, model_files
+from benchmarks.harness.store import checkpoints, lease
 from benchmarks.harness.store.files import discard, write_atomically, write_json
 
 OUTCOMES = ("done", "diverged")
@@ -103,10 +105,10 @@ class RunFolder:
         What was measured of other weights, trained earlier, is removed too.
         """
         (self.path / "error.json").unlink(missing_ok=True)
-        digest = model_files.digest(model)
+        digest = weights_digest(model)
         if self.is_finished() and self.result()["model"] != digest:
             discard(self.path / "measures")
-        model_files.keep(self.path, model)
+        keep_weights(self.path, model)
         write_json(self.path / "provenance.json", provenance)
         write_json(self.path / "result.json", {**result, "model": digest})
         spent = [self.path / name for name in checkpoints.NAMES]
@@ -135,3 +137,63 @@ class Store:
     def folder(self, key: str) -> RunFolder:
         """The folder of the run with that key, there or not."""
         return RunFolder(self.root / key)
+
+
+def weights_file(folder: Path, epoch: int | None = None) -> Path:
+    """Where the final weights are, or those of the snapshot of an epoch."""
+    return folder / (f"model.epoch{epoch}.safetensors" if epoch else "model.safetensors")
+
+
+def keep_weights(folder: Path, weights: bytes, epoch: int | None = None) -> str:
+    """Stores them; returns their digest."""
+    write_atomically(weights_file(folder, epoch), weights)
+    return weights_digest(weights)
+
+
+def weights_are_whole(folder: Path, outcome: Mapping[str, Any]) -> bool:
+    """Whether all weights are there, and those that the outcome names."""
+    files = {weights_file(folder): outcome["model"], **{
+        weights_file(folder, int(epoch)): told for epoch, told in outcome["snapshots"].items()}}
+    try:
+        return all(weights_digest(path.read_bytes()) == told for path, told in files.items())
+    except FileNotFoundError:
+        return False
+
+
+def weights_digest(weights: bytes) -> str:
+    """By which the outcome names them."""
+    return hashlib.sha256(weights).hexdigest()
+
+
+def save_measurement(
+    folder: Path, measure: Measure, numbers: Mapping[str, float], files: Mapping[str, bytes],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Stores a measure's outcome: the files, then what vouches for them."""
+    for name, data in files.items():
+        write_atomically(folder / "measures" / f"{measure.id}.{name}", data)
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    write_json(folder / "measures" / f"{measure.id}.json",
+               {"numbers": dict(numbers), "files": digests, "provenance": dict(provenance)})
+
+
+def find_measurement(folder: Path, measure: Measure) -> dict[str, Any] | None:
+    """The stored outcome; None if there is none that is whole, so that it is measured (again)."""
+    try:
+        path = folder / "measures" / f"{measure.id}.json"
+        content: dict[str, Any] = json.loads(path.read_text())
+        content["numbers"], content["provenance"]
+        for name, digest in content["files"].items():
+            data = (folder / "measures" / f"{measure.id}.{name}").read_bytes()
+            if hashlib.sha256(data).hexdigest() != digest:
+                return None
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return content
+
+
+def measurement_files(folder: Path, measure: Measure) -> dict[str, bytes]:
+    """The measure's files by name; none where it has no outcome that is whole."""
+    found = find_measurement(folder, measure) or {"files": {}}
+    return {name: (folder / "measures" / f"{measure.id}.{name}").read_bytes()
+            for name in found["files"]}

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from benchmarks.harness.spec.artefact import Curve, Measure
 from benchmarks.harness.spec.selection import Entry
-from benchmarks.harness.store import evaluations
+from benchmarks.harness.store import run_folder
 from benchmarks.harness.store.run_folder import RunFolder, Store
 
 STATES = ("done", "diverged", "failed", "running", "queued", "lost", "unmeasured",
@@ -30,7 +30,7 @@ class Task:
     def lacking(self) -> list[Measure]:
         """The measures that have no stored outcome yet."""
         return [measure for measure in self.measures
-                if evaluations.find(self.folder.path, measure) is None]
+                if run_folder.find_measurement(self.folder.path, measure) is None]
 
     def is_trained(self) -> bool:
         """Whether there is an outcome with every curve that is asked for."""

@@ -5,17 +5,21 @@ from contextlib import contextmanager
 import importlib
 from pathlib import Path
 
+from safetensors import SafetensorError
+import safetensors.torch
 import torch
 from torch import nn
 
 from benchmarks.harness.data.seeding import stream
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.measure.trained_model import Model
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.train.user_method import load_module, regularizer_in
 from methods import METHODS
 from methods.architectures import ARCHITECTURES
 from methods.base import WAE, Context, Objective, Regularizer
 from methods.networks import Encoder, Plan
-from methods.priors import Prior
+from methods.priors import PRIORS, Prior
 from methods.svae import SVAE, VonMisesEncoder
 
 
@@ -68,3 +72,66 @@ def build(
         objective = WAE(encoder, decoder, regularizer, run.lam)
     objective.mixed = mixed
     return objective
+
+
+NETWORKS = ("encoder.", "decoder.")
+
+
+def weights_to_bytes(objective: Objective) -> bytes:
+    """Weights and buffers of encoder and decoder as a safetensors file."""
+    return safetensors.torch.save({
+        name: value.contiguous() for name, value in objective.state_dict().items()
+        if name.startswith(NETWORKS)})
+
+
+def load_model(run: Run, shape: tuple[int, ...], path: Path, device: str) -> Model:
+    """Encoder and decoder for points of that shape, trained, in evaluation mode.
+
+    Raises UsageError for a file that is corrupt.
+    """
+    networks = nn.ModuleDict()
+    networks["encoder"], decoder = autoencoder(run, shape, PRIORS[run.prior](run.dim))
+    if decoder is not None:
+        networks["decoder"] = decoder
+    try:
+        networks.load_state_dict(safetensors.torch.load(path.read_bytes()))
+    except (SafetensorError, RuntimeError):
+        raise UsageError(f"{path} is corrupt; remove its folder to train the run anew") from None
+    # as on the fast path of training, so that a curve ends at the measure, to the last bit
+    networks.to(device).to(memory_format=layout(run, device)).eval()
+    return Model(networks["encoder"], networks["decoder"] if decoder is not None else None)
+
+
+@contextmanager
+def evaluated(objective: Objective) -> Iterator[Model]:
+    """The model of a training in progress, in evaluation mode; back in training mode after."""
+    model = Model(objective.encoder, getattr(objective, "decoder", None))
+    parts = [part for part in model if part is not None]
+    for part in parts:
+        part.eval()
+    try:
+        with torch.no_grad():
+            yield model
+    finally:
+        for part in parts:
+            part.train()
+
+
+CHANNELS_LAST = {"cpu": ("a2", "residual"), "cuda": ("a1", "a2", "residual")}
+NOTES = {torch.channels_last: ", channels last", torch.contiguous_format: ""}  # for provenance
+# A2's shortcuts are strided 1x1 convolutions; with channels last and fewer than 8 of its 64
+# channels oneDNN's backward pass writes past its buffer on processors without AVX-512 (oneDNN issue 6035)
+NARROWEST = {"a2": 8 / 64}
+
+
+def layout(run: Run, device: str) -> torch.memory_format:
+    """Channels last where it is faster and safe.
+
+    On a processor A1's 5x5 kernels are slower that way, and a narrow A2 crashes.
+    """
+    kind = torch.device(device).type
+    if kind == "cpu" and (run.width or 1) < NARROWEST.get(run.architecture, 0):
+        return torch.contiguous_format
+    if run.architecture in CHANNELS_LAST.get(kind, ()):
+        return torch.channels_last
+    return torch.contiguous_format

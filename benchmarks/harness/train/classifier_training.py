@@ -11,17 +11,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
 from benchmarks.harness.console import steps
-from benchmarks.harness.data import sources
-from benchmarks.harness.data.datasets import dataset, to_float
+from benchmarks.harness.data import packed
+from benchmarks.harness.data.datasets import Split, dataset, to_float
 from benchmarks.harness.data.seeding import generator, stream
-from benchmarks.harness.data.split import Split
 from benchmarks.harness.measure.features import WEIGHTS, Classifier
-from benchmarks.harness.measure.inference import in_chunks
+from benchmarks.harness.measure.trained_model import in_chunks
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.store import checkpoints, provenance
-from benchmarks.harness.store.files import seal, write_atomically, write_json
-from benchmarks.harness.train.batches import Batches
+from benchmarks.harness.store.checkpoints import seal
+from benchmarks.harness.store.files import write_atomically, write_json
 from benchmarks.harness.train.device import prepare_torch
+from benchmarks.harness.train.loop import Batches
 
 EPOCHS, BATCH, SEED = 24, 512, 0
 PEAK_LR, MOMENTUM, DECAY, SMOOTHING = 0.4, 0.9, 5e-4, 0.1
@@ -36,7 +36,7 @@ def teach(options: Namespace) -> int:
     """
     root = options.cache_dir.resolve() / "data"
     run = Run("cifar10", N_TRAIN, "mlp2", "mmd", (), "", dim=1, epochs=EPOCHS, batch=BATCH)
-    sources.prepare([run], root, options.data_dir, options.paths)
+    packed.prepare([run], root, options.data_dir, options.paths)
     device = prepare_torch(options.device, "fp32")
     torch.set_num_threads(options.jobs)
     source = dataset(run)

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from benchmarks.harness.data.datasets import dataset, to_float
 from benchmarks.harness.measure.latent_metrics import LatentSWD
+from benchmarks.harness.measure.trained_model import Model
 from benchmarks.harness.spec.artefact import Curve
 from benchmarks.harness.spec.run import Run
-from benchmarks.harness.train.models import Model, evaluated
+from benchmarks.harness.train.build import evaluated
 from methods.base import Objective
 
 
@@ -34,9 +35,7 @@ def _latent_swd(scene: Scene, curve: Curve) -> Point:
 
 def _measure(scene: Scene, curve: Curve) -> Point:
     """The measure of that name, of the model as it is now."""
-    from benchmarks.harness.measure.measures import (
-        MEASURES,  # scikit-learn, only where it is needed
-    )
+    from benchmarks.harness.measure.measures import MEASURES
     from benchmarks.harness.measure.trained_model import Trained
     run, root, device = scene.run, scene.root, scene.device
     assert curve.n_eval is not None

@@ -1,6 +1,13 @@
 """Which device a run is trained on, and the global settings of torch that decide bits."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+import os
+from pathlib import Path
 import re
+import shutil
+import subprocess
+import tempfile
 
 from benchmarks.harness.errors import UsageError
 
@@ -31,3 +38,55 @@ def prepare_torch(device: str, precision: str) -> str:
     if device.startswith("cuda:"):
         torch.cuda.set_device(device)  # streams and graphs are made on the current one
     return device
+
+
+DEVICE_FILES = Path("/dev")
+CONTROL = "nvidia-cuda-mps-control"
+
+
+def visible_gpus() -> int:
+    """How many GPUs a process may use; 0 without NVIDIA's driver."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return len([name for name in named.split(",") if name.strip() not in ("", "-1")])
+    return len(list(DEVICE_FILES.glob("nvidia[0-9]*")))
+
+
+def device_of_worker(wanted: str, worker: int) -> str:
+    """The device of one of several workers: they take the GPUs in turn."""
+    if wanted in ("auto", "cuda") and visible_gpus():
+        return f"{wanted}:{worker % visible_gpus()}"
+    return wanted
+
+
+def gpus_asked(wanted: str) -> int:
+    """How many GPUs a sweep is to use."""
+    if wanted in ("auto", "cuda"):
+        return visible_gpus()
+    return int(wanted.startswith("cuda:"))
+
+
+@contextmanager
+def shared_gpus(runs_per_gpu: int) -> Iterator[None]:
+    """Inside, processes on one GPU work at the same time and not in turns.
+
+    By NVIDIA's multi-process service, where its program is there and nobody has started it.
+    """
+    control = shutil.which(CONTROL)
+    served = "CUDA_MPS_PIPE_DIRECTORY" in os.environ
+    if runs_per_gpu < 2 or not visible_gpus() or not control or served:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="mps") as folder:
+        own = {"CUDA_MPS_PIPE_DIRECTORY": folder, "CUDA_MPS_LOG_DIRECTORY": folder}
+        os.environ.update(own)
+        started = subprocess.run([control, "-d"], check=False).returncode == 0
+        if not started:
+            print(f"note: {control} does not start; processes on one GPU take turns")
+        try:
+            yield
+        finally:
+            if started:
+                subprocess.run([control], input="quit\n", text=True, check=False)
+            for name in own:
+                del os.environ[name]

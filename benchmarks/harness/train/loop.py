@@ -1,19 +1,21 @@
 """A run in progress: one step of it, and all that a checkpoint must hold."""
 
+from collections.abc import Callable
+from math import inf, isfinite
 from pathlib import Path
+import time
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from benchmarks.harness.data.datasets import to_float
 from benchmarks.harness.data.seeding import generator, stream
 from benchmarks.harness.spec.artefact import Curve
-from benchmarks.harness.train.batches import Batches
-from benchmarks.harness.train.build import build
+from benchmarks.harness.train.build import NOTES, build, layout
 from benchmarks.harness.train.cuda_graph import Eager, Graphed
 from benchmarks.harness.train.curves import Recorder, Scene
-from benchmarks.harness.train.layout import NOTES, layout
-from benchmarks.harness.train.ledger import Ledger
+from benchmarks.harness.train.interrupts import InterruptedRun
 from benchmarks.harness.train.optimizers import Optimizers
 from methods.base import Batch
 from methods.priors import PRIORS
@@ -143,3 +145,130 @@ class Training:
         self.clock.fill_(self.step)
         self.attempts = state["attempts"]
         self.recorder.columns, self.snapshots = state["columns"], state["snapshots"]
+
+
+def train(
+    training: Training, checkpoint_seconds: float, stop: Callable[[], bool],
+    save: Callable[[], None], tell: Callable[[], None],
+) -> dict[str, Any]:
+    """Trains to the end, or what ends it earlier: see `Run.stop_at`, or a non-finite loss.
+
+    Returns the outcome. `tell` is called after every row, `save` every `checkpoint_seconds`. Raises
+    InterruptedRun once `stop()` is true, after a last `save`.
+    """
+    began = saved = time.monotonic()
+    before = training.seconds
+    while not training.diverged:
+        if training.at_epoch_end:
+            training.record()
+            if training.diverged:
+                break
+            tell()
+        if training.step == training.run.steps or training.has_arrived:
+            break
+        training.advance()
+        stopping = stop()
+        if stopping or time.monotonic() - saved >= checkpoint_seconds:
+            training.seconds = before + time.monotonic() - began
+            save()
+            saved = time.monotonic()
+        if stopping:
+            raise InterruptedRun(f"stopped at step {training.step}")
+    training.seconds = before + time.monotonic() - began
+    return _outcome(training)
+
+
+def _outcome(training: Training) -> dict[str, Any]:
+    """What is stored of a run that has ended."""
+    parameters = {name: sum(p.numel() for p in part.parameters())
+                  for name, part in training.objective.named_children()}
+    diverged_step = int(training.ledger.diverged_at) if training.diverged else None
+    return {"status": "done" if diverged_step is None else "diverged",
+            "diverged_step": diverged_step, "parameters": parameters, "rows": training.ledger.rows,
+            "curves": training.recorder.columns, "snapshots": training.snapshots}
+
+
+class Batches:
+    """Index batches: a fresh permutation per epoch, incomplete last batch dropped.
+
+    The permutation is drawn on the CPU, so that every device sees the same order. It stays in one
+    place on the device, and which part of it a step takes may be a tensor there: nothing of a step
+    within an epoch needs the host.
+    """
+
+    def __init__(
+        self, n: int, batch: int, draws: torch.Generator, device: str = "cpu"
+    ) -> None:
+        self.steps, self.draws = n // batch, draws  # of an epoch
+        self.n, self.order = n, torch.empty(n, dtype=torch.long, device=device)
+        self.columns = torch.arange(batch, device=device)
+
+    def renew(self) -> None:
+        """The next epoch's permutation."""
+        self.order.copy_(torch.randperm(self.n, generator=self.draws))
+
+    def at(self, step: Tensor | int) -> Tensor:
+        """(batch,) indices on the device of a step, counted from any epoch's start."""
+        return self.order[step % self.steps * len(self.columns) + self.columns]
+
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint must hold to go on with the very next batch."""
+        return {"order": self.order, "draws": self.draws.get_state()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """The inverse of `state`."""
+        self.order.copy_(state["order"])
+        self.draws.set_state(state["draws"])
+
+
+class Ledger:
+    """Kept on the device while an epoch lasts; the host asks at its end."""
+
+    def __init__(self, device: str) -> None:
+        self.rows: list[dict[str, float]] = []
+        self.sums: dict[str, Tensor] = {}
+        self.diverged_at = torch.full((), -1, device=device)  # first step with a non-finite loss
+
+    def add(self, terms: dict[str, Tensor], step: Tensor) -> None:
+        """Adds up the step's losses and notes the first non-finite one, without a host sync."""
+        finite = torch.ones((), dtype=torch.bool, device=step.device)
+        for name, value in terms.items():
+            if name not in self.sums:
+                self.sums[name] = torch.zeros_like(value)
+            self.sums[name].add_(value.detach())
+            finite = finite & value.detach().isfinite()
+        first = (self.diverged_at < 0) & ~finite
+        self.diverged_at.copy_(torch.where(first, step, self.diverged_at))
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss was not finite: fetched from the device."""
+        return int(self.diverged_at) >= 0
+
+    def is_as_good_as(self, error: float) -> bool:
+        """Whether the last epoch's reconstruction error is at most that."""
+        return bool(self.rows) and self.rows[-1].get("train_reconstruction", inf) <= error
+
+    def close(self, epoch: int, steps: int, last: int, measured: dict[str, float]) -> None:
+        """The row of an epoch of so many steps; none, and diverged, if a number is not finite.
+
+        `last`: the epoch's last step, at which it diverged if only what was `measured` tells.
+        """
+        losses = {f"train_{name}": float(total) / steps for name, total in self.sums.items()}
+        values = {**losses, **measured}
+        if all(map(isfinite, values.values())):
+            self.rows.append({"epoch": epoch, **values})
+        elif not self.diverged:
+            self.diverged_at.fill_(last)
+        for total in self.sums.values():
+            total.zero_()
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` goes on from."""
+        return {"rows": self.rows, "sums": self.sums, "diverged_at": self.diverged_at}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`."""
+        device = self.diverged_at.device
+        self.sums = {name: total.to(device) for name, total in state["sums"].items()}
+        self.rows, self.diverged_at = state["rows"], state["diverged_at"].to(device)

@@ -1,0 +1,279 @@
+"""The words and options that the command understands."""
+
+import argparse
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+import difflib
+from difflib import get_close_matches
+import os
+from pathlib import Path
+import re
+from typing import NoReturn
+
+from benchmarks.harness.errors import UsageError, unknown
+from benchmarks.harness.launch.launchers import LAUNCHERS, cores
+from benchmarks.harness.launch.options import overrides
+from benchmarks.harness.spec.artefact import Artefact
+from benchmarks.harness.spec.claims import SCALES
+from benchmarks.harness.spec.run import CHOICES
+from benchmarks.harness.spec.user_data import FILE_DATASETS, UserData
+from benchmarks.harness.store.provenance import ROOT
+from benchmarks.harness.train import device
+
+OF_ARTEFACTS = ("list", "plan", "status", "cancel", "verify")  # without names: of all of them
+ALONE = ("classifier", "speed", "report", "findings")  # commands that take no names
+COMMANDS = (*OF_ARTEFACTS, *ALONE, "tune", "logs")
+DESCRIPTION = "Regenerates the MoCA paper's figures and tables, with a verdict per claim."
+DATA_DIR = "WAE_BENCH_DATA_DIR"
+EPILOG = """commands:
+  NAME... | all    do what is missing, then write CSVs, figure and verdicts
+  plan NAME...     what that would train, and how long it takes; trains nothing
+  list             the artefacts and their state
+  status           every run that is done, running, queued, failed, diverged or lost
+  report           one page with all of it, to look at or to send
+  findings         what was found, in words: results/FINDINGS.md, and how README.md opens
+  verify           the verdict on every claim; 0 if every artefact is complete
+  logs RUN         what a run printed; status names the runs
+  cancel NAME...   ends the cluster's jobs for an artefact
+  tune TABLE       chooses lambda for the table's regularizers, on validation images
+  classifier       trains the network behind fd_cifar10 (about an hour on two cores)
+  speed            times the suite on this machine, beside what people use today
+
+exit status: 0 complete, 1 something failed or is missing, 2 bad usage"""
+
+
+def folder(text: str) -> Path:
+    """A path; an empty one, as of a variable that is not set, would be the folder we are in."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty")
+    return Path(text)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are UsageErrors with the nearest option named."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises the one line that `main` prints."""
+        options = [option for action in self._actions for option in action.option_strings]
+        for word in re.findall(r"--[\w-]+", message):
+            near = difflib.get_close_matches(word, options, n=1)
+            if near and word not in options:
+                raise UsageError(f"unknown option {word}; did you mean {near[0]}?")
+        raise UsageError(f"{message}; see --help")
+
+
+def parser() -> Parser:
+    """The parser of everything that can be asked for."""
+    made = Parser(prog="bench.py", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
+                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("words", nargs="*", metavar="COMMAND|NAME", help="see below")
+    made.add_argument("--scale", default="paper", help=f"{', '.join(SCALES)} (default: paper)")
+    made.add_argument("--cluster", default="local", help="local: a pool of processes (default); "
+                        "slurm: jobs of a cluster; debug: in this process, one run after the other")
+    made.add_argument("--seeds", type=int, metavar="N", help="the first N seeds")
+    made.add_argument("--methods", metavar="M,M:NAME=VALUE", help="only these methods; with a "
+                        "setting, an arm of your own such as moca:tau=0.3:K=500")
+    made.add_argument("--with", dest="own", action="append", default=[], metavar="FILE.py",
+                        help="add the method defined in this file")
+    made.add_argument("--redraw", action="store_true", help="draw the figure from data.csv again")
+    made.add_argument("--rerun", action="store_true", help="train the selected runs anew")
+    made.add_argument("--retry-failed", action="store_true", help="train failed runs again")
+    _add_execution(made)
+    _add_report(made)
+    _add_places(made)
+    return made
+
+
+def _add_execution(made: Parser) -> None:
+    made.add_argument("--device", default="auto", help="cpu, cuda, ... (default: the fastest)")
+    made.add_argument("--precision", metavar="P", help=f"{', '.join(CHOICES['precision'])}: train "
+                        "in it (default: as declared, which is fp32)")
+    made.add_argument("--plain", action="store_true", help="train step by step as written, without "
+                        "CUDA graph and channels-last images")
+    made.add_argument("--jobs", type=int, metavar="N", help="processes of --cluster local "
+                        "(default: one a core or, on GPUs, --runs-per-gpu on each)")
+    made.add_argument("--runs-per-gpu", type=int, metavar="N", default=1,
+                        help="of --cluster local (default: %(default)s)")
+    made.add_argument("--wait", action="store_true", help="with --cluster slurm: follow the jobs "
+                        "to their end; Ctrl-C leaves them alone")
+    made.add_argument("--runs-per-job", type=int, metavar="N", help="of --cluster slurm (default: "
+                        "as many as are thought to take half an hour)")
+    made.add_argument("--slurm", action="append", default=[], metavar="KEY=VALUE", help="for "
+                        "sbatch, such as partition=gpu, time=4:00:00, setup='module load cuda'")
+    made.add_argument("--checkpoint-seconds", type=float, default=120.0, metavar="S",
+                        help="time between checkpoints of a run (default: %(default)g)")
+
+
+def _add_report(made: Parser) -> None:
+    made.add_argument("--serve", nargs="?", const="127.0.0.1:8000", metavar="PORT", help="with "
+                        "report: show it on this machine alone, with the state of running sweeps; "
+                        "HOST:PORT for others to see (default: 127.0.0.1:8000)")
+    made.add_argument("--export", type=folder, metavar="DIR", help="with report: its tables as "
+                        "CSV, LaTeX and Markdown, with their sha256 sums")
+
+
+def _add_places(made: Parser) -> None:
+    made.add_argument("--dataset", dest="datasets", action="append", default=[],
+                        metavar="NAME=PATH", help="your own images in the place of an artefact's "
+                        "(a folder or zip file), or where a known data set lies")
+    made.add_argument("--data-dir", type=folder, metavar="DIR",
+                        default=os.environ.get(DATA_DIR) or None,
+                        help=f"where data sets lie (default: ${DATA_DIR}, or download)")
+    made.add_argument("--fid-weights", type=folder, metavar="FILE",
+                        help="the Inception weights that fid needs (default: download them)")
+    made.add_argument("--results-dir", type=folder, default=ROOT / "results", metavar="DIR",
+                      help="of smoke scale, results stay in the cache (default: results)")
+    made.add_argument("--cache-dir", type=folder, default=ROOT / ".cache", metavar="DIR",
+                      help="runs, packed data, weights (default: .cache)")
+
+
+AT_LEAST_1 = ("seeds", "jobs", "runs_per_job", "runs_per_gpu")
+IDLE = tuple(command for command in COMMANDS if command not in ("plan", "tune"))
+NO_RUNS = (*ALONE, "logs")
+READERS = ("report", "findings", "logs")
+JUDGES = ("verify", "report", "findings")  # of what is there, so it must be there
+IDLE_FOR = {"redraw": (*IDLE, "plan"), "rerun": IDLE, "retry_failed": IDLE, "methods": NO_RUNS,
+            "own": NO_RUNS, "seeds": NO_RUNS, "datasets": READERS, "precision": READERS}
+SPELT = {"own": "with", "datasets": "dataset"}  # other than as they are kept
+MOST_SEEDS = 1000  # a slip of the finger would keep a core busy with naming runs
+
+
+def check_values(options: Namespace) -> None:
+    """Raises UsageError for an option value that makes no sense; says how many --jobs there are."""
+    precisions = (None, *CHOICES["precision"])
+    for kind, value, known in (("scale", options.scale, SCALES),
+                               ("cluster", options.cluster, LAUNCHERS),
+                               ("precision", options.precision, precisions)):
+        if value not in known:
+            raise unknown(kind, value, filter(None, known))
+    overrides(options.slurm)
+    for name in AT_LEAST_1:
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+    if options.seeds and options.seeds > MOST_SEEDS:
+        raise UsageError(f"--seeds can be {MOST_SEEDS} at most, not {options.seeds}")
+    _check_cluster(options)
+    _check_report(options)
+    _check_company(options)
+    if options.words[0] in JUDGES and options.scale != "smoke" and not options.results_dir.is_dir():
+        raise UsageError(f"--results-dir: there is no folder {options.results_dir}")
+    if options.data_dir and not Path(options.data_dir).is_dir():
+        raise UsageError(f"--data-dir: there is no folder {options.data_dir}")
+    if not options.checkpoint_seconds >= 0:
+        raise UsageError(f"--checkpoint-seconds cannot be {options.checkpoint_seconds:g}")
+    if options.jobs is None:
+        options.jobs = device.gpus_asked(options.device) * options.runs_per_gpu or cores()
+
+
+def _check_cluster(options: Namespace) -> None:
+    for name in ("slurm", "wait", "runs_per_job"):
+        if getattr(options, name) and options.cluster != "slurm":
+            raise UsageError(f"--{name.replace('_', '-')} goes with --cluster slurm")
+    if options.runs_per_gpu > 1 and options.cluster != "local":
+        raise UsageError("--runs-per-gpu goes with --cluster local")
+
+
+def _check_report(options: Namespace) -> None:
+    for name in ("serve", "export"):
+        if getattr(options, name) and options.words[0] != "report":
+            raise UsageError(f"--{name} goes with report")
+    if options.serve and options.export:
+        raise UsageError("report takes one of --serve and --export at a time")
+
+
+def _check_company(options: Namespace) -> None:
+    """Raises UsageError for an option beside a command, or another option, that has no use for it.
+
+    What is given and does nothing would be taken for done.
+    """
+    first = options.words[0]
+    if options.redraw and (options.rerun or options.retry_failed):
+        raise UsageError("--redraw draws what is there and trains nothing; leave one out")
+    for name, commands in IDLE_FOR.items():
+        if getattr(options, name) and first in commands:
+            option = SPELT.get(name, name.replace("_", "-"))
+            raise UsageError(f"--{option} does nothing for {first}; leave it out")
+
+
+Artefacts = Mapping[str, Artefact]
+
+
+def wanted(
+    command: str, names: Sequence[str], artefacts: Artefacts, grids: Artefacts
+) -> list[Artefact]:
+    """What the names after a command (or in its place) stand for, each once.
+
+    Raises UsageError for a name of nothing, beside "all" too, and where a name is needed.
+    """
+    if command == "tune":
+        if not names:
+            raise UsageError(f"tune takes the name of a table: {', '.join(grids)}")
+        found = [grid for name in names for grid in _tuned(name, grids)]
+    else:
+        if command == "cancel" and not names:
+            raise UsageError("cancel takes the names of artefacts, or all")
+        found = [_artefact_named(name, artefacts, grids) for name in names if name != "all"]
+        if "all" in names or not names:
+            found = [*artefacts.values(), *found]
+    return list({item.name: item for item in found}.values())
+
+
+def _artefact_named(name: str, artefacts: Artefacts, grids: Artefacts) -> Artefact:
+    """The artefact of that name, or of that name's first part: fig1 is fig1-synthetic."""
+    known = {item.name.split("-")[0]: item for item in artefacts.values()}
+    known |= {item.name: item for item in (*artefacts.values(), *grids.values())}
+    if name in known:
+        return known[name]
+    if name == "tune":
+        raise UsageError("the command comes first: bench.py tune TABLE; to look one up, name its "
+                         f"grid: {', '.join(grid.name for grid in grids.values())}")
+    if name in OF_ARTEFACTS:
+        raise UsageError(f"the command comes first: bench.py {name} NAME...")
+    if name in COMMANDS:
+        raise UsageError(f"{name} is a command and no artefact: bench.py {name}")
+    near = get_close_matches(name.lower().replace("figure", "fig"), [*known, *COMMANDS], n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "bench.py list names them"
+    raise UsageError(f"unknown artefact or command {name!r}; {hint}")
+
+
+def _tuned(name: str, grids: Artefacts) -> list[Artefact]:
+    """The grids by which a table's lambdas are chosen: table2 has table2-a1 and table2-a2."""
+    found = [item for key, item in grids.items()
+             if name in (key, key.rpartition("-")[0], item.name, "all")]
+    if not found:
+        raise unknown("table to tune", name, grids)
+    return found
+
+
+def read_datasets(words: Sequence[str]) -> tuple[dict[str, Path], UserData | None]:
+    """NAME=PATH words: paths of known data sets by name, and the user's own set if there is one.
+
+    Raises UsageError for a word of another form, a path that is not there, or two own sets.
+    """
+    paths: dict[str, Path] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        path = Path(text).expanduser().resolve()
+        if not text or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+            raise UsageError(f"--dataset takes NAME=PATH with a NAME of small letters and digits, "
+                             f"such as flowers=~/flowers, not {word!r}")
+        if name.startswith(("synthetic", "procedural")):
+            raise UsageError(f"--dataset: the suite draws {name!r} itself; choose another NAME")
+        if not path.exists():
+            raise UsageError(f"--dataset: there is no {path}")
+        if name in paths:
+            raise UsageError(f"--dataset: {name} is given twice")
+        paths[name] = path
+    own = [name for name in paths if name not in FILE_DATASETS]
+    if len(own) > 1:
+        raise UsageError(f"--dataset: {own[0]} and {own[1]} cannot both replace an artefact's data "
+                         f"set; known ones are {', '.join(FILE_DATASETS)}")
+    return paths, _surveyed(own[0], paths[own[0]]) if own else None
+
+
+def _surveyed(name: str, path: Path) -> UserData:
+    from benchmarks.harness.data.user_images import survey  # the image library
+    found = survey(path)
+    return UserData(name, path, found.digest, len(found.splits["train"]),
+                    len(found.splits["test"]), found.classes is not None)

@@ -1,0 +1,204 @@
+"""What runs are thought to cost: what runs of the same arms did, by the results' provenance."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable
+from functools import cache
+import json
+from pathlib import Path
+from statistics import StatisticsError, mean
+from typing import TYPE_CHECKING, NamedTuple
+
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.spec.selection import Entry, Selection
+
+if TYPE_CHECKING:
+    from methods.networks import Networks
+
+
+class Estimates:
+    """Costs by arm, and their mean for an arm that has none."""
+
+    def __init__(self, measured: dict[str, dict[str, float]], path: Path) -> None:
+        self.measured, self.path = measured, path  # where it was measured
+
+    @classmethod
+    def read(cls, results: Path) -> Estimates | None:
+        """From a results folder; None where nothing has been measured yet.
+
+        Raises UsageError if its provenance is corrupt.
+        """
+        path = results / "provenance.json"
+        if not path.exists():
+            return None
+        try:
+            measured = _measured(path)
+        except (ValueError, KeyError, TypeError, StatisticsError):
+            raise UsageError(
+                f"{path} is corrupt; restore it with git checkout, or remove it") from None
+        return cls(measured, path) if measured else None
+
+    def training(self, entry: Entry) -> float:
+        """Seconds."""
+        return entry.run.steps * self._typical(entry, "seconds")
+
+    def measuring(self, entry: Entry) -> float:
+        """Seconds."""
+        return self._typical(entry, "measuring")
+
+    def disk(self, entry: Entry) -> float:
+        """Bytes."""
+        return self._typical(entry, "bytes")
+
+    def _typical(self, entry: Entry, name: str) -> float:
+        if entry.arm.name in self.measured:
+            return self.measured[entry.arm.name][name]
+        return mean(values[name] for values in self.measured.values())
+
+
+def _measured(provenance: Path) -> dict[str, dict[str, float]]:
+    """Mean seconds per step and for measuring, and bytes, by arm, of the runs behind results."""
+    content = json.loads(provenance.read_text())
+    runs: dict[str, list[dict[str, float]]] = {}
+    for run in content["runs"].values():
+        run = content["shared"] | run
+        runs.setdefault(run["arm"], []).append(
+            {"seconds": run["train_seconds"] / run["steps"], "bytes": run["disk_bytes"],
+             "measuring": run.get("measure_seconds", 0.0)})
+    return {arm: {name: mean(run[name] for run in measured) for name in measured[0]}
+            for arm, measured in runs.items()}
+
+
+ASSUMED_RATE = 2e13  # operations a second that one GPU is taken to sustain in single precision
+PASSES = 3  # forward, and backward twice as much
+SHAPES = {"mnist": (1, 28, 28), "procedural-28": (1, 28, 28)}
+
+
+def training_operations(run: Run) -> float:
+    """Floating-point operations of the whole training, by torch's own counter."""
+    keys = dict(run.hyper).get("K")  # then a key encoder runs along, forward only
+    encoder, decoder = _of_image(run.architecture, _shape(run), run.dim, run.width)
+    step = PASSES * (encoder + (0 if run.objective == "latent" else decoder))
+    if keys is not None:
+        step += encoder + PASSES * 2 * run.dim * int(keys)
+    return run.steps * run.batch * step
+
+
+def disk_bytes(run: Run) -> float:
+    """Bytes of the weights that stay; a checkpoint takes about eight times as much meanwhile."""
+    return 4.0 * (1 + len(run.snapshots or ())) * _weights(
+        run.architecture, _shape(run), run.dim, run.width)
+
+
+def _shape(run: Run) -> tuple[int, ...]:
+    if run.dataset.startswith("synthetic"):
+        return (100,)
+    side = run.image_size or 32
+    return SHAPES.get(run.dataset, (3, side, side))
+
+
+@cache
+def _networks(
+    architecture: str, shape: tuple[int, ...], dim: int, width: float | None
+) -> Networks:
+    """On no device: shapes, and no numbers."""
+    import torch
+
+    from methods.architectures import ARCHITECTURES
+    from methods.networks import Plan
+    with torch.device("meta"):
+        return ARCHITECTURES[architecture](Plan(shape, dim, dim, width or 1.0))
+
+
+def _weights(architecture: str, shape: tuple[int, ...], dim: int, width: float | None) -> int:
+    return sum(weights.numel() for part in _networks(architecture, shape, dim, width)
+               for weights in part.parameters())
+
+
+@cache
+def _of_image(
+    architecture: str, shape: tuple[int, ...], dim: int, width: float | None
+) -> tuple[int, int]:
+    """Of one image's way through the encoder, and of its code's through the decoder."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+    networks = _networks(architecture, shape, dim, width)
+    counts = []
+    for part, point in ((networks.encoder, shape), (networks.decoder, (dim,))):
+        with FlopCounterMode(display=False) as counter:
+            part(torch.empty(2, *point, device="meta"))  # a pair: batch norm wants several
+        counts.append(counter.get_total_flops() // 2)
+    return counts[0], counts[1]
+
+
+class Cost(NamedTuple):
+    """What runs take."""
+
+    seconds: float = 0.0  # of a core or GPU, where runs like them were measured
+    operations: float = 0.0  # of those for which nothing was
+    disk: float = 0.0  # bytes
+    longest: float = 0.0  # seconds or, with `operations`, GPU seconds of the longest run
+
+    def __add__(self, other: object) -> Cost:
+        """Both; the longest of all."""
+        assert isinstance(other, Cost)
+        return Cost(self.seconds + other.seconds, self.operations + other.operations,
+                    self.disk + other.disk, max(self.longest, other.longest))
+
+    def told(self, jobs: int) -> str:
+        """In a line."""
+        parts = []
+        if self.seconds:
+            minutes = self.seconds / 60
+            parts.append(f"about {minutes:.1f} core-minutes, {minutes / jobs:.1f} minutes on "
+                         f"{jobs} processes, as measured of runs like them")
+        if self.operations:
+            span = _span(self.operations / ASSUMED_RATE)
+            parts.append(f"{self.operations:.2g} operations, {span} of a GPU at {ASSUMED_RATE:.0e} a second, as counted: none was measured")
+        return (f"{'; '.join(parts)}; longest run {_span(self.longest)}; "
+                f"{self.disk / 2**20:.1f} MiB of disk")
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
+
+
+class Costs:
+    """What a run took of those with the same arm or, failing that, network, size and precision."""
+
+    def __init__(self, selections: Iterable[Selection], options: Namespace) -> None:
+        self.own: dict[str, Estimates] = {}
+        self.alike: dict[tuple[object, ...], tuple[Estimates, Entry]] = {}
+        for selection in selections:
+            folder = selection.results(options.results_dir.resolve(), options.cache_dir.resolve())
+            known = Estimates.read(folder)
+            if known is None:
+                continue
+            self.own[selection.artefact.name] = known
+            for entry in selection.entries():
+                if entry.arm.name in known.measured:
+                    self.alike.setdefault(_kind(entry), (known, entry))
+
+    def of(self, artefact: str, entry: Entry, *, to_train: bool) -> Cost:
+        """Of one run; of measuring alone where it is trained already."""
+        known = self.own.get(artefact)
+        if known is None or entry.arm.name not in known.measured:
+            known, like = self.alike.get(_kind(entry), (None, entry))
+        else:
+            like = entry
+        if known is None:
+            work = training_operations(entry.run) if to_train else 0.0
+            return Cost(0.0, work, disk_bytes(entry.run) if to_train else 0.0,
+                        work / ASSUMED_RATE)
+        measuring = known.measuring(like)
+        if not to_train:
+            return Cost(measuring)
+        seconds = known.training(like) * entry.run.steps / like.run.steps + measuring
+        return Cost(seconds, 0.0, known.disk(like), seconds)
+
+
+def _kind(entry: Entry) -> tuple[object, ...]:
+    run = entry.run
+    return run.architecture, run.image_size, run.width, run.precision, run.batch

@@ -1,0 +1,95 @@
+"""The rows of runs.csv: what the stored runs of a selection come to."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import fields
+import io
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.harness.spec.run import Run
+from benchmarks.harness.spec.selection import Entry, Selection
+from benchmarks.harness.store import run_folder
+from benchmarks.harness.store.run_folder import RunFolder, Store
+from benchmarks.harness.store.task import SETTLED, Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAMES = ("arm", "method", "dataset")  # in which no text stands for a hole
+LEADING = ("scale", "arm", "panel", "status", "diverged_step", "epoch")
+
+
+def collect(selection: Selection, store: Store) -> list[dict[str, Any]]:
+    """The rows of runs.csv: one per run and epoch, and one with no epoch for a run not there."""
+    return [row for entry in selection.entries() for row in _run_rows(selection, store, entry)]
+
+
+def _run_rows(selection: Selection, store: Store, entry: Entry) -> list[dict[str, Any]]:
+    folder = store.folder(entry.run.key)
+    state = Task(folder, entry.curves, entry.measures).state()
+    row: dict[str, Any] = {"scale": selection.scale, "arm": entry.arm.name,
+                           "panel": "+".join(entry.arm.panels)}
+    row |= {field.name: getattr(entry.run, field.name) for field in fields(Run)}
+    row |= {f"hyper.{name}": value for name, value in row.pop("hyper")}
+    if state not in SETTLED:
+        # a run in progress and one not begun are the same hole: the table holds no passing states
+        return [row | {"status": "failed" if state == "failed" else "missing"}]
+    result = folder.result()
+    counts = result["parameters"]  # a key encoder or a critic is not counted (A19, A21)
+    row |= {"status": result["status"], "diverged_step": result["diverged_step"],
+            "parameters": counts["encoder"] + counts.get("decoder", 0)}
+    rows = asked_of(result, entry) or [{}]
+    measured = _measured(folder, entry)
+    last = measured.pop(None, {})
+    *before, final = [row | values | measured.get(values.get("epoch"), {}) for values in rows]
+    return [*before, final | last]
+
+
+def asked_of(result: dict[str, Any], entry: Entry) -> list[dict[str, Any]]:
+    """The rows of an outcome without what was recorded for other artefacts."""
+    recorded = {column for columns in result["curves"].values() for column in columns}
+    epochs = entry.run.epochs
+
+    rows = []
+    for row in result["rows"]:
+        due = [curve for curve in entry.curves if curve.is_due(row["epoch"], epochs)]
+        wanted = {column for curve in due for column in result["curves"][curve.id]}
+        rows.append({name: value for name, value in row.items()
+                     if name not in recorded or name in wanted}
+                    | next(({"n_eval": curve.n_eval} for curve in due if curve.n_eval), {}))
+    return rows
+
+
+def _measured(folder: RunFolder, entry: Entry) -> dict[int | None, dict[str, Any]]:
+    """What was measured, by epoch: it stands in that epoch's row; None is the final model."""
+    values: dict[int | None, dict[str, Any]] = {}
+    for measure in entry.measures:
+        found = run_folder.find_measurement(folder.path, measure)
+        if found and found["numbers"]:
+            of_epoch = values.setdefault(measure.epoch, {})
+            of_epoch |= found["numbers"] | {"n_eval": measure.n_eval}
+    return values
+
+
+def runs_csv(rows: list[dict[str, Any]]) -> str:
+    """The rows as text; columns in a fixed order that does not depend on which runs are there."""
+    columns = [field.name for field in fields(Run) if field.name != "hyper"]
+    names = {name for row in rows for name in row}
+    hyper = sorted(name for name in names if name.startswith("hyper."))
+    rest = sorted(names.difference(LEADING, columns, hyper))
+    text = io.StringIO()
+    header = [*LEADING[:3], *columns, *hyper, *LEADING[3:], *rest]
+    writer = csv.DictWriter(text, header, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def read_csv(text: str) -> pd.DataFrame:
+    """A result table as a DataFrame, its numbers bit for bit; a method may be called null or 1."""
+    import pandas as pd
+    names = next(csv.reader(io.StringIO(text)))
+    empty = {name: ["", "nan"] for name in names if name not in NAMES}
+    return pd.read_csv(io.StringIO(text), low_memory=False, keep_default_na=False,
+                       na_values=empty, dtype=dict.fromkeys(NAMES, str))
