@@ -1,8 +1,10 @@
 """Figure 1: how fast each objective alone drives the latent distribution to the prior."""
 
 from __future__ import annotations
+
 from dataclasses import replace
 from typing import TYPE_CHECKING
+
 from benchmarks.harness.spec.artefact import ON_A_PROCESSOR, Arm, Artefact, Curve
 from benchmarks.harness.spec.claims import Claim, Ordering
 from benchmarks.harness.spec.hyperparameters import resolve

@@ -1,8 +1,10 @@
 """Figure 2: distance in image space between samples and test set, over the training, by lambda."""
 
 from __future__ import annotations
+
 from dataclasses import replace
 from typing import TYPE_CHECKING
+
 from benchmarks.harness.spec.artefact import Arm, Artefact, Curve, Measure
 from benchmarks.harness.spec.claims import (
     Claim,

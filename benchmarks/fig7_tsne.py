@@ -1,8 +1,10 @@
 """Figure 7: how far MNIST's classes are told apart by the codes of MoCA and of S-VAE."""
 
 from __future__ import annotations
+
 from dataclasses import replace
 from typing import TYPE_CHECKING
+
 from benchmarks.harness.spec.artefact import ON_A_PROCESSOR, Arm, Artefact, Measure
 from benchmarks.harness.spec.claims import Claim, Equivalence
 from benchmarks.harness.spec.hyperparameters import resolve

@@ -156,7 +156,8 @@ class Cost(NamedTuple):
                          f"{jobs} processes, as measured of runs like them")
         if self.operations:
             span = _span(self.operations / ASSUMED_RATE)
-            parts.append(f"{self.operations:.2g} operations, {span} of a GPU at {ASSUMED_RATE:.0e} a second, as counted: none was measured")
+            parts.append(f"{self.operations:.2g} operations, {span} of a GPU at "
+                         f"{ASSUMED_RATE:.0e} a second, as counted: none was measured")
         return (f"{'; '.join(parts)}; longest run {_span(self.longest)}; "
                 f"{self.disk / 2**20:.1f} MiB of disk")
 

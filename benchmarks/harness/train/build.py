@@ -120,7 +120,8 @@ def evaluated(objective: Objective) -> Iterator[Model]:
 CHANNELS_LAST = {"cpu": ("a2", "residual"), "cuda": ("a1", "a2", "residual")}
 NOTES = {torch.channels_last: ", channels last", torch.contiguous_format: ""}  # for provenance
 # A2's shortcuts are strided 1x1 convolutions; with channels last and fewer than 8 of its 64
-# channels oneDNN's backward pass writes past its buffer on processors without AVX-512 (oneDNN issue 6035)
+# channels oneDNN's backward pass writes past its buffer on processors without AVX-512
+# (oneDNN issue 6035)
 NARROWEST = {"a2": 8 / 64}
 
 
