@@ -1,25 +1,15 @@
-"""The declarations: one module per artefact of the paper, collected here by name."""
+"""The declarations: every figure and table of the paper, by name."""
 
 from benchmarks import (
     fig1_synthetic,
     fig2_convergence,
     fig3_isotropy,
     fig4_latent_dim,
-    fig5_celebahq,
-    fig6_samples,
     fig7_tsne,
     fig8_reconstruction,
     fig9_input_size,
     fig10_temperature,
-    fig11_celebahq_samples,
-    fig12_celebahq_reconstructions,
-    fig13_celebahq_interpolations,
-    fig14_cifar10_samples,
-    fig15_celeba_samples,
-    fig16_cifar10_reconstructions,
-    fig17_celeba_reconstructions,
-    fig18_cifar10_interpolations,
-    fig19_celeba_interpolations,
+    galleries,
     table1,
     table2,
     table3,
@@ -30,18 +20,22 @@ from benchmarks.harness.spec.artefact import Artefact
 from benchmarks.recipes import CELEBA, CIFAR10
 from benchmarks.tuning import search
 
-ARTEFACTS: dict[str, Artefact] = {
-    module.ARTEFACT.name: module.ARTEFACT for module in (
-        fig1_synthetic, fig2_convergence, fig3_isotropy, fig4_latent_dim, fig5_celebahq,
-        fig6_samples, fig7_tsne, fig8_reconstruction, fig9_input_size, fig10_temperature,
-        fig11_celebahq_samples, fig12_celebahq_reconstructions, fig13_celebahq_interpolations,
-        fig14_cifar10_samples, fig15_celeba_samples, fig16_cifar10_reconstructions,
-        fig17_celeba_reconstructions, fig18_cifar10_interpolations, fig19_celeba_interpolations,
-        table1, table2, table3, table4, table5)
-}
 
-# what `tune NAME` runs; no part of the paper, so `all` leaves it out
+def _in_the_papers_order(artefact: Artefact) -> tuple[bool, int]:
+    """Figures first, each kind by its number."""
+    kind_and_number = artefact.name.split("-")[0]
+    kind = kind_and_number.rstrip("0123456789")
+    return kind == "table", int(kind_and_number.removeprefix(kind))
+
+
+ARTEFACTS: dict[str, Artefact] = {artefact.name: artefact for artefact in sorted((
+    *galleries.ARTEFACTS, *(module.ARTEFACT for module in (
+        fig1_synthetic, fig2_convergence, fig3_isotropy, fig4_latent_dim, fig7_tsne,
+        fig8_reconstruction, fig9_input_size, fig10_temperature, table1, table2, table3, table4,
+        table5))), key=_in_the_papers_order)}
+
+# run by `tune NAME`; not part of the paper, so `all` leaves them out
 TUNINGS: dict[str, Artefact] = {
-    table.name: search(table)
-    for table in (*(CELEBA.tuned("table1", a) for a in table1.RANKING.architectures),
-                  *(CIFAR10.tuned("table2", a) for a in table2.RANKING.architectures))}
+    f"{name}-{architecture}": search(name, architecture, images)
+    for name, table, images in (("table1", table1, CELEBA), ("table2", table2, CIFAR10))
+    for architecture in table.RANKING.architectures}

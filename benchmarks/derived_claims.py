@@ -1,11 +1,11 @@
-"""Claim C31, which `speed` decides: what it says, and where its verdicts lie."""
+"""Claims that no artefact decides: C31 by `speed`, C33 by the verdicts on other claims."""
 
-from benchmarks.harness.spec.claims import SpeedClaim
+from benchmarks.harness.spec.claims import BySpeed, Claim
 
 QUEUE, DIRECT = "MoCA: key encoder and queue of K", "L_neg: K images, gradient through all"
 CLAIMS = tuple(
-    SpeedClaim(f"C31[{kind}]", "With more negatives than a batch holds, L_neg taken directly costs "
-               f"more {kind} than a momentum encoder and a queue.", kind)
+    Claim(f"C31[{kind}]", "With more negatives than a batch holds, L_neg taken directly costs "
+          f"more {kind} than a momentum encoder and a queue.", "Section 3", BySpeed())
     for kind in ("time", "memory"))
 PARTS = {  # METHODS.md section 6; a claim that has readings has a row for each
     "C33[faster]": ("MoCA's latent distribution converges faster to the prior.", ("C1", "C6")),

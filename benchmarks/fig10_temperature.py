@@ -52,6 +52,6 @@ def claims(scale: str) -> tuple[Claim, ...]:
 
 ARTEFACT = grid_artefact.grid(
     "fig10-temperature", "Scores of samples by temperature and lambda, CelebA",
-    "Figure 10, Appendix D.4",
+    "Figure 10, Appendix D.4", "lambda_curves",
     ABLATION._replace(template=template, ambiguities=(*ABLATION.ambiguities, "A15")), arms,
     partial(grid_artefact.table, keep=["lam", "hyper.tau"]), claims)

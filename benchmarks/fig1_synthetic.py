@@ -111,6 +111,7 @@ ARTEFACT = Artefact(
     name="fig1-synthetic",
     caption="Convergence of each objective alone to the uniform law on the sphere, synthetic data",
     place="Figure 1, Section 4.1",
+    figure="convergence",
     seeds={"paper": 5, "mini": 2, "smoke": 2},
     arms=arms,
     template=template,

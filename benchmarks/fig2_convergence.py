@@ -26,7 +26,7 @@ EVERY = 5  # epochs, Section 4.1
 
 def template(scale: str) -> Run:
     """Section 4.1: architecture A2, the same settings for all."""
-    return CIFAR10.template(scale, "a2")
+    return CIFAR10.moca(scale)
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
@@ -132,6 +132,7 @@ ARTEFACT = Artefact(
     name="fig2-convergence",
     caption="Distance of samples to the test images over the training, by lambda, CIFAR-10",
     place="Figure 2, Section 4.1",
+    figure="image_distance",
     seeds={"paper": 1, "mini": 1, "smoke": 1},
     arms=arms,
     template=template,

@@ -21,7 +21,7 @@ SCORES = ["sv_cv", "sv_condition", "effective_rank", "floor_sv_cv", "floor_sv_co
 
 def template(scale: str) -> Run:
     """Neither architecture nor temperature is stated: A2, tau = .05 (A11)."""
-    return CIFAR10.template(scale, "a2")
+    return CIFAR10.moca(scale)
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
@@ -62,6 +62,7 @@ ARTEFACT = Artefact(
     name="fig3-isotropy",
     caption="Singular values of MoCA's codes by lambda, CIFAR-10",
     place="Figure 3, Section 4.2",
+    figure="spectrum",
     seeds={"paper": 1, "mini": 2, "smoke": 1},
     arms=arms,
     template=template,

@@ -88,6 +88,7 @@ ARTEFACT = Artefact(
     name="fig7-tsne",
     caption="Codes of the MNIST test set in the plane, and the models' pictures",
     place="Figure 7, Section 4.2, Appendix B",
+    figure="embedding",
     seeds={"paper": 5, "mini": 2, "smoke": 2},
     arms=arms,
     template=template,

@@ -21,7 +21,7 @@ SCORES = ["test_reconstruction", "train_reconstruction"]
 
 def template(scale: str) -> Run:
     """Appendix D.1: architecture A2."""
-    return CIFAR10.template(scale, "a2")
+    return CIFAR10.moca(scale)
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
@@ -64,6 +64,7 @@ ARTEFACT = Artefact(
     name="fig8-reconstruction",
     caption="Reconstruction error at the end of training by lambda, CIFAR-10",
     place="Figure 8, Appendix D.1",
+    figure="reconstruction",
     seeds={"paper": 1, "mini": 2, "smoke": 1},
     arms=arms,
     template=template,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmarks import grid_artefact, recipes
+from benchmarks import grid_artefact
 from benchmarks.harness.spec.artefact import Arm
 from benchmarks.harness.spec.claims import Claim, Range, Untestable
 from benchmarks.harness.spec.run import Run
+from benchmarks.recipes import CELEBA_HQ, resized
 from methods import Scalar
 
 LAMBDAS = {"paper": (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000),
@@ -19,7 +20,7 @@ LARGEST, FROM = 256, 5000  # the paper trained nothing below that at 256 x 256
 
 def template(scale: str) -> Run:
     """A user's arm has the largest images."""
-    return recipes.hq_resized(scale, SIDES[scale][-1], 20_000.0, EPOCHS[scale])
+    return resized(scale, SIDES[scale][-1], 20_000.0, EPOCHS[scale])
 
 
 def settings(scale: str) -> dict[str, dict[str, Scalar]]:
@@ -27,14 +28,15 @@ def settings(scale: str) -> dict[str, dict[str, Scalar]]:
     return {"moca": dict(template(scale).hyper)}
 
 
-BASE = recipes.Base(template, settings, recipes.hq_scores, (*recipes.HQ_AMBIGUITIES, "A10"))
+RECIPE = CELEBA_HQ.recipe._replace(template=template, settings=settings,
+                                   ambiguities=(*CELEBA_HQ.ambiguities, "A10"))
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
     """A panel a size."""
     return tuple(
         Arm(f"side={side},lam={lam:g}",
-            recipes.hq_resized(scale, side, float(lam), EPOCHS[scale]), (f"side={side}",))
+            resized(scale, side, float(lam), EPOCHS[scale]), (f"side={side}",))
         for side in SIDES[scale] for lam in LAMBDAS[scale] if side < LARGEST or lam >= FROM)
 
 
@@ -54,5 +56,5 @@ def claims(scale: str) -> tuple[Claim, ...]:
 
 ARTEFACT = grid_artefact.grid(
     "fig9-input-size", "Scores of samples by the images' size and lambda, CelebA-HQ",
-    "Figure 9, Appendix D.2", BASE, arms,
+    "Figure 9, Appendix D.2", "lambda_curves", RECIPE, arms,
     partial(grid_artefact.table, keep=["lam", "image_size"]), claims)

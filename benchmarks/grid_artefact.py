@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.harness.spec.artefact import Arm, Artefact
 from benchmarks.harness.spec.claims import Claim, Ordering
-from benchmarks.recipes import Base
+from benchmarks.recipes import Recipe
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -39,7 +39,8 @@ def with_proxies(*claims: Claim) -> tuple[Claim, ...]:
 
 
 def grid(
-    name: str, caption: str, place: str, base: Base, arms: Callable[[str], tuple[Arm, ...]],
+    name: str, caption: str, place: str, figure: str, recipe: Recipe,
+    arms: Callable[[str], tuple[Arm, ...]],
     table: Callable[[DataFrame], DataFrame], claims: Callable[[str], tuple[Claim, ...]],
 ) -> Artefact:
     """An artefact of one seed; an arm of the user's is set beside all of the grid's."""
@@ -49,6 +50,7 @@ def grid(
                      place, Ordering("fd_cifar10", (arm,), others), "custom")
 
     return Artefact(
-        name=name, caption=caption, place=place, seeds=SEEDS, arms=arms, template=base.template,
-        settings=base.settings, table=table, claims=claims, claim_for=best,
-        ambiguities=base.ambiguities, measures=lambda scale, seed: base.measures(scale))
+        name=name, caption=caption, place=place, seeds=SEEDS, arms=arms, figure=figure,
+        template=recipe.template, settings=recipe.settings, table=table, claims=claims,
+        claim_for=best, ambiguities=recipe.ambiguities,
+        measures=lambda scale, seed: recipe.scores(scale))

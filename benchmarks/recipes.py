@@ -1,38 +1,46 @@
-"""What the paper trains on a data set of images (Appendix A): what the artefacts on it share."""
+"""The paper's settings per image data set (Appendices A and D): runs and measures at a scale."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-from benchmarks.gallery import Models
 from benchmarks.harness.spec.artefact import Arm, Measure
+from benchmarks.harness.spec.claims import SCALES
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
-from benchmarks.tuning import EXTRACTORS, VALIDATION, Rival, Table
 from methods import Scalar
-
-if TYPE_CHECKING:
-    pass
 
 # WAE's own code trains WAE-GAN with these (configs.py, comment in line 20; wae.py, optimizer)
 GAN = {"lr": 3e-4, "beta1": 0.5}
-class Base(NamedTuple):
-    """What the arms of a grid have in common; the functions are of the scale."""
-
-    template: Callable[[str], Run]
-    settings: Callable[[str], Mapping[str, Mapping[str, Scalar]]]
-    measures: Callable[[str], tuple[Measure, ...]]
-    ambiguities: tuple[str, ...]
-
+# a smoke run is not worth Inception's minutes
+EXTRACTORS = {"paper": ("cifar10", "inception"), "mini": ("cifar10", "inception"),
+              "smoke": ("cifar10",)}
 
 Counts = Mapping[str, int]  # by scale
+
+
+class Rival(NamedTuple):
+    """A regularizer with a prior, as a table's rows name it."""
+
+    label: str
+    method: str
+    prior: str
 
 
 def warmer(run: Run) -> Run:
     """MoCA at the temperature of Appendix D, where the paper does not say which it was (A8)."""
     return resolve(run, run.method, dict(run.hyper) | {"tau": 1.0})
+
+
+class Recipe(NamedTuple):
+    """What the arms of an artefact have in common; the functions take the scale."""
+
+    template: Callable[[str], Run]
+    settings: Callable[[str], Mapping[str, Mapping[str, Scalar]]]
+    scores: Callable[[str], tuple[Measure, ...]]
+    ambiguities: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -43,32 +51,39 @@ class Images:
     n_train: Counts
     n_eval: Counts
     queue: Counts  # MoCA's K
-    width: Mapping[str, float | None]
     epochs: Mapping[str, Counts]  # by architecture
-    halve: Mapping[str, Counts]  # by architecture: epochs after which the rate is halved, if at all
     lam: Mapping[str, float]  # MoCA's, by architecture
     ambiguities: tuple[str, ...]
-    image_size: int | None = None  # that images are brought to
+    halve: Mapping[str, Counts] = field(default_factory=dict)  # by architecture: epochs between
+    halve_until: Counts = field(default_factory=dict)  # epoch from which on the rate stays
+    image_size: Counts = field(default_factory=dict)  # that images are brought to
     crop: str | None = None
-    dim: int = 128
+    lr: float = 1e-3
+    tau: float | None = None  # MoCA's, where it is not the default
+    snapshot: Counts = field(default_factory=dict)  # epoch whose weights are kept as well
+    main: str = "a2"  # architecture of the paper's pictures and ablations
 
     def template(self, scale: str, architecture: str) -> Run:
-        """MoCA: Adam 1e-3, B = 64, tau = .05, m0 = .99."""
+        """MoCA as in Appendix A: Adam, B = 64, d = 128, m0 = .99; tau = .05 but for CelebA-HQ."""
         smoke = scale == "smoke"
+        width = {"paper": None, "mini": 1 / 8, "smoke": 1 / 16}[scale]
         run = Run("procedural" if smoke else self.name, self.n_train[scale], architecture, "moca",
-                  (), "", dim=self.dim, epochs=self.epochs[architecture][scale], batch=64,
-                  lam=self.lam[architecture], lr=1e-3,
-                  halve_every=self.halve.get(architecture, {}).get(scale), width=self.width[scale],
-                  image_size=self.image_size, crop=None if smoke else self.crop)
+                  (), "", dim=128, epochs=self.epochs[architecture][scale], batch=64,
+                  lam=self.lam[architecture], lr=self.lr,
+                  halve_every=self.halve.get(architecture, {}).get(scale),
+                  halve_until=self.halve_until.get(scale), width=width,
+                  image_size=self.image_size.get(scale), crop=None if smoke else self.crop,
+                  snapshots=(self.snapshot[scale],) if self.snapshot else None)
         return resolve(run, "moca", self.settings(scale)["moca"])
 
     def settings(self, scale: str) -> dict[str, dict[str, Scalar]]:
-        """What a method is given where it is not its default."""
-        return {"moca": {"K": self.queue[scale]}}
+        """Hyper-parameters by method, where they are not the defaults."""
+        tau: dict[str, Scalar] = {} if self.tau is None else {"tau": self.tau}
+        return {"moca": {"K": self.queue[scale], **tau}}
 
-    def a2(self, scale: str) -> Run:
-        """MoCA with A2."""
-        return self.template(scale, "a2")
+    def moca(self, scale: str) -> Run:
+        """MoCA with the main architecture."""
+        return self.template(scale, self.main)
 
     def rival(self, scale: str, architecture: str, method: str, prior: str, lam: float) -> Run:
         """Another regularizer in MoCA's place; WAE-GAN with its authors' optimizer."""
@@ -84,11 +99,11 @@ class Images:
         return self.rival(scale, architecture, who.method, who.prior, lam)
 
     def moca_by_lambda(self, scale: str, lams: tuple[int, ...]) -> tuple[Arm, ...]:
-        """MoCA with A2 at every lambda of a grid, and above 0 also at tau = 1 (A8).
+        """MoCA at every lambda of a grid, and above 0 also at tau = 1 (A8).
 
         Not so at mini scale, where the second temperature would not fit into half an hour.
         """
-        runs = {f"lam={lam:g}": replace(self.a2(scale), lam=float(lam)) for lam in lams}
+        runs = {f"lam={lam:g}": replace(self.moca(scale), lam=float(lam)) for lam in lams}
         found = tuple(Arm(f"moca[{name}]", run) for name, run in runs.items())
         if scale == "mini":
             return found
@@ -105,26 +120,15 @@ class Images:
         warm_grid = [((main[0], *warm), "[tau=1]", "sensitivity")] if warm else []
         return [(main, "", "paper"), *warm_grid]
 
-    def scores(self, scale: str, *others: str) -> tuple[Measure, ...]:
+    def scores(self, scale: str, *others: str, epoch: int | None = None) -> tuple[Measure, ...]:
         """Measures on the test images: the scores of samples, and others."""
-        return tuple(Measure(name, self.n_eval[scale]) for name in (*others, *EXTRACTORS[scale]))
+        return tuple(Measure(name, self.n_eval[scale], epoch)
+                     for name in (*others, *EXTRACTORS[scale]))
 
     @property
-    def gallery(self) -> Models:
-        """The model behind the paper's pictures: MoCA-A2."""
-        return Models(lambda scale: (Arm("moca[A2]", self.a2(scale)),), self.a2, self.settings,
-                      lambda scale: self.scores(scale, "reconstruction"), self.ambiguities)
-
-    def tuned(self, table: str, architecture: str) -> Table:
-        """Of a table's lambdas, those for one architecture.
-
-        At the paper's scale the last training images are kept to choose by.
-        """
-        return Table(
-            f"{table}-{architecture}", table.replace("table", "Table "),
-            lambda scale, who, lam: self.contender(scale, architecture, who, lam), self.settings,
-            {**self.n_train, "paper": self.n_train["paper"] - VALIDATION},
-            {**self.n_eval, "paper": VALIDATION}, self.ambiguities)
+    def recipe(self) -> Recipe:
+        """MoCA with the main architecture, and the scores of its samples."""
+        return Recipe(self.moca, self.settings, self.scores, self.ambiguities)
 
 
 CIFAR10 = Images(
@@ -132,86 +136,62 @@ CIFAR10 = Images(
     n_train={"paper": 50_000, "mini": 10_000, "smoke": 192},
     n_eval={"paper": 10_000, "mini": 2000, "smoke": 48},
     queue={"paper": 30_000, "mini": 6000, "smoke": 96},  # then in proportion to n_train
-    width={"paper": None, "mini": 1 / 8, "smoke": 1 / 16},
     epochs={"a1": {"paper": 40, "mini": 6, "smoke": 2},
             "a2": {"paper": 100, "mini": 6, "smoke": 2}},
-    halve={"a2": {"paper": 60, "mini": 4}},  # once, which is the same (A26)
     lam={"a1": 2000.0, "a2": 100.0},
+    halve={"a2": {"paper": 60, "mini": 4}},  # once, which is the same (A26)
     ambiguities=("A3", "A4", "A5", "A6", "A8", "A9", "A19", "A20", "A21", "A22", "A24", "A25",
                  "A26", "A29", "A31", "A33"),
 )
-CELEBA_EPOCHS = {"paper": 200, "mini": 8, "smoke": 2}
-CELEBA_HALVE = {"paper": 60, "mini": 4}
+
 CELEBA = Images(
     name="celeba",
-    # official training and validation images
-    n_train={"paper": 182_637, "mini": 2400, "smoke": 192},
+    n_train={"paper": 182_637, "mini": 2400, "smoke": 192},  # official training and validation
     n_eval={"paper": 10_000, "mini": 300, "smoke": 48},
     queue={"paper": 60_000, "mini": 788, "smoke": 96},  # then in proportion to n_train
-    width={"paper": None, "mini": 1 / 8, "smoke": 1 / 16},
-    epochs={"a1": CELEBA_EPOCHS, "a2": CELEBA_EPOCHS},
-    halve={"a1": CELEBA_HALVE, "a2": CELEBA_HALVE},
+    epochs={a: {"paper": 200, "mini": 8, "smoke": 2} for a in ("a1", "a2")},
     lam={"a1": 1000.0, "a2": 100.0},
+    halve={a: {"paper": 60, "mini": 4} for a in ("a1", "a2")},
     ambiguities=("A3", "A4", "A5", "A6", "A8", "A9", "A19", "A21", "A22", "A24", "A25", "A27",
                  "A29", "A31", "A33"),
-    image_size=64,
+    image_size=dict.fromkeys(SCALES, 64),
     crop="lanczos140",  # WAE's own; CWAE's code has bilinear
+)
+
+CELEBA_HQ = Images(
+    name="celebahq",
+    n_train={"paper": 27_000, "mini": 2400, "smoke": 192},
+    n_eval={"paper": 3000, "mini": 300, "smoke": 48},  # the test set has no more
+    queue={"paper": 30_000, "mini": 2666, "smoke": 96},  # more than there are images (A23)
+    epochs={"residual": {"paper": 1000, "mini": 8, "smoke": 2}},
+    lam={"residual": 20_000.0},
+    halve={"residual": {"paper": 40, "mini": 2}},
+    halve_until={"paper": 400, "mini": 6},
+    ambiguities=("A3", "A4", "A5", "A6", "A8", "A21", "A22", "A23", "A24", "A25", "A29", "A31",
+                 "A33"),
+    image_size={"paper": 256, "mini": 64, "smoke": 32},
+    lr=2e-3,
+    tau=1.0,
+    snapshot={"paper": 850, "mini": 7, "smoke": 1},  # Figure 11's epoch
+    main="residual",
 )
 
 
 def ablation(scale: str) -> Run:
-    """Appendix D: architecture A2, tau = 1, m0 = .999, lam = 3000, else as Appendix A."""
-    run = replace(CELEBA.a2(scale), lam=3000.0)
+    """Appendix D: CelebA, architecture A2, tau = 1, m0 = .999, lam = 3000, else as Appendix A."""
+    run = replace(CELEBA.moca(scale), lam=3000.0)
     return resolve(run, "moca", {**CELEBA.settings(scale)["moca"], "tau": 1.0, "m0": 0.999})
 
 
-ABLATION = Base(ablation, lambda scale: {"moca": dict(ablation(scale).hyper)}, CELEBA.scores,
-                CELEBA.ambiguities)
-HQ_SIDE = {"paper": 256, "mini": 64, "smoke": 32}
-HQ_N_TRAIN = {"paper": 27_000, "mini": 2400, "smoke": 192}
-HQ_N_EVAL = {"paper": 3000, "mini": 300, "smoke": 48}  # the test set has no more
-HQ_QUEUE = {"paper": 30_000, "mini": 2666, "smoke": 96}  # more than there are images (A23)
-HQ_WIDTH = {"paper": None, "mini": 1 / 8, "smoke": 1 / 16}
-HQ_EPOCHS = {"paper": 1000, "mini": 8, "smoke": 2}
-HQ_HALVE = {"paper": (40, 400), "mini": (2, 6), "smoke": (None, None)}  # every, until
-HQ_SNAPSHOT = {"paper": 850, "mini": 7, "smoke": 1}  # Figure 11's epoch
-HQ_AMBIGUITIES = ("A3", "A4", "A5", "A6", "A8", "A21", "A22", "A23", "A24", "A25", "A29", "A31",
-                  "A33")
+ABLATION = CELEBA.recipe._replace(
+    template=ablation, settings=lambda scale: {"moca": dict(ablation(scale).hyper)})
 
 
-def hq_template(scale: str) -> Run:
-    """Appendix A: lam = 20000, tau = 1, m0 = .99, rate .002, 1000 epochs; kept at epoch 850 too."""
-    every, until = HQ_HALVE[scale]
-    run = Run("procedural" if scale == "smoke" else "celebahq", HQ_N_TRAIN[scale], "residual",
-              "moca", (), "", dim=128, epochs=HQ_EPOCHS[scale], batch=64, lam=20_000.0, lr=2e-3,
-              halve_every=every, halve_until=until, width=HQ_WIDTH[scale],
-              image_size=HQ_SIDE[scale], snapshots=(HQ_SNAPSHOT[scale],))
-    return resolve(run, "moca", hq_settings(scale)["moca"])
+def resized(scale: str, side: int, lam: float, epochs: int) -> Run:
+    """CelebA-HQ as in Appendix D.2: a block less each time the side halves; m0 = .999.
 
-
-def hq_settings(scale: str) -> dict[str, dict[str, Scalar]]:
-    """Tau = 1, and K above the number of images."""
-    return {"moca": {"K": HQ_QUEUE[scale], "tau": 1.0}}
-
-
-def hq_scores(scale: str, *others: str, epoch: int | None = None) -> tuple[Measure, ...]:
-    """Measures on the test images: the scores of samples, and others."""
-    return tuple(Measure(name, HQ_N_EVAL[scale], epoch) for name in (*others, *EXTRACTORS[scale]))
-
-
-def hq_resized(scale: str, side: int, lam: float, epochs: int) -> Run:
-    """Appendix D.2: a block less each time the side halves; m0 = .999, the rate always halved."""
-    hyper = hq_settings(scale)["moca"] | {"m0": 0.999}
-    run = replace(hq_template(scale), image_size=side, lam=lam, epochs=epochs, halve_until=None,
+    The rate is halved to the end.
+    """
+    run = replace(CELEBA_HQ.moca(scale), image_size=side, lam=lam, epochs=epochs, halve_until=None,
                   snapshots=None)
-    return resolve(run, "moca", hyper)
-
-
-HQ_GALLERY = Models(lambda scale: (Arm("moca[HQ]", hq_template(scale)),), hq_template, hq_settings,
-                 lambda scale: hq_scores(scale, "reconstruction"), HQ_AMBIGUITIES)
-# Figure 11 shows an earlier model than the others do
-HQ_EARLIER = HQ_GALLERY._replace(
-    scores=lambda scale: hq_scores(scale, epoch=HQ_SNAPSHOT[scale]),
-    epoch=lambda scale: HQ_SNAPSHOT[scale])
-
-
+    return resolve(run, "moca", CELEBA_HQ.settings(scale)["moca"] | {"m0": 0.999})

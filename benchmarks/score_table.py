@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from benchmarks.harness.spec.artefact import Arm, Measure
 from benchmarks.harness.spec.claims import FID_NOISE, Claim, Ordering, Untestable
 from benchmarks.harness.spec.run import Run
-from benchmarks.recipes import Images
-from benchmarks.tuning import RIVALS, Choice, Rival, choices
+from benchmarks.recipes import Images, Rival
+from benchmarks.tuning import RIVALS, Choice, choices
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -2,9 +2,9 @@
 
 from benchmarks.harness.spec.artefact import Artefact
 from benchmarks.harness.spec.claims import Claim, Range
-from benchmarks.recipes import CIFAR10
+from benchmarks.recipes import CIFAR10, Rival
 from benchmarks.score_table import Ranking, named
-from benchmarks.tuning import RIVALS, Rival
+from benchmarks.tuning import RIVALS
 
 RANKING = Ranking(
     "table2", CIFAR10, architectures=("a1", "a2"),
@@ -44,9 +44,10 @@ ARTEFACT = Artefact(
     name="table2",
     caption="Scores of samples on CIFAR-10 by regularizer, prior and architecture",
     place="Table 2, Appendix C",
+    figure="score_table",
     seeds={"paper": 3, "mini": 1, "smoke": 1},
     arms=lambda scale: RANKING.arms(scale, {}),
-    template=CIFAR10.a2,
+    template=CIFAR10.moca,
     settings=CIFAR10.settings,
     table=RANKING.table,
     claims=claims,

@@ -22,6 +22,6 @@ def table(rows: DataFrame) -> DataFrame:
 
 
 ARTEFACT = grid_artefact.grid(
-    "table3", "The best lambda by the images' size, CelebA-HQ", "Table 3, Appendix D.2",
-    fig9_input_size.BASE, fig9_input_size.arms, table,
+    "table3", "The best lambda by the images' size, CelebA-HQ", "Table 3, Appendix D.2", "scaling",
+    fig9_input_size.RECIPE, fig9_input_size.arms, table,
     lambda scale: ())  # C22 is judged where the whole grid is shown

@@ -48,5 +48,5 @@ def claims(scale: str) -> tuple[Claim, ...]:
 
 ARTEFACT = grid_artefact.grid(
     "table4", "Scores of samples by MoCA's base momentum, CelebA", "Table 4, Appendix D.3",
-    ABLATION._replace(ambiguities=(*ABLATION.ambiguities, "A7")), arms,
+    "ablation", ABLATION._replace(ambiguities=(*ABLATION.ambiguities, "A7")), arms,
     partial(grid_artefact.table, cited=CITED, dataset="celeba", keep=["hyper.m0"]), claims)

@@ -46,5 +46,5 @@ def claims(scale: str) -> tuple[Claim, ...]:
 
 ARTEFACT = grid_artefact.grid(
     "table5", "Scores of samples by the size of MoCA's queue, CelebA", "Table 5, Appendix D.5",
-    ABLATION, arms,
+    "ablation", ABLATION, arms,
     partial(grid_artefact.table, cited=CITED, dataset="celeba", keep=["hyper.K"]), claims)

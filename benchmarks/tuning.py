@@ -6,34 +6,21 @@ the grid and writes the choice to benchmarks/tuned/NAME.csv, from where the tabl
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import csv
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.harness.spec.artefact import Arm, Artefact, Measure
+from benchmarks.harness.spec.artefact import VALIDATION, Arm, Artefact, Measure
 from benchmarks.harness.spec.run import Run
-from methods import Scalar
+from benchmarks.recipes import EXTRACTORS, Images, Rival
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 GRID = {"paper": (1, 10, 100, 1000, 10000), "mini": (1, 10, 100, 1000, 10000), "smoke": (1, 10000)}
-VALIDATION = 5000  # training images that no run of the grid sees, at the paper's scale
 SHARE_OF_EPOCHS = 0.5  # of the table's own training: a grid of full ones costs five tables
-# a smoke run is not worth Inception's minutes
-EXTRACTORS = {"paper": ("cifar10", "inception"), "mini": ("cifar10", "inception"),
-              "smoke": ("cifar10",)}
 METRICS = ("fid", "fd_cifar10")  # the first that every run has
-
-
-class Rival(NamedTuple):
-    """A regularizer with a prior, as a table's rows name it."""
-
-    label: str
-    method: str
-    prior: str
 
 
 RIVALS = (
@@ -45,43 +32,37 @@ RIVALS = (
 )
 
 
-class Table(NamedTuple):
-    """What the tuning of a table's architecture needs; the functions begin with the scale."""
+def search(table: str, architecture: str, images: Images) -> Artefact:
+    """The grid of a table's architecture as an artefact of its own.
 
-    name: str  # such as table2-a1
-    place: str
-    run: Callable[[str, Rival, float], Run]
-    settings: Callable[[str], dict[str, dict[str, Scalar]]]
-    n_train: dict[str, int]
-    n_eval: dict[str, int]
-    ambiguities: tuple[str, ...]
+    At the paper's scale the last training images are kept to choose by.
+    """
+    n_train = {**images.n_train, "paper": images.n_train["paper"] - VALIDATION}
+    n_eval = {**images.n_eval, "paper": VALIDATION}
 
+    def shortened(scale: str, run: Run) -> Run:
+        """The run on fewer images, none of them of the validation split, for fewer epochs."""
+        halve = run.halve_every and max(1, round(SHARE_OF_EPOCHS * run.halve_every))
+        return replace(run, n_train=n_train[scale], halve_every=halve,
+                       epochs=max(1, round(SHARE_OF_EPOCHS * run.epochs)))
 
-def shortened(table: Table, scale: str, run: Run) -> Run:
-    """The run on fewer images, none of them of the validation split, for fewer epochs."""
-    epochs = max(1, round(SHARE_OF_EPOCHS * run.epochs))
-    return replace(run, n_train=table.n_train[scale], epochs=epochs,
-                   halve_every=run.halve_every and max(1, round(SHARE_OF_EPOCHS * run.halve_every)))
-
-
-def search(table: Table) -> Artefact:
-    """The grid as an artefact of its own."""
     def arms(scale: str) -> tuple[Arm, ...]:
         return tuple(
             Arm(f"{rival.label}[lam={lam:g}]",
-                shortened(table, scale, table.run(scale, rival, float(lam))), (rival.label,))
+                shortened(scale, images.contender(scale, architecture, rival, float(lam))),
+                (rival.label,))
             for rival in RIVALS for lam in GRID[scale])
 
     def measures(scale: str, seed: int) -> tuple[Measure, ...]:
-        return tuple(Measure(name, table.n_eval[scale], split="validation")
+        return tuple(Measure(name, n_eval[scale], split="validation")
                      for name in EXTRACTORS[scale])
 
     return Artefact(
-        name=f"tune-{table.name}",
-        caption=f"The choice of lambda for every regularizer, {table.name}",
-        place=table.place, seeds=dict.fromkeys(GRID, 1), arms=arms,
-        template=lambda scale: arms(scale)[0].run, settings=table.settings, table=chosen,
-        claims=lambda scale: (), claim_for=_unjudged, ambiguities=table.ambiguities,
+        name=f"tune-{table}-{architecture}", figure="grid_search",
+        caption=f"The choice of lambda for every regularizer, {table}-{architecture}",
+        place=table.replace("table", "Table "), seeds=dict.fromkeys(GRID, 1), arms=arms,
+        template=lambda scale: arms(scale)[0].run, settings=images.settings, table=chosen,
+        claims=lambda scale: (), claim_for=_unjudged, ambiguities=images.ambiguities,
         measures=measures)
 
 

@@ -24,6 +24,7 @@ def plain(arm: str, panel: str) -> str:
     return arm.removesuffix(f" {panel}")
 
 
+@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """The main panel with the legend beside it, the other panels in a row below.
 
@@ -32,36 +33,28 @@ def draw(data: DataFrame, folder: Path) -> Figure:
     panels = list(data["panel"].drop_duplicates())
     arms = [plain(arm, panel) for arm, panel in zip(data["arm"], data["panel"], strict=True)]
     every = looks([arm for arm in dict.fromkeys(arms) if arm != "floor"])
-    with rc_context(RC):
-        figure = Figure(figsize=(7.4, 6.0 if len(panels) > 1 else 3.9))
-        top, axes = _layout(figure, panels)
-        for panel, ax in axes.items():
-            _panel(ax, data[data["panel"] == panel], panel, every)
-        for ax in (axes[panels[0]], *list(axes.values())[1:2]):
-            ax.set_ylabel("latent SWD (root)")
-        _legend(top, axes, every)
-        scale, seeds = data["scale"].iloc[0], int(data["n"].max(skipna=True))
-        figure.suptitle(f"Latent distance to the uniform law on the sphere, {scale} scale, "
-                        f"mean of {seeds} seeds, 95 % band", fontsize=9.5)
+    figure = Figure(figsize=(7.4, 6.0 if len(panels) > 1 else 3.9))
+    top, axes = _layout(figure, panels)
+    for panel, ax in axes.items():
+        _panel(ax, data[data["panel"] == panel], panel, every)
+    for ax in (axes[panels[0]], *list(axes.values())[1:2]):
+        ax.set_ylabel("latent SWD (root)")
+    _legend(top, axes, every)
+    scale, seeds = data["scale"].iloc[0], int(data["n"].max(skipna=True))
+    figure.suptitle(f"Latent distance to the uniform law on the sphere, {scale} scale, "
+                    f"mean of {seeds} seeds, 95 % band")
     return figure
 
 
 def _layout(figure: Figure, panels: list[str]) -> tuple[Axes, dict[str, Axes]]:
     """The axes per panel, and an empty one beside the first for the legend."""
-    others = panels[1:]
+    others = len(panels) - 1
     rows = 2 if others else 1
     grid = figure.add_gridspec(rows, 1, height_ratios=[1.25, 1][:rows])
-    first = grid[0].subgridspec(1, 2, width_ratios=[2.15, 1])
-    axes = {panels[0]: figure.add_subplot(first[0])}
-    beside = figure.add_subplot(first[1])
+    first, beside = grid[0].subgridspec(1, 2, width_ratios=[2.15, 1]).subplots(squeeze=False)[0]
     beside.set_axis_off()
-    if others:
-        row = grid[1].subgridspec(1, len(others))
-        shared = None
-        for column, panel in enumerate(others):
-            axes[panel] = shared = figure.add_subplot(row[column], sharey=shared)
-            axes[panel].tick_params(labelleft=column == 0)
-    return beside, axes
+    row = grid[1].subgridspec(1, others).subplots(sharey=True, squeeze=False)[0] if others else []
+    return beside, dict(zip(panels, [first, *row], strict=True))
 
 
 def _panel(ax: Axes, data: DataFrame, panel: str, every: dict[str, Look]) -> None:
@@ -112,5 +105,5 @@ def _legend(beside: Axes, axes: dict[str, Axes], every: dict[str, Look]) -> None
                for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     labels = [*(look.label for look in every.values()), FLOOR.label]
     labels = [label for label in labels if label in handles]
-    beside.legend([handles[label] for label in labels], labels, loc="center left", frameon=False,
+    beside.legend([handles[label] for label in labels], labels, loc="center left",
                   borderaxespad=0, handlelength=2.4)

@@ -17,6 +17,7 @@ TILES = {"reconstructions": "input,\nrecon-\nstruction", "samples": "samples",
 CLASS_COLOURS = colormaps["tab10"].colors  # type: ignore[attr-defined]
 
 
+@rc_context(RC | {"axes.grid": False})
 def draw(data: DataFrame, folder: Path) -> Figure:
     """Blocks of up to three arms: t-SNE of one seed's codes, then that model's pictures."""
     arms = [row for _, row in data.iterrows()]
@@ -24,19 +25,18 @@ def draw(data: DataFrame, folder: Path) -> Figure:
     names = {row["arm"]: look.label for row, look in
              zip(arms, looks([row["arm"] for row in arms]).values(), strict=True)}
     wide = min(len(arms), COLUMNS)
-    with rc_context(RC | {"axes.grid": False}):
-        figure = Figure(figsize=(0.7 + 2.7 * wide, 1.1 + 5.4 * len(blocks)))
-        parts = figure.subfigures(len(blocks), 1, squeeze=False)[:, 0]
-        classes: set[int] = set()
-        for part, block in zip(parts, blocks, strict=True):
-            classes |= _block(part, block, wide, names, folder)
-        _legend(figure, sorted(classes))
-        first = data.iloc[0]
-        points = f"{data['n_eval'].max():g}" if data["n_eval"].notna().any() else "the"
-        figure.suptitle(f"{first['dataset']}, {first['scale']} scale: codes of {points} test "
-                        f"points by t-SNE, seed {first['drawn_seed']}\n"
-                        "scores: on the codes, mean ± standard deviation over the seeds",
-                        fontsize=9)
+    figure = Figure(figsize=(0.7 + 2.7 * wide, 1.1 + 5.4 * len(blocks)))
+    parts = figure.subfigures(len(blocks), 1, squeeze=False)[:, 0]
+    classes: set[int] = set()
+    for part, block in zip(parts, blocks, strict=True):
+        classes |= _block(part, block, wide, names, folder)
+    _legend(figure, sorted(classes))
+    first = data.iloc[0]
+    points = f"{data['n_eval'].max():g}" if data["n_eval"].notna().any() else "the"
+    figure.suptitle(f"{first['dataset']}, {first['scale']} scale: codes of {points} test "
+                    f"points by t-SNE, seed {first['drawn_seed']}\n"
+                    "scores: on the codes, mean ± standard deviation over the seeds",
+                    fontsize=9)
     return figure
 
 
@@ -58,7 +58,7 @@ def _block(
             continue
         classes |= _points(axes[0], folder / "points" / f"{stem}.points.csv")
         for ax, name in zip(axes[1:], TILES, strict=True):
-            ax.imshow(imread(folder / "tiles" / f"{stem}.{name}.png"), interpolation="nearest")
+            ax.imshow(imread(folder / "tiles" / f"{stem}.{name}.png"))
         for ax, label in zip(axes[1:], TILES.values(), strict=True):
             if column == 0:
                 ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=7.5)
@@ -98,4 +98,4 @@ def _legend(figure: Figure, classes: list[int]) -> None:
             for label in classes]
     if dots:
         figure.legend(dots, [str(label) for label in classes], loc="outside lower center",
-                      ncols=len(dots), frameon=False, title="class", handletextpad=0.1)
+                      ncols=len(dots), title="class", handletextpad=0.1)

@@ -15,6 +15,7 @@ ZOOM = 2  # pixels of the figure for one of an image
 MARGIN, HEAD, TITLE = 16, 110, 44  # pixels around the pictures, above them all, above each
 
 
+@rc_context(RC | {"figure.constrained_layout.use": False})
 def draw(data: DataFrame, folder: Path) -> Figure:
     """One column an arm, one block a kind of picture."""
     columns = [_pictures(row, folder) for _, row in data.iterrows()]
@@ -24,17 +25,16 @@ def draw(data: DataFrame, folder: Path) -> Figure:
             for column in columns]
     size = (max(600, sum(wide) + MARGIN * (len(wide) + 1)), max([*tall, 60]) + HEAD + MARGIN)
     dpi = int(RC["savefig.dpi"])
-    with rc_context(RC | {"figure.constrained_layout.use": False}):
-        figure = Figure(figsize=(size[0] / dpi, size[1] / dpi), dpi=dpi)
-        left = MARGIN
-        for (_, row), column, width in zip(data.iterrows(), columns, wide, strict=True):
-            top = _headed(figure, row, left, size)
-            for kind, picture in column.items():
-                top = _placed(figure, kind, picture, (left, top), size)
-            left += width + MARGIN
-        epoch = f", epoch {data['epoch'].iloc[0]}" if "epoch" in data else ""
-        figure.text(MARGIN / size[0], 1 - 14 / size[1], f"{setting(data)}, seed "
-                    f"{data['drawn_seed'].iloc[0]}{epoch}", va="top", fontsize=7)
+    figure = Figure(figsize=(size[0] / dpi, size[1] / dpi), dpi=dpi)
+    left = MARGIN
+    for (_, row), column, width in zip(data.iterrows(), columns, wide, strict=True):
+        top = _headed(figure, row, left, size)
+        for kind, picture in column.items():
+            top = _placed(figure, kind, picture, (left, top), size)
+        left += width + MARGIN
+    epoch = f", epoch {data['epoch'].iloc[0]}" if "epoch" in data else ""
+    figure.text(MARGIN / size[0], 1 - 14 / size[1], f"{setting(data)}, seed "
+                f"{data['drawn_seed'].iloc[0]}{epoch}", va="top", fontsize=7)
     return figure
 
 
@@ -64,6 +64,6 @@ def _placed(
     wide, tall = (n * ZOOM for n in picture.shape[1::-1])
     bottom = size[1] - top - TITLE - tall
     ax = figure.add_axes((left / size[0], bottom / size[1], wide / size[0], tall / size[1]))
-    ax.imshow(picture, interpolation="nearest", aspect="auto")
+    ax.imshow(picture, aspect="auto")
     ax.set_axis_off()
     return int(top + TITLE + tall)

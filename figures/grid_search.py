@@ -6,27 +6,26 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures.style import RC, lacking, rival_looks, setting, warn
+from figures.style import RC, lacking, legend_beside, rival_looks, setting, warn
 
 
+@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """A ring around each regularizer's choice; all of it stands in `data`."""
     metric, architecture = (str(data[name].iloc[0]) for name in ("metric", "architecture"))
     looks = rival_looks(list(data["panel"].drop_duplicates()))
-    with rc_context(RC):
-        figure = Figure(figsize=(6.4, 3.8))
-        ax = figure.subplots()
-        for panel, rows in data.groupby("panel", sort=False):
-            look, score = looks[str(panel)], f"{metric}_mean"
-            ax.plot(rows["lam"], rows[score], marker=".", color=look.colour, ls=look.dash,
-                    label=look.label)
-            best = rows[rows["chosen"]]
-            ax.plot(best["lam"], best[score], "o", mfc="none", ms=8, color=look.colour)
-        ax.set_xscale("log")
-        ax.set_xlabel("λ")
-        ax.set_ylabel(metric)
-        warn(ax, *lacking(data, "missing"))
-        ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, borderaxespad=0)
-        figure.suptitle(f"{setting(data)}, {architecture.upper()}: score on validation images",
-                        fontsize=9.5)
+    figure = Figure(figsize=(6.4, 3.8))
+    ax = figure.subplots()
+    for panel, rows in data.groupby("panel", sort=False):
+        look, score = looks[str(panel)], f"{metric}_mean"
+        ax.plot(rows["lam"], rows[score], marker=".", color=look.colour, ls=look.dash,
+                label=look.label)
+        best = rows[rows["chosen"]]
+        ax.plot(best["lam"], best[score], "o", mfc="none", ms=8, color=look.colour)
+    ax.set_xscale("log")
+    ax.set_xlabel("λ")
+    ax.set_ylabel(metric)
+    warn(ax, *lacking(data, "missing"))
+    legend_beside(ax)
+    figure.suptitle(f"{setting(data)}, {architecture.upper()}: score on validation images")
     return figure

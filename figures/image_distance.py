@@ -12,26 +12,24 @@ from figures.style import RC, Look, by_lambda, lacking, setting, warn
 TITLES = {"moca": "MoCA", "mmd sphere": "WAE-MMD, sphere", "mmd gaussian": "WAE-MMD, Gaussian"}
 
 
+@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """One row of panels with the same axes; all of it stands in `data`."""
     panels = list(data["panel"].drop_duplicates())
     every = by_lambda(data)
-    with rc_context(RC):
-        figure = Figure(figsize=(1.4 + 2.5 * len(panels), 3.6))
-        axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
-        for ax, panel in zip(axes, panels, strict=True):
-            _panel(ax, data[data["panel"] == panel], every)
-            ax.set_title(TITLES.get(panel, panel))
-            ax.set_xlabel("epoch")
-        axes[0].set_ylabel("SWD, samples to test images")
-        handles = {label: handle for ax in axes for handle, label in
-                   zip(*ax.get_legend_handles_labels(), strict=True)}
-        if handles:
-            figure.legend(handles.values(), handles.keys(), loc="outside right center",
-                          frameon=False)
-        n = f"{data['n_eval'].max()} samples" if data["n_eval"].notna().any() else "no run yet"
-        figure.suptitle(f"{setting(data)}: image SWD over the training, {n}, mean and 95 % band",
-                        fontsize=9.5)
+    figure = Figure(figsize=(1.4 + 2.5 * len(panels), 3.6))
+    axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    for ax, panel in zip(axes, panels, strict=True):
+        _panel(ax, data[data["panel"] == panel], every)
+        ax.set_title(TITLES.get(panel, panel))
+        ax.set_xlabel("epoch")
+    axes[0].set_ylabel("SWD, samples to test images")
+    handles = {label: handle for ax in axes for handle, label in
+               zip(*ax.get_legend_handles_labels(), strict=True)}
+    if handles:
+        figure.legend(handles.values(), handles.keys(), loc="outside right center")
+    n = f"{data['n_eval'].max()} samples" if data["n_eval"].notna().any() else "no run yet"
+    figure.suptitle(f"{setting(data)}: image SWD over the training, {n}, mean and 95 % band")
     return figure
 
 

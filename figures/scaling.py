@@ -6,36 +6,34 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures.score_table import METRICS
-from figures.style import RC, lacking, setting, warn
+from figures.style import BLUE, CITED, METRICS, RC, VERMILION, lacking, setting, warn
 
-MARKERS = {"fid": ("o", "#D55E00"), "fd_cifar10": ("s", "#0072B2")}
+MARKERS = {"fid": ("o", VERMILION), "fd_cifar10": ("s", BLUE)}
 
 
+@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """Both axes logarithmic; the broken line is proportional to the number of pixels."""
     pixels = data["image_size"] ** 2
-    with rc_context(RC):
-        figure = Figure(figsize=(5.2, 3.6))
-        ax = figure.subplots()
-        for name, (marker, colour) in MARKERS.items():
-            if data[f"{name}_lam"].notna().any():
-                ax.plot(pixels, data[f"{name}_lam"], marker=marker, ms=6, color=colour,
-                        label=f"least {METRICS[name]}")
-        if data["cited_lam"].notna().any():
-            ax.plot(pixels, data["cited_lam"], ls="none", marker="D", ms=6, mfc="none",
-                    color="black", label="as printed in the paper")
-        first = data["fd_cifar10_lam"].dropna()
-        if len(first):
-            ax.plot(pixels, first.iloc[0] * pixels / pixels[first.index[0]], ls="--", lw=1,
-                    color="#777777", label="proportional to the pixels")
-        ax.set_xscale("log")
-        ax.set_yscale("log")
-        ax.set_xticks(pixels, [f"{side:g}²" for side in data["image_size"]])
-        ax.minorticks_off()
-        ax.set_xlabel("pixels")
-        ax.set_ylabel("best λ")
-        ax.legend(frameon=False)
-        warn(ax, *lacking(data, "missing", "diverged"))
-        figure.suptitle(f"{setting(data)}", fontsize=9.5)
+    figure = Figure(figsize=(5.2, 3.6))
+    ax = figure.subplots()
+    for name, (marker, colour) in MARKERS.items():
+        if data[f"{name}_lam"].notna().any():
+            ax.plot(pixels, data[f"{name}_lam"], marker=marker, ms=6, color=colour,
+                    label=f"least {METRICS[name]}")
+    if data["cited_lam"].notna().any():
+        ax.plot(pixels, data["cited_lam"], ms=6, **CITED)
+    first = data["fd_cifar10_lam"].dropna()
+    if len(first):
+        ax.plot(pixels, first.iloc[0] * pixels / pixels[first.index[0]], ls="--", lw=1,
+                color="#777777", label="proportional to the pixels")
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xticks(pixels, [f"{side:g}²" for side in data["image_size"]])
+    ax.minorticks_off()
+    ax.set_xlabel("pixels")
+    ax.set_ylabel("best λ")
+    ax.legend()
+    warn(ax, *lacking(data, "missing", "diverged"))
+    figure.suptitle(setting(data))
     return figure

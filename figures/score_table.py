@@ -8,32 +8,23 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from pandas import DataFrame, Series
 
-from figures.style import RC, WARNING, rival_looks, seeds, setting
-
-METRICS = {"fid": "FID", "fd_cifar10": "fd_cifar10 (a stand-in for FID)"}
+from figures.style import METRICS, RC, WARNING, measured, rival_looks, seeds, setting
 
 
+@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """Means over the seeds with 95 % intervals; the paper's own numbers hollow, on FID's axis."""
-    shown = {name: label for name, label in METRICS.items()
-             if data[f"{name}_mean"].notna().any() or (name == "fid" and _cited(data))}
-    with rc_context(RC):
-        figure = Figure(figsize=(5.4 + 2.6 * len(shown), 1.3 + 0.34 * len(data)))
-        grid = figure.add_gridspec(1, len(shown) + 1, width_ratios=[*[2.6] * len(shown), 2.9])
-        first = None
-        for column, (name, label) in enumerate(shown.items()):
-            ax = first = figure.add_subplot(grid[0, column], sharey=first)
-            _scores(ax, data, name)
-            ax.set_xlabel(label)
-            ax.tick_params(labelleft=column == 0)
-        _samples(figure.add_subplot(grid[0, -1]), data, folder)
-        figure.suptitle(f"{setting(data)}, up to {seeds(data['n'].max())}; hollow: as printed in "
-                        f"the paper; samples: seed {data['drawn_seed'].iloc[0]}", fontsize=9.5)
+    shown = measured(data)
+    figure = Figure(figsize=(5.4 + 2.6 * len(shown), 1.3 + 0.34 * len(data)))
+    *panels, beside = figure.subplots(1, len(shown) + 1, sharey=True, squeeze=False,
+                                      width_ratios=[*[2.6] * len(shown), 2.9])[0]
+    for ax, name in zip(panels, shown, strict=True):
+        _scores(ax, data, name)
+        ax.set_xlabel(METRICS[name])
+    _samples(beside, data, folder)
+    figure.suptitle(f"{setting(data)}, up to {seeds(data['n'].max())}; hollow: as printed in "
+                    f"the paper; samples: seed {data['drawn_seed'].iloc[0]}")
     return figure
-
-
-def _cited(data: DataFrame) -> bool:
-    return bool(data["cited_fid"].notna().any())
 
 
 def _scores(ax: Axes, data: DataFrame, name: str) -> None:
@@ -42,7 +33,7 @@ def _scores(ax: Axes, data: DataFrame, name: str) -> None:
     for place, (_, row) in enumerate(data.iterrows()):
         mean = row[f"{name}_mean"]
         ax.errorbar([mean], [place], xerr=[[mean - row[f"{name}_low"]]], marker="o", ms=5,
-                    capsize=3, color=looks[row["arm"].partition("[")[0]].colour)
+                    color=looks[row["arm"].partition("[")[0]].colour)
         if name == "fid":
             ax.plot([row["cited_fid"]], [place], marker="D", ms=5, mfc="none", color="black")
     if data[f"{name}_mean"].isna().all():
@@ -64,7 +55,7 @@ def _samples(ax: Axes, data: DataFrame, folder: Path) -> None:
         if isinstance(stem, str):
             picture = imread(folder / "tiles" / f"{stem}.samples.png")
             ax.imshow(picture, extent=(0, picture.shape[1] / picture.shape[0], place + 0.47,
-                                       place - 0.47), interpolation="nearest", aspect="auto")
+                                       place - 0.47), aspect="auto")
     ax.set_xlim(0, 8)
     ax.set_ylim(len(data) - 0.5, -0.5)
     ax.set_axis_off()

@@ -6,32 +6,32 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pandas import DataFrame, read_csv
 
-from figures.style import FLOOR, RC, by_lambda, frechet, lacking, setting, warn
+from figures.style import FLOOR, RC, by_lambda, frechet, lacking, legend_beside, setting, warn
 
 
+@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """The spectra of the drawn seed; the scores in the legend are means over the seeds."""
     every = by_lambda(data)
-    with rc_context(RC):
-        figure = Figure(figsize=(7.4, 3.8))
-        ax = figure.subplots()
-        floor = None
-        for _, row in data.iterrows():
-            if not isinstance(row["exhibit"], str):
-                continue
-            spectrum = read_csv(folder / "points" / f"{row['exhibit']}.spectrum.csv")
-            look = every[row["arm"]]
-            ax.plot(spectrum["rank"], spectrum["codes"], color=look.colour, ls=look.dash,
-                    label=f"{look.label}: " + ", ".join([f"CV {row['sv_cv_mean']:.2f}",
-                                                         *frechet(row)]))
-            floor = spectrum if floor is None else floor
-        if floor is not None:
-            ax.plot(floor["rank"], floor["prior"], color=FLOOR.colour, lw=1, ls="--",
-                    label=f"as many prior draws: CV {data['floor_sv_cv_mean'].mean():.2f}")
-            ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, borderaxespad=0)
-        warn(ax, *lacking(data, "missing"))
-        ax.set_xlabel("rank")
-        ax.set_ylabel("singular value / √(n/d)")
-        figure.suptitle(f"{setting(data)}: singular values of the codes of training images, "
-                        f"seed {data['drawn_seed'].iloc[0]}", fontsize=9.5)
+    figure = Figure(figsize=(7.4, 3.8))
+    ax = figure.subplots()
+    floor = None
+    for _, row in data.iterrows():
+        if not isinstance(row["exhibit"], str):
+            continue
+        spectrum = read_csv(folder / "points" / f"{row['exhibit']}.spectrum.csv")
+        look = every[row["arm"]]
+        ax.plot(spectrum["rank"], spectrum["codes"], color=look.colour, ls=look.dash,
+                label=f"{look.label}: " + ", ".join([f"CV {row['sv_cv_mean']:.2f}",
+                                                     *frechet(row)]))
+        floor = spectrum if floor is None else floor
+    if floor is not None:
+        ax.plot(floor["rank"], floor["prior"], color=FLOOR.colour, lw=1, ls="--",
+                label=f"as many prior draws: CV {data['floor_sv_cv_mean'].mean():.2f}")
+        legend_beside(ax)
+    warn(ax, *lacking(data, "missing"))
+    ax.set_xlabel("rank")
+    ax.set_ylabel("singular value / √(n/d)")
+    figure.suptitle(f"{setting(data)}: singular values of the codes of training images, "
+                    f"seed {data['drawn_seed'].iloc[0]}")
     return figure

@@ -7,12 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures.style import RC
+from figures.style import BLUE, RC
 
 WIDE = 20  # times
-OURS, OTHERS = "#0072B2", "#999999"
+OURS, OTHERS = BLUE, "#999999"
 
 
+@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """A panel a group; of the regularizers alone, one number of codes and one dimension."""
     timed = data[data["unit"] == "ms"]
@@ -21,22 +22,21 @@ def draw(data: DataFrame, folder: Path) -> Figure:
     timed = timed.drop(alone.index[sizes != sizes.iloc[0]] if len(alone) else [])
     groups = list(timed["group"].drop_duplicates())
     heights = [len(timed[timed["group"] == group]) + 1.5 for group in groups]
-    with rc_context(RC):
-        figure = Figure(figsize=(9, 0.22 * sum(heights) + 0.5))
-        panels = figure.subplots(len(groups), 1, height_ratios=heights, squeeze=False)[:, 0]
-        for ax, group in zip(panels, groups, strict=True):
-            _bars(ax, timed[timed["group"] == group].reset_index(drop=True))
-            ax.set_title(group, loc="left")
-        panels[-1].set_xlabel("milliseconds, median with quartiles")
-        scale = data["scale"].iloc[0]
-        figure.suptitle(f"{scale} scale; behind each bar: over the first of its kind", fontsize=9.5)
+    figure = Figure(figsize=(9, 0.22 * sum(heights) + 0.5))
+    panels = figure.subplots(len(groups), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for ax, group in zip(panels, groups, strict=True):
+        _bars(ax, timed[timed["group"] == group].reset_index(drop=True))
+        ax.set_title(group, loc="left")
+    panels[-1].set_xlabel("milliseconds, median with quartiles")
+    scale = data["scale"].iloc[0]
+    figure.suptitle(f"{scale} scale; behind each bar: over the first of its kind")
     return figure
 
 
 def _bars(ax: Axes, rows: DataFrame) -> None:
     first = ~rows["what"].duplicated()
     error = [(rows["median"] - rows["low"]).to_numpy(), (rows["high"] - rows["median"]).to_numpy()]
-    ax.barh(rows.index, rows["median"], xerr=error, height=0.7,
+    ax.barh(rows.index, rows["median"], xerr=error, height=0.7, capsize=0,
             color=[OURS if leads else OTHERS for leads in first])
     for place, row in rows.iterrows():
         ax.annotate(f"x {row['relative']:.2f}", (row["high"], place), xytext=(4, 0),

@@ -7,15 +7,22 @@ from typing import Any, NamedTuple
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from pandas import DataFrame, Series, notna
 
 RC: dict[Any, Any] = {
     "font.size": 9.0, "axes.titlesize": 9.0, "axes.labelsize": 9.0, "legend.fontsize": 8.0,
     "xtick.labelsize": 8.0, "ytick.labelsize": 8.0, "axes.spines.top": False,
     "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "lines.linewidth": 1.4,
+    "figure.titlesize": 9.5, "legend.frameon": False, "errorbar.capsize": 3.0,
+    "image.interpolation": "nearest",
     "savefig.dpi": 200, "pdf.fonttype": 42, "figure.constrained_layout.use": True,
 }
 WARNING = "#B00020"
+BLUE, ORANGE, VERMILION = "#0072B2", "#E69F00", "#D55E00"  # of Okabe and Ito's palette
+CITED: dict[str, Any] = {"ls": "none", "marker": "D", "mfc": "none", "color": "black",
+                         "label": "as printed in the paper"}
+METRICS = {"fid": "FID", "fd_cifar10": "fd_cifar10 (a stand-in for FID)"}
 
 
 class Look(NamedTuple):
@@ -26,19 +33,19 @@ class Look(NamedTuple):
     dash: str | tuple[int, tuple[int, ...]]
 
 
-# Okabe and Ito's palette; what is not in the paper's own figure is dotted and says so
+# what is not in the paper's own figure is dotted and says so
 LOOKS = {
-    "moca[tau=0.05]": Look("MoCA, τ = 0.05", "#D55E00", "-"),
-    "moca[tau=1]": Look("MoCA, τ = 1", "#D55E00", "--"),
-    "moca[tau=0.1]": Look("MoCA, τ = 0.1", "#E69F00", "-"),
-    "moca[tau=0.1,m0=0]": Look("MoCA, τ = 0.1, no momentum (ours)", "#E69F00", ":"),
+    "moca[tau=0.05]": Look("MoCA, τ = 0.05", VERMILION, "-"),
+    "moca[tau=1]": Look("MoCA, τ = 1", VERMILION, "--"),
+    "moca[tau=0.1]": Look("MoCA, τ = 0.1", ORANGE, "-"),
+    "moca[tau=0.1,m0=0]": Look("MoCA, τ = 0.1, no momentum (ours)", ORANGE, ":"),
     "repulsion[tau=0.1]": Look("MoCA, τ = 0.1, no positive (ours)", "#882255", ":"),
-    "moca[tau=0.2]": Look("MoCA, τ = 0.2", "#E69F00", "--"),
+    "moca[tau=0.2]": Look("MoCA, τ = 0.2", ORANGE, "--"),
     "moca[tau=0.05,mask_self]": Look("MoCA, τ = 0.05, own keys masked", "#7A0177", "-."),
-    "moca[tau=0.05,decoupled]": Look("MoCA, τ = 0.05, decoupled (ours)", "#D55E00", ":"),
-    "moca[tau=0.99]": Look("MoCA, τ = 0.99", "#D55E00", (0, (1, 1))),
-    "svae": Look("S-VAE", "#0072B2", (0, (1, 1))),
-    "mmd": Look("MMD", "#0072B2", "-"),
+    "moca[tau=0.05,decoupled]": Look("MoCA, τ = 0.05, decoupled (ours)", VERMILION, ":"),
+    "moca[tau=0.99]": Look("MoCA, τ = 0.99", VERMILION, (0, (1, 1))),
+    "svae": Look("S-VAE", BLUE, (0, (1, 1))),
+    "mmd": Look("MMD", BLUE, "-"),
     "swd": Look("SWD", "#56B4E9", "-"),
     "sinkhorn": Look("Sinkhorn", "#009E73", (0, (5, 2))),
     "sae": Look("Sinkhorn (SAE)", "#004D40", (0, (3, 1, 1, 1))),
@@ -49,7 +56,6 @@ LOOKS = {
 }
 FLOOR = Look("uniform vs. uniform", "#777777", "-")
 SPARE = ("#AA3377", "#228833", "#4477AA", "#BB5566", "#000000")
-
 
 RIVALS = {  # by a row's label without its architecture
     "moca": LOOKS["moca[tau=0.05]"]._replace(label="MoCA"),
@@ -81,20 +87,41 @@ def warn(ax: Axes, *notes: str) -> None:
                     color=WARNING, fontsize=8)
 
 
+def legend_beside(ax: Axes) -> None:
+    """The legend to the right of the axes, level with their top."""
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
+
+
 def lacking(counts: DataFrame, *names: str) -> list[str]:
     """A note for each of the counts, such as `missing`, that is not zero over all arms."""
     return [f"{int(counts[name].sum())} runs {name}" for name in names if counts[name].sum()]
+
+
+def measured(data: DataFrame) -> list[str]:
+    """The METRICS that the table has: measured here, or as the paper's own numbers."""
+    cited = "cited_fid" in data and data["cited_fid"].notna().any()
+    return [name for name in METRICS
+            if data[f"{name}_mean"].notna().any() or (name == "fid" and cited)]
+
+
+def metric_panels(
+    data: DataFrame, wide: tuple[float, float], tall: float
+) -> tuple[Figure, dict[str, Axes]]:
+    """A figure with a panel per measured metric, FID if there is none; `wide`: margin, panel."""
+    shown = measured(data) or ["fid"]
+    figure = Figure(figsize=(wide[0] + wide[1] * len(shown), tall))
+    panels = dict(zip(shown, figure.subplots(1, len(shown), squeeze=False)[0], strict=True))
+    for name, ax in panels.items():
+        ax.set_ylabel(METRICS[name])
+    warn(ax, *lacking(data, "missing", "diverged"))
+    figure.suptitle(f"{setting(data)}, up to {seeds(data['n'].max())}")
+    return figure, panels
 
 
 def frechet(row: Series) -> list[str]:
     """The Frechet distances that an arm has, each under its own name."""
     return [f"{label} {row[f'{column}_mean']:.1f}" for label, column in
             (("FID", "fid"), ("fd_cifar10", "fd_cifar10")) if notna(row[f"{column}_mean"])]
-
-
-def grid_colours(values: Series) -> dict[float, str]:
-    """A colour per distinct value, from dark to light along the grid."""
-    return in_shades(sorted(values.dropna().unique()))
 
 
 def in_shades(items: Sequence[Any]) -> dict[Any, str]:
@@ -107,13 +134,13 @@ def in_shades(items: Sequence[Any]) -> dict[Any, str]:
 def by_lambda(data: DataFrame) -> dict[str, Look]:
     """A look per arm: by lambda for the artefact's own grid, by name for an arm of the user's."""
     grid = data[data["arm"].str.contains("[lam=", regex=False)]
-    colours, other = grid_colours(grid["lam"]), data.drop(grid.index)["arm"]
+    colours = in_shades(sorted(grid["lam"].dropna().unique()))
     found = {}
     for _, row in grid.iterrows():
         tau = re.search(r",tau=([^],]+)", row["arm"])  # where it is not the main one
         found[row["arm"]] = Look(f"λ = {row['lam']:g}" + (f", τ = {tau[1]}" if tau else ""),
                                  colours[row["lam"]], "--" if tau else "-")
-    return found | looks(list(other.drop_duplicates()))
+    return found | looks(list(data.drop(grid.index)["arm"].drop_duplicates()))
 
 
 def setting(data: DataFrame) -> str:

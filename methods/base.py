@@ -71,14 +71,13 @@ class Regularizer(nn.Module):
 
 
 class Objective(nn.Module):
-    """What the loop minimises: the encoder, a loss, and what follows a step."""
+    """What the loop minimises: an encoder and a loss; the loop serves its regularizer, if any."""
 
     encoder: nn.Module
     decoder: nn.Module | None
+    regularizer: Regularizer | None
     mixed = False  # the decoder trains in bfloat16, but for its output
     capturable = True  # as a CUDA graph: no value of a tensor is read back or decides what is done
-    adversary_lr: float | None = None
-    adversary_beta1: float = 0.9
 
     def decoded(self, z: Tensor) -> Tensor:
         """Points (B, ...) of codes (B, dim)."""
@@ -91,17 +90,6 @@ class Objective(nn.Module):
         """Scalars by name, of which `loss` is minimised and all are recorded; and the step seen."""
         raise NotImplementedError(f"{type(self).__name__} must define loss(batch)")
 
-    def after_step(self, step: Step) -> None:
-        """Called once the optimizer has moved."""
-
-    def adversary(self) -> nn.Module | None:
-        """A network trained against `adversary_loss` by an optimizer of its own."""
-        return None
-
-    def adversary_loss(self, step: Step) -> Tensor:
-        """Scalar that the adversary minimises."""
-        raise NotImplementedError(f"{type(self).__name__} has an adversary and no adversary_loss")
-
 
 class WAE(Objective):
     """Wasserstein autoencoder: (1/B) sum ||x - g(f(x))||^2 + lam R (MoCA paper, Eq. 5).
@@ -113,10 +101,9 @@ class WAE(Objective):
         self, encoder: nn.Module, decoder: nn.Module | None, regularizer: Regularizer, lam: float
     ) -> None:
         super().__init__()
-        self.encoder, self.decoder, self.regularizer, self.lam = encoder, decoder, regularizer, lam
+        self.encoder, self.decoder, self.lam = encoder, decoder, lam
+        self.regularizer: Regularizer = regularizer
         self.capturable = regularizer.capturable
-        self.adversary_lr = regularizer.adversary_lr
-        self.adversary_beta1 = regularizer.adversary_beta1
 
     def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Step]:
         """Reconstruction, summed over pixels and averaged over the batch, plus lam x penalty."""
@@ -133,15 +120,3 @@ class WAE(Objective):
         reconstruction = (self.decoded(z) - batch.x).square().sum() / len(z)
         loss = reconstruction + self.lam * penalty
         return {"loss": loss, "penalty": penalty, "reconstruction": reconstruction}, step
-
-    def after_step(self, step: Step) -> None:
-        """Passes the step on to the regularizer."""
-        self.regularizer.after_step(step)
-
-    def adversary(self) -> nn.Module | None:
-        """The regularizer's adversary, if it has one."""
-        return self.regularizer.adversary()
-
-    def adversary_loss(self, step: Step) -> Tensor:
-        """The regularizer's adversarial loss."""
-        return self.regularizer.adversary_loss(step)

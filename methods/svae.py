@@ -40,6 +40,7 @@ class SVAE(Objective):
     """
 
     capturable = False
+    regularizer = None
 
     def __init__(
         self, encoder: VonMisesEncoder, decoder: nn.Module, generator: torch.Generator

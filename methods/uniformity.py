@@ -22,19 +22,8 @@ def literal(z: Tensor, tau: float) -> Tensor:
     return (z @ z.T / tau).logsumexp(dim=1).mean() - log(len(z))
 
 
-def wang_isola(z: Tensor, tau: float) -> Tensor:
-    """Log E exp(-t ||u - v||^2) with t = 1/(2 tau) (Wang and Isola 2020), shifted by 1/tau.
-
-    On the sphere -t ||u - v||^2 = (u.v - 1) / tau: with the shift it is `leave_one_out` with the
-    logarithm outside both means, so never smaller (Jensen).
-    """
-    squared = torch.pdist(z).square()
-    return (squared / (-2 * tau)).logsumexp(dim=0) - log(len(squared)) + 1 / tau
-
-
 VARIANTS: dict[str, Callable[[Tensor, float], Tensor]] = {
-    "loo": leave_one_out, "literal": literal, "wi": wang_isola,
-}
+    "loo": leave_one_out, "literal": literal}
 
 
 class Uniformity(Regularizer):

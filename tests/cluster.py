@@ -3,14 +3,15 @@
 Needs root, and `slurm-wlm` and `munge` of the distribution.
 """
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 import os
 from pathlib import Path
 import shutil
 import signal
 import socket
 import subprocess
-import time
+
+from busy import HANG, await_that
 
 GPUS = 4
 CONFIGURATION = """
@@ -21,7 +22,7 @@ SlurmdPort={daemon_port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=cred_expire=5
+AuthInfo=cred_expire=30
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -39,8 +40,11 @@ SwitchType=switch/none
 ReturnToService=2
 SlurmdParameters=config_overrides
 SchedulerParameters=sched_interval=2,sched_min_interval=0,batch_sched_delay=0
-KillWait=20
-SlurmdTimeout=300
+KillWait=60
+SlurmdTimeout=3600
+BatchStartTimeout=1200
+UnkillableStepTimeout=1200
+MessageTimeout=30
 InactiveLimit=0
 MinJobAge=2
 MaxArraySize=16
@@ -88,7 +92,7 @@ class Cluster:
         daemon = self.daemons.pop(name)
         daemon.send_signal(signal.SIGTERM)
         try:
-            daemon.wait(30)
+            daemon.wait(HANG)
         except subprocess.TimeoutExpired:
             daemon.kill()
             daemon.wait()
@@ -96,15 +100,15 @@ class Cluster:
     def say(self, *words: str) -> str:
         """What a SLURM command prints."""
         return subprocess.run(words, env=self.env, check=True, capture_output=True, text=True,
-                              timeout=60).stdout
+                              timeout=HANG).stdout
 
     def queue(self) -> list[str]:
         """A line for every job that is pending or running: id, state."""
         return self.say("squeue", "--noheader", "--array", "--format=%i %T").splitlines()
 
-    def await_empty(self, seconds: float = 180) -> None:
+    def await_empty(self) -> None:
         """Waits until no job is left."""
-        await_that(lambda: not self.queue(), seconds)
+        await_that(lambda: not self.queue(), 0.3)
 
     def await_up(self) -> None:
         """Waits until the node takes jobs."""
@@ -112,7 +116,16 @@ class Cluster:
             with suppress(subprocess.SubprocessError):
                 return self.say("sinfo", "--noheader", "--format=%t").strip() in ("idle", "mix")
             return False
-        await_that(idle, 60)
+        await_that(idle, 0.3)
+
+    @contextmanager
+    def closed(self):
+        """It takes jobs and starts none."""
+        self.say("scontrol", "update", "PartitionName=main", "State=DOWN")
+        try:
+            yield
+        finally:
+            self.say("scontrol", "update", "PartitionName=main", "State=UP")
 
     def __enter__(self):
         for name in ("slurmctld", "slurmd"):
@@ -124,14 +137,6 @@ class Cluster:
         with suppress(subprocess.SubprocessError):
             self.say("scancel", "--user=root", "--signal=KILL", "--full")
             self.say("scancel", "--user=root")
-            self.await_empty(30)
+            self.await_empty()
         for name in list(self.daemons):
             self.stop(name)
-
-
-def await_that(condition, seconds: float) -> None:
-    """Waits until the condition holds; AssertionError if it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
-        time.sleep(0.3)

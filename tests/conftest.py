@@ -5,11 +5,16 @@ from pathlib import Path
 import subprocess
 import sys
 
+from busy import HANG
 from cluster import Cluster
+from hypothesis import HealthCheck, settings
 import pytest
 
 # before torch is imported: two workers of two threads each would wait for one another
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# an example may take as long as it likes
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 ROOT = Path(__file__).parents[1]
 TABLES = ("runs.csv", "data.csv", "claims.csv")
 
@@ -36,10 +41,10 @@ class Place:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, str(ROOT / "bench.py"), *words, *self.options]
 
-    def bench(self, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def bench(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Runs the command to its end."""
         return subprocess.run(self.command(*words), capture_output=True, text=True,
-                              timeout=timeout, check=False, cwd=self.folder)
+                              timeout=HANG, check=False, cwd=self.folder)
 
     def tables(self, folder: Path | None = None) -> dict[str, bytes]:
         """The bytes of the three tables."""

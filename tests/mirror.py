@@ -8,7 +8,8 @@ PAGE = b"<html><body>Quota exceeded</body></html>"
 
 
 class Mirror:
-    """Serves `files`; `mode` is how: fine, page, breaks, ignores ranges, other, missing, slow."""
+    """Serves `files`; `mode` is how: fine, page, breaks, ignores ranges, other, missing,
+    stalls (in the middle, until the mode is another)."""
 
     def __init__(self, files, mode="fine"):
         self.files, self.mode = files, mode
@@ -58,12 +59,13 @@ class Mirror:
         handler.send_header("Content-Length", str(length))
         handler.end_headers()
         pieces = [body]
-        if self.mode == "slow":
-            pieces = [body[k:k + 2000] for k in range(0, len(body), 2000)]
+        if self.mode == "stalls":
+            pieces = [body[:len(body) // 2], body[len(body) // 2:]]
         for piece in pieces:
             try:
                 handler.wfile.write(piece)
                 handler.wfile.flush()
             except (BrokenPipeError, ConnectionResetError):
                 return
-            time.sleep(0.02 if self.mode == "slow" else 0)
+            while self.mode == "stalls":
+                time.sleep(0.02)

@@ -5,11 +5,13 @@ import csv
 import shutil
 from urllib.parse import quote
 
+from busy import HANG
 from conftest import ROOT, TABLES
 from playwright.sync_api import sync_playwright
 
 from benchmarks import ARTEFACTS, TUNINGS
 from benchmarks.ambiguities import AMBIGUITIES
+from benchmarks.derived_claims import CLAIMS, PARTS
 from benchmarks.harness.spec.selection import select
 from benchmarks.report.collect import collect
 
@@ -23,7 +25,7 @@ TOP = "mini/fig8-reconstruction"
 def gathered(place, scales=("paper", "mini"), results=None):
     selections = [select(item, scale, None, None, ()) for scale in scales
                   for item in (*ARTEFACTS.values(), *TUNINGS.values())]
-    return collect(selections, AMBIGUITIES, results or place.results, place.cache)
+    return collect(selections, AMBIGUITIES, CLAIMS, PARTS, results or place.results, place.cache)
 
 
 def chromium():
@@ -37,7 +39,8 @@ def chromium():
 @contextmanager
 def browser():
     with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        opened = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"],
+                                        timeout=HANG * 1000)
         try:
             yield opened
         finally:
@@ -48,6 +51,7 @@ def browser():
 def opened(window, url, width=1280, theme="light"):
     """The page, with `page.noise`: what it said to the console, and what it asked the network."""
     page = window.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
+    page.set_default_timeout(HANG * 1000)
     page.noise = []
     page.on("console", lambda message: page.noise.append(message.text))
     page.on("pageerror", lambda error: page.noise.append(str(error)))

@@ -33,7 +33,7 @@ def drawn(place, name):
     """The figure made again, and the data that it is made of."""
     folder = folder_of(place, name)
     data = read_csv((folder / "data.csv").read_text())
-    return FIGURES[name](data, folder), data
+    return FIGURES[ARTEFACTS[name].figure](data, folder), data
 
 
 def test_a_run_of_several_artefacts_is_trained_once(pictured):
@@ -63,7 +63,7 @@ def test_figure_2_says_what_is_missing(pictured):
     data = read_csv((folder_of(pictured, "fig2-convergence") / "data.csv").read_text())
     data.loc[data["arm"] == "moca[lam=0]", ["epoch", "n", "swd_image_std_mean"]] = np.nan
     data.loc[data["arm"] == "moca[lam=0]", "missing"] = 1
-    figure = FIGURES["fig2-convergence"](data, None)
+    figure = FIGURES["image_distance"](data, None)
     notes = [text.get_text() for ax in figure.axes for text in ax.texts]
     assert notes == ["1 runs missing"]
 
@@ -101,7 +101,7 @@ def test_table_2_keeps_what_is_cited_apart(pictured):
     folder = folder_of(pictured, "table2")
     rows = read_csv((folder / "runs.csv").read_text()).assign(dataset="cifar10")
     data = ARTEFACTS["table2"].table(rows)
-    fid, stand_in, *_ = FIGURES["table2"](data, folder).axes
+    fid, stand_in, *_ = FIGURES["score_table"](data, folder).axes
     cited = [line for line in fid.get_lines() if line.get_marker() == "D"]
     values = [line.get_xdata()[0] for line in cited]
     np.testing.assert_array_equal(values, data["cited_fid"])
@@ -146,9 +146,9 @@ def cells(path, columns, side=32):
 
 
 def test_grids_show_distinct_test_images_at_fixed_places(pictured):
-    from benchmarks.harness.data.datasets import dataset
+    from benchmarks.harness.data.datasets import points
     run = CIFAR10.template("smoke", "a2")
-    test = dataset(run).test(run, 32, pictured.cache).x.permute(0, 2, 3, 1).numpy()
+    test = points(run, "test", 32, pictured.cache).x.permute(0, 2, 3, 1).numpy()
     folder = folder_of(pictured, "fig6-samples") / "tiles"
     pairs = cells(folder / "moca[A2].seed0.reconstructions.png", 8)
     np.testing.assert_array_equal(pairs[0::2], test)
@@ -178,26 +178,28 @@ def test_the_grid_of_lambdas_is_the_same_for_all_and_sees_no_test_image():
 
 def test_a_run_must_not_train_on_what_it_is_chosen_by(tmp_path, monkeypatch):
     from benchmarks.harness.data import datasets, packed
-    from benchmarks.harness.spec import artefact
     whole = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
-    monkeypatch.setattr(artefact, "VALIDATION", 5)
+    monkeypatch.setattr(packed, "VALIDATION", 5)
     monkeypatch.setattr(packed, "packed_array", lambda root, name, which:
                         whole if which == "train.images" else None)
     run = replace(CIFAR10.template("mini", "a1"), batch=4, n_train=15)
-    points = datasets.Packed()
-    assert points.validation(run, 5, tmp_path).x.flatten().tolist() == [15, 16, 17, 18, 19]
-    assert points.validation(run, 2, tmp_path).x.flatten().tolist() == [15, 16]
-    assert points.train(run, tmp_path).x.flatten().tolist() == list(range(15))
+
+    def points(split, n, run=run):
+        return datasets.points(run, split, n, tmp_path).x.flatten().tolist()
+
+    assert points("validation", 5) == [15, 16, 17, 18, 19]
+    assert points("validation", 2) == [15, 16]
+    assert points("train", 15) == list(range(15))
     for n_train, n in ((16, 5), (15, 6)):
         with pytest.raises(UsageError, match="20 training images"):
-            points.validation(replace(run, n_train=n_train), n, tmp_path)
+            points("validation", n, replace(run, n_train=n_train))
 
 
 def choices_csv(scale, scores):
     """A data.csv of a grid: score by rival and lambda, the lowest chosen."""
     rows = [{"panel": rival, "architecture": "a1", "method": rival, "prior": "sphere", "lam": lam,
              "metric": "fd_cifar10", "fd_cifar10_mean": score, "scale": scale, "dataset": "cifar10",
-             "n_eval": 2000, "missing": 0, "chosen": score == min(grid.values())}
+             "n": 1, "n_eval": 2000, "missing": 0, "chosen": score == min(grid.values())}
             for rival, grid in scores.items() for lam, score in grid.items()]
     return pd.DataFrame(rows).to_csv(index=False)
 
@@ -287,7 +289,7 @@ def test_every_frozen_lambda_has_the_lowest_score_of_the_committed_evidence():
 
 def test_table_2_has_the_lambdas_that_were_chosen():
     """Beside the paper's own, one given by its authors, and lambda = 0."""
-    arms = {arm.name: arm.run for arm in table2.ARTEFACT.arms("paper")}
+    arms = {arm.name: arm.run for arm in ARTEFACTS["table2"].arms("paper")}
     for name, choices in frozen().items():
         network = name.rpartition("-")[2].upper()
         for row in choices:
@@ -299,7 +301,7 @@ def test_table_2_has_the_lambdas_that_were_chosen():
     assert rest == {"moca[A1]": 2000, "moca[A2]": 100, "cramer-wold[A1,lam=1]": 1,
                     **{f"lam=0 {prior}[{network}]": 0 for prior in ("sphere", "gaussian")
                        for network in ("A1", "A2")}}
-    critics = [arm.run for arm in table2.ARTEFACT.arms("paper") if arm.run.method == "gan"]
+    critics = [arm.run for arm in ARTEFACTS["table2"].arms("paper") if arm.run.method == "gan"]
     assert len(critics) == 4
     assert {(run.lr, run.beta1) for run in critics} == {(3e-4, .5)}
 
@@ -317,7 +319,7 @@ def test_arms_of_the_users_are_drawn_under_their_names(pictured):
         folder = folder_of(pictured, name)
         data = read_csv((folder / "data.csv").read_text())
         own = data[data["arm"] == data["arm"].iloc[0]].assign(arm="mmd", lam=100.0, panel="main")
-        figure = FIGURES[name](pd.concat([data, own], ignore_index=True), folder)
+        figure = FIGURES[ARTEFACTS[name].figure](pd.concat([data, own], ignore_index=True), folder)
         labels = {text for ax in figure.axes for text in (
             *ax.get_legend_handles_labels()[1], *(t.get_text() for t in ax.get_xticklabels()))}
         assert any(label.split(":")[0] == "MMD" for label in labels), name

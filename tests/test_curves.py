@@ -15,7 +15,6 @@ from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.spec.selection import Entry, asked_curves, select
 from benchmarks.harness.spec.user_data import UserData
-from benchmarks.harness.store import run_folder
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.harness.store.task import Task
 
@@ -69,7 +68,7 @@ def test_a_curve_ends_at_the_measure_of_the_final_model(do):
     measures = (Measure("reconstruction", 20), Measure("image_swd", 8))
     task, result, _ = do(ERROR, DISTANCE, measures=measures)
     for measure in measures:
-        found = run_folder.find_measurement(task.folder.path, measure)
+        found = task.folder.measurement(measure)
         for name, value in found["numbers"].items():
             assert result["rows"][-1][name] == value
 
@@ -113,10 +112,10 @@ def test_a_snapshot_is_the_model_after_that_epoch(do, tmp_path):
     final, early = Measure("reconstruction", 20), Measure("reconstruction", 20, epoch=2)
     task, result, log = do(ERROR, measures=(final, early))
     assert list(result["snapshots"]) == ["2"]
-    numbers = run_folder.find_measurement(task.folder.path, early)["numbers"]
+    numbers = task.folder.measurement(early)["numbers"]
     (row,) = [row for row in result["rows"] if row["epoch"] == 2]
     assert numbers["test_reconstruction"] == row["test_reconstruction"]
-    place = run_folder.weights_file(task.folder.path, 2)
+    place = task.folder.weights_file(2)
     place.write_bytes(place.read_bytes()[:-1])
     do(ERROR, measures=(final, early))
     assert "training anew" not in log  # all of it is measured: the weights are not missed
@@ -124,7 +123,7 @@ def test_a_snapshot_is_the_model_after_that_epoch(do, tmp_path):
     _, again, log = do(ERROR, measures=(final, early))
     assert "weights are missing or damaged: training anew" in log
     assert again == result
-    assert run_folder.find_measurement(task.folder.path, early)["numbers"] == numbers
+    assert task.folder.measurement(early)["numbers"] == numbers
 
 
 def test_a_checkpoint_that_lacks_a_curve_is_not_gone_on_from(do, tmp_path):

@@ -34,7 +34,7 @@ def lines_of(figure):
 
 
 def test_every_line_is_an_arm_of_the_data(data):
-    drawn = lines_of(FIGURES["fig1-synthetic"](data, UNUSED))
+    drawn = lines_of(FIGURES["convergence"](data, UNUSED))
     assert len(drawn) == data["panel"].nunique() == 4
     for panel, rows in data.groupby("panel"):
         lines = {line.get_label(): line for line in drawn[convergence.TITLES[panel]]}
@@ -48,7 +48,7 @@ def test_every_line_is_an_arm_of_the_data(data):
 
 
 def test_every_band_is_the_interval(data):
-    figure = FIGURES["fig1-synthetic"](data, UNUSED)
+    figure = FIGURES["convergence"](data, UNUSED)
     ax = figure.axes[0]
     arms = [arm for arm in data[data["panel"] == "main"]["arm"].drop_duplicates() if arm != "floor"]
     assert len(ax.collections) == len(arms) == 8
@@ -62,7 +62,7 @@ def test_every_band_is_the_interval(data):
 
 
 def test_the_legend_names_every_arm_once_and_covers_no_data(data):
-    figure = FIGURES["fig1-synthetic"](data, UNUSED)
+    figure = FIGURES["convergence"](data, UNUSED)
     lay_out(figure)
     (legend,) = [ax.get_legend() for ax in figure.axes if ax.get_legend()]
     labels = [text.get_text() for text in legend.get_texts()]
@@ -75,7 +75,7 @@ def test_the_legend_names_every_arm_once_and_covers_no_data(data):
 
 
 def test_axes_are_logarithmic_and_said_to_be_what_they_are(data):
-    ax = FIGURES["fig1-synthetic"](data, UNUSED).axes[0]
+    ax = FIGURES["convergence"](data, UNUSED).axes[0]
     assert ax.get_yscale() == "log"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "latent SWD (root)")
     assert "smoke scale" in ax.figure.get_suptitle()
@@ -84,7 +84,7 @@ def test_axes_are_logarithmic_and_said_to_be_what_they_are(data):
 
 def test_redraw_is_byte_identical(swept, tmp_path):
     text = (swept.smoke / "data.csv").read_text()
-    draw("fig1-synthetic", text, tmp_path)
+    draw("convergence", text, tmp_path)
     for name in PICTURES:
         assert (tmp_path / name).read_bytes() == (swept.smoke / name).read_bytes()
 
@@ -102,7 +102,7 @@ def test_divergence_and_holes_are_shown(data):
     gone = (data["panel"] == "main") & (data["arm"] == "swd")
     data.loc[gone, "diverged"] = 2
     data.loc[data["arm"] == "gan", ["epoch", "n", "missing"]] = [np.nan, 0, 2]
-    ax = FIGURES["fig1-synthetic"](data, UNUSED).axes[0]
+    ax = FIGURES["convergence"](data, UNUSED).axes[0]
     texts = [text.get_text() for text in ax.texts]
     assert "2 diverged" in texts
     assert "2 runs missing" in texts
@@ -116,7 +116,7 @@ def test_a_panel_with_nothing_yet_is_drawn_empty(data):
     waiting = data["panel"] == "full batch"
     data = pd.concat([data[~waiting], data[waiting].drop_duplicates("arm").assign(
         epoch=np.nan, n=0, missing=2, swd2_root_mean=np.nan)])
-    figure = FIGURES["fig1-synthetic"](data, UNUSED)
+    figure = FIGURES["convergence"](data, UNUSED)
     assert len(lines_of(figure)[convergence.TITLES["full batch"]]) == 0
     lay_out(figure)
 
@@ -133,7 +133,7 @@ def columns_of(figure):
 
 
 def test_every_point_is_one_of_the_seeds_codes_in_its_classs_colour(codes, coded):
-    columns = columns_of(FIGURES["fig7-tsne"](codes, coded.codes))
+    columns = columns_of(FIGURES["embedding"](codes, coded.codes))
     assert len(columns) == len(codes) == 3
     for (ax, *pictures), row in zip(columns, codes.itertuples(), strict=True):
         assert ax.get_title().splitlines()[0] == LOOKS[row.arm].label
@@ -150,7 +150,7 @@ def test_every_point_is_one_of_the_seeds_codes_in_its_classs_colour(codes, coded
 
 
 def test_the_scores_above_each_column_are_those_of_the_table(codes, coded):
-    figure = FIGURES["fig7-tsne"](codes, coded.codes)
+    figure = FIGURES["embedding"](codes, coded.codes)
     for (ax, *_), row in zip(columns_of(figure), codes.itertuples(), strict=True):
         title = ax.get_title().splitlines()
         assert title[1] == "2 seeds"
@@ -164,7 +164,7 @@ def test_the_scores_above_each_column_are_those_of_the_table(codes, coded):
 
 
 def test_no_two_texts_of_figure_7_overlap(codes, coded):
-    figure = FIGURES["fig7-tsne"](codes, coded.codes)
+    figure = FIGURES["embedding"](codes, coded.codes)
     lay_out(figure)
     boxes = [ax.title.get_window_extent() for ax, *_ in columns_of(figure)]
     boxes += [figure._suptitle.get_window_extent(), figure.legends[0].get_window_extent()]
@@ -177,7 +177,7 @@ def test_no_two_texts_of_figure_7_overlap(codes, coded):
 def test_more_arms_than_fit_in_a_row_go_below(codes, coded):
     many = pd.concat([codes, codes.assign(arm=[f"own-{k}" for k in range(3)]),
                       codes.iloc[:1].assign(arm="last")], ignore_index=True)
-    figure = FIGURES["fig7-tsne"](many, coded.codes)
+    figure = FIGURES["embedding"](many, coded.codes)
     lay_out(figure)
     assert [len(part.axes) // 4 for part in figure.subfigs] == [3, 3, 1]
 
@@ -190,7 +190,7 @@ def test_a_run_that_is_missing_or_diverged_leaves_a_hole_that_says_so(codes, cod
     codes.loc[0, scores] = np.nan
     codes["exhibit"] = codes["exhibit"].astype(object)
     codes.loc[0, "exhibit"] = np.nan
-    figure = FIGURES["fig7-tsne"](codes, coded.codes)
+    figure = FIGURES["embedding"](codes, coded.codes)
     lay_out(figure)
     (first, *_), (second, *_), _ = columns_of(figure)
     assert first.get_title().splitlines()[1:] == ["0 seeds, 2 missing"]
@@ -201,7 +201,7 @@ def test_a_run_that_is_missing_or_diverged_leaves_a_hole_that_says_so(codes, cod
 def test_figure_7_is_redrawn_byte_for_byte_from_its_folder(coded, tmp_path):
     for name in ("points", "tiles"):
         shutil.copytree(coded.codes / name, tmp_path / name)
-    draw("fig7-tsne", (coded.codes / "data.csv").read_text(), tmp_path)
+    draw("embedding", (coded.codes / "data.csv").read_text(), tmp_path)
     for name in PICTURES:
         assert (tmp_path / name).read_bytes() == (coded.codes / name).read_bytes()
 

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from benchmarks.harness.data.datasets import dataset, load
+from benchmarks.harness.data.datasets import points
 from benchmarks.harness.data.seeding import generator
 from benchmarks.harness.measure import features
 from benchmarks.harness.measure.feature_scores import fit_gaussian, frechet_distance
@@ -30,11 +30,12 @@ N = 50
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    training = Training(Scene(RUN, load(RUN, folder), folder, "cpu"), (), folder)
+    data = points(RUN, "train", RUN.n_train, folder).x
+    training = Training(Scene(RUN, data, folder, "cpu"), (), folder)
     train(training, math.inf, lambda: False, lambda: None, lambda: None)
     path = folder / "model.safetensors"
     path.write_bytes(build.weights_to_bytes(training.objective))
-    test = dataset(RUN).test(RUN, N, folder)
+    test = points(RUN, "test", N, folder)
     with torch.no_grad():
         model = build.load_model(RUN, (3, 32, 32), path, "cpu")
         yield Trained(RUN, model, test, folder / "data", "cpu")
@@ -79,7 +80,8 @@ def test_classifier_scores_are_those_of_its_features_on_8_bit_images(model, monk
 
 def test_isotropy_stands_beside_its_floor(model):
     found = MEASURES["isotropy"](model)
-    codes = model.encoder(load(RUN, model.root)[:N].float() / 255)  # of training images
+    training = points(RUN, "train", RUN.n_train, model.root).x
+    codes = model.encoder(training[:N].float() / 255)
     assert spread_of(codes).items() <= found.numbers.items()
     assert found.numbers["floor_effective_rank"] > 7
     lines = found.files["spectrum.csv"].decode().splitlines()

@@ -16,7 +16,7 @@ from torchvision.transforms import CenterCrop, Compose, Resize
 from benchmarks import ARTEFACTS
 from benchmarks.harness.command import main
 from benchmarks.harness.data import celeba, cifar10, packed
-from benchmarks.harness.data.datasets import dataset
+from benchmarks.harness.data.datasets import identity, points
 from benchmarks.harness.data.user_images import survey
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec import user_data
@@ -97,8 +97,7 @@ def test_celeba_is_cropped_resized_and_split_as_officially(tmp_path):
             assert ours.shape == (len(numbers), 3, 64, 64)
             np.testing.assert_array_equal(ordered(ours), ordered(expected))
     assert packed.packed_array(tmp_path / "packed", BASE.packed_name, "train.labels") is None
-    both = [dataset(replace(BASE, crop=crop)).identity(replace(BASE, crop=crop),
-                                                       tmp_path / "packed") for crop in recipes]
+    both = [identity(replace(BASE, crop=crop), tmp_path / "packed") for crop in recipes]
     assert both[0] != both[1]
 
 
@@ -111,7 +110,7 @@ def test_celeba_from_its_zip_is_the_same_and_other_counts_are_noted(tmp_path, ca
     for data_dir in ("a", "b"):
         root = tmp_path / "packed" / data_dir
         packed.prepare([BASE], root, tmp_path / data_dir, {})
-        identities.append(dataset(BASE).identity(BASE, root))
+        identities.append(identity(BASE, root))
     assert identities[0] == identities[1]
     notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note:")]
     assert notes.count("note: CelebA: 8 images, the official release has 202599") == 2
@@ -404,8 +403,7 @@ def test_cifar_10_from_folder_and_archive(tmp_path, monkeypatch):
     for name in ("a", "b"):
         root = tmp_path / "packed" / name
         packed.prepare([CIFAR_RUN], root, tmp_path / name, {})
-        train = dataset(CIFAR_RUN).train(replace(CIFAR_RUN, n_train=100), root)
-        test = dataset(CIFAR_RUN).test(CIFAR_RUN, 20, root)
+        train, test = (points(CIFAR_RUN, *of, root) for of in (("train", 100), ("test", 20)))
         assert train.x.shape == (100, 3, 32, 32)
         content = pickle.loads(files["test_batch"])
         order = np.lexsort(test.x.flatten(1)[:, :5].numpy().T)

@@ -13,7 +13,7 @@ from torchvision.transforms.functional import gaussian_blur, to_pil_image
 from benchmarks import ARTEFACTS
 from benchmarks.harness.command import preflight
 from benchmarks.harness.command.main import main
-from benchmarks.harness.data.datasets import procedural_images
+from benchmarks.harness.data.datasets import labelled_images
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.measure import features
 from benchmarks.harness.measure.feature_scores import (
@@ -66,7 +66,7 @@ def expected(weights, monkeypatch):
 
 
 def pictures(n, seed):
-    return procedural_images(n, torch.Generator().manual_seed(seed))
+    return labelled_images(n, torch.Generator().manual_seed(seed), 3, 32).x
 
 
 def test_fid_is_pytorch_fids_own_on_the_same_png_files(expected, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ import pytest
 from sklearn.metrics import mutual_info_score
 import torch
 
-from benchmarks.harness.data.datasets import dataset, load, to_float
+from benchmarks.harness.data.datasets import points, to_float
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.measure.image_grids import GAP, png
 from benchmarks.harness.measure.latent_metrics import LatentSWD
@@ -24,7 +24,7 @@ from benchmarks.harness.measure.trained_model import POINTS_AT_ONCE, Trained, in
 from benchmarks.harness.spec.artefact import Measure
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
-from benchmarks.harness.store import run_folder
+from benchmarks.harness.store.run_folder import RunFolder
 from benchmarks.harness.train import build
 from benchmarks.harness.train.curves import Scene
 from benchmarks.harness.train.interrupts import InterruptedRun, StopRequest, stop_on_signals
@@ -43,13 +43,14 @@ def trained(tmp_path_factory):
     """Each run trained, its weights stored and read again."""
     folder, found = tmp_path_factory.mktemp("models"), {}
     for name, run in RUNS.items():
-        training = Training(Scene(run, load(run, folder), folder, "cpu"), (), folder)
+        data = points(run, "train", run.n_train, folder).x
+        training = Training(Scene(run, data, folder, "cpu"), (), folder)
         train(training, math.inf, lambda: False, lambda: None, lambda: None)
         path = folder / f"{name}.safetensors"
         path.write_bytes(build.weights_to_bytes(training.objective))
         with torch.no_grad():
             model = build.load_model(run, (1, 28, 28), path, "cpu")
-            found[name] = (Trained(run, model, dataset(run).test(run, N, folder), folder, "cpu"),
+            found[name] = (Trained(run, model, points(run, "test", N, folder), folder, "cpu"),
                            training)
     return found
 
@@ -227,23 +228,22 @@ MEASURE = Measure("tsne", 200)
 
 
 def test_a_stored_measure_is_found_and_a_corrupt_one_is_as_good_as_none(tmp_path):
-    assert run_folder.find_measurement(tmp_path, MEASURE) is None
-    run_folder.save_measurement(tmp_path, MEASURE, {"nmi": 0.5}, {"a.csv": b"x,y"},
-                                {"commit": None})
-    assert run_folder.find_measurement(tmp_path, MEASURE)["numbers"] == {"nmi": 0.5}
-    assert run_folder.measurement_files(tmp_path, MEASURE) == {"a.csv": b"x,y"}
-    assert run_folder.find_measurement(tmp_path, replace(MEASURE, n_eval=201)) is None
+    folder = RunFolder(tmp_path)
+    assert folder.measurement(MEASURE) is None
+    folder.save_measurement(MEASURE, {"nmi": 0.5}, {"a.csv": b"x,y"}, {"commit": None})
+    assert folder.measurement(MEASURE)["numbers"] == {"nmi": 0.5}
+    assert folder.measurement_files(MEASURE) == {"a.csv": b"x,y"}
+    assert folder.measurement(replace(MEASURE, n_eval=201)) is None
     path = tmp_path / "measures" / "tsne@200.a.csv"
     table = tmp_path / "measures" / "tsne@200.json"
     whole = table.read_text()
     for damage in (lambda: path.write_bytes(b"x,z"), path.unlink, lambda: table.write_text("{"),
                    lambda: table.write_text("[]")):
-        run_folder.save_measurement(tmp_path, MEASURE, {"nmi": 0.5}, {"a.csv": b"x,y"},
-                                    {"commit": None})
+        folder.save_measurement(MEASURE, {"nmi": 0.5}, {"a.csv": b"x,y"}, {"commit": None})
         assert table.read_text() == whole
         damage()
-        assert run_folder.find_measurement(tmp_path, MEASURE) is None
-        assert run_folder.measurement_files(tmp_path, MEASURE) == {}
+        assert folder.measurement(MEASURE) is None
+        assert folder.measurement_files(MEASURE) == {}
 
 
 def measure(stop, what):

@@ -1,7 +1,6 @@
 """MNIST's files in every form they come in, and damaged in every way; packing; the command."""
 
 import contextlib
-from dataclasses import replace
 import gzip
 import hashlib
 import os
@@ -9,8 +8,8 @@ import random
 import signal
 import subprocess
 import sys
-import time
 
+from busy import HANG, await_that
 from conftest import ROOT
 from mirror import Mirror
 import numpy as np
@@ -21,7 +20,7 @@ import torch
 
 from benchmarks.harness.command import main
 from benchmarks.harness.data import mnist, packed
-from benchmarks.harness.data.datasets import dataset
+from benchmarks.harness.data.datasets import identity, points
 from benchmarks.harness.data.image_files import Request
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.run import Run
@@ -46,7 +45,7 @@ def prepare(root, data_dir):
 
 
 def train(root, n=COUNTS["train"]):
-    return dataset(RUN).train(replace(RUN, n_train=n), root)
+    return points(RUN, "train", n, root)
 
 
 def places(folder):
@@ -204,7 +203,7 @@ def there(tmp_path):
 def test_packed_images_are_shuffled_with_their_labels(there):
     original = small_mnist.arrays()
     for which, part in (("train", "train"), ("test", "t10k")):
-        split = train(there) if which == "train" else dataset(RUN).test(RUN, COUNTS[part], there)
+        split = points(RUN, which, COUNTS[part], there)
         assert split.x.shape == (COUNTS[part], 1, 28, 28)
         # brightness tells the class, so a label that moved alone would show
         assert torch.equal(split.x.flatten(1).float().mean(1).div(20, rounding_mode="floor").long(),
@@ -214,12 +213,12 @@ def test_packed_images_are_shuffled_with_their_labels(there):
     first = train(there, 100).labels
     assert len(first.unique()) == 10  # stored class by class, the first 100 would be four classes
     with pytest.raises(UsageError, match="mnist has 80 images in its test split, not 81"):
-        dataset(RUN).test(RUN, 81, there)
+        points(RUN, "test", 81, there)
 
 
 def test_packing_gives_the_same_arrays_everywhere(there, tmp_path):
     prepare(tmp_path / "again", tmp_path / "files")
-    identities = [dataset(RUN).identity(RUN, root) for root in (there, tmp_path / "again")]
+    identities = [identity(RUN, root) for root in (there, tmp_path / "again")]
     assert identities[0] == identities[1]
 
 
@@ -256,17 +255,17 @@ PACKER = """
 import os, sys, time
 from pathlib import Path
 import numpy as np
-from benchmarks.harness import packed
-from benchmarks.harness.pictures import Found, of_array
+from benchmarks.harness.data import packed
+from benchmarks.harness.data.image_files import Found, of_array
 
-def find(downloads):
+def find():
     (Path(sys.argv[1]) / f"call.{os.getpid()}").touch()
     time.sleep(float(sys.argv[2]))
     images = np.full((1000, 1, 10, 10), 2, np.uint8)
     return Found({"train": of_array(images, np.arange(1000))}, "here")
 
 packed.pack(Path(sys.argv[1]), "toy", find)
-print(packed.array(Path(sys.argv[1]), "toy", "train.images").sum())
+print(packed.packed_array(Path(sys.argv[1]), "toy", "train.images").sum())
 """
 SUM = "200000"
 
@@ -278,21 +277,18 @@ def packer(folder, seconds):
 
 def test_of_several_processes_one_packs_and_all_read(tmp_path):
     rivals = [packer(tmp_path, 1.0) for _ in range(4)]
-    sums = {rival.communicate(timeout=60)[0].split()[-1] for rival in rivals}
+    sums = {rival.communicate(timeout=HANG)[0].split()[-1] for rival in rivals}
     assert sums == {SUM}
     assert len(list(tmp_path.glob("call.*"))) == 1
     assert sorted(p.name for p in (tmp_path / "toy").iterdir()) == ["packed.1"]
 
 
 def test_a_killed_packer_is_succeeded(tmp_path):
-    victim = packer(tmp_path, 60)
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("call.*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    victim = packer(tmp_path, HANG)
+    await_that(lambda: list(tmp_path.glob("call.*")))
     heir = packer(tmp_path, 0)
-    time.sleep(1)
-    assert heir.poll() is None  # it waits
+    assert "waiting for it" in heir.stdout.readline()
     os.kill(victim.pid, signal.SIGKILL)
     victim.communicate()
-    assert heir.communicate(timeout=60)[0].split()[-1] == SUM
+    assert heir.communicate(timeout=HANG)[0].split()[-1] == SUM
     assert sorted(p.name for p in (tmp_path / "toy").iterdir()) == ["packed.1"]

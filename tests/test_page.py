@@ -2,11 +2,11 @@
 
 import json
 import subprocess
-import time
 import urllib.error
 import urllib.request
 
 from axe_playwright_python.sync_playwright import Axe
+from busy import HANG, await_that
 from conftest import ROOT, Place
 from pages import HOSTILE, SHORT, browser, gathered, hostile, opened
 import pytest
@@ -158,7 +158,7 @@ def served(place):
         yield server.stdout.readline().split()[0]
     finally:
         server.terminate()
-        assert server.wait(10) == 1
+        assert server.wait(HANG) == 1
         server.stdout.close()
 
 
@@ -172,15 +172,15 @@ def test_the_served_page_shows_what_is_running(window, place, served):
     try:
         with opened(window, served) as page:
             state = page.locator("#state", has_text="fig1-synthetic, smoke scale")
-            state.wait_for(timeout=60_000)
+            state.wait_for()
             assert "running" in state.inner_text()
             assert entry.label in state.inner_text()
             assert page.noise == []
     finally:
         held.release()
-        assert sweep.wait(120) == 0
-    time.sleep(2)  # an answer serves for that long
-    assert json.load(urllib.request.urlopen(f"{served}live.json")) == []
+        assert sweep.wait(HANG) == 0
+    # an answer serves for a while
+    await_that(lambda: json.load(urllib.request.urlopen(f"{served}live.json")) == [])
     assert b"fig1-synthetic-smoke" in urllib.request.urlopen(served).read()
 
 

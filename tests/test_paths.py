@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from benchmarks import ARTEFACTS
 from benchmarks.harness.command import main
 from benchmarks.harness.command.arguments import check_values, parser
-from benchmarks.harness.data.datasets import load
+from benchmarks.harness.data.datasets import points
 from benchmarks.harness.launch.launchers import cores
 from benchmarks.harness.results.rows import read_csv
 from benchmarks.harness.spec.hyperparameters import resolve
@@ -40,7 +40,8 @@ def image_run(name, **changes):
 
 
 def made(run, folder, plain):
-    return Training(Scene(run, load(run, folder), folder, "cpu"), (), folder / "method.py", plain)
+    data = points(run, "train", run.n_train, folder).x
+    return Training(Scene(run, data, folder, "cpu"), (), folder / "method.py", plain)
 
 
 def curve(training, steps):
@@ -307,6 +308,13 @@ def test_options_of_speed_that_make_no_sense_are_named(words, message, capsys, p
     assert message in said[0]
 
 
+def jobs_for(words):
+    """How many processes the command would use."""
+    options = parser(main.COMMANDS).parse_args(words)
+    check_values(options, main.COMMANDS)
+    return options.jobs
+
+
 def test_workers_take_the_gpus_in_turn(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
     assert device.visible_gpus() == 2
@@ -315,17 +323,11 @@ def test_workers_take_the_gpus_in_turn(monkeypatch):
     assert [device.device_of_worker("cuda", k) for k in range(2)] == ["cuda:0", "cuda:1"]
     assert device.device_of_worker("cpu", 1) == "cpu"
     assert device.device_of_worker("cuda:1", 0) == "cuda:1"
-    options = parser().parse_args(["fig1", "--runs-per-gpu", "3"])
-    check_values(options)
-    assert options.jobs == 6
-    options = parser().parse_args(["fig1", "--device", "cuda:1", "--runs-per-gpu", "3"])
-    check_values(options)
-    assert options.jobs == 3
+    assert jobs_for(["fig1", "--runs-per-gpu", "3"]) == 6
+    assert jobs_for(["fig1", "--device", "cuda:1", "--runs-per-gpu", "3"]) == 3
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert (device.visible_gpus(), device.device_of_worker("auto", 3)) == (0, "auto")
-    options = parser().parse_args(["fig1", "--runs-per-gpu", "3"])
-    check_values(options)
-    assert options.jobs == cores()
+    assert jobs_for(["fig1", "--runs-per-gpu", "3"]) == cores()
 
 
 def test_gpus_are_counted_by_their_nodes(monkeypatch, tmp_path):

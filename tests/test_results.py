@@ -101,7 +101,7 @@ def test_provenance_is_complete(folder, known_edits):
 
 
 def test_every_number_is_of_a_commit_that_can_be_looked_up():
-    """In the history, or named by the README as one that was written anew before it was public."""
+    """In the history, or named by the changelog as one that was rewritten before it was public."""
     log = subprocess.run(["git", "-C", str(ROOT), "rev-list", "HEAD"],
                          capture_output=True, text=True, check=False)
     if log.returncode or (ROOT / ".git" / "shallow").exists():
@@ -109,7 +109,7 @@ def test_every_number_is_of_a_commit_that_can_be_looked_up():
     named = {commit for path in (ROOT / "results").rglob("provenance.json")
              for commit in re.findall(r'"([0-9a-f]{40})"', path.read_text())}
     lost = {commit[:7] for commit in named - set(log.stdout.split())}
-    said = re.search(r"written anew since\s\(([^)]*)\)", (ROOT / "README.md").read_text())
+    said = re.search(r"rewritten since\s\(([^)]*)\)", (ROOT / "CHANGELOG.md").read_text())
     assert lost == set(re.findall(r"`(\w{7})`", said[1]) if said else ())
 
 

@@ -8,10 +8,11 @@ import signal
 import subprocess
 import sys
 
-from cluster import await_that
+from busy import HANG, await_that
 from conftest import ROOT, Place, send
 import pytest
 
+from benchmarks.harness.launch.options import LEAST_MINUTES, minutes
 from benchmarks.harness.store import checkpoints
 from benchmarks.harness.store.run_folder import RunFolder
 
@@ -41,12 +42,13 @@ def undisturbed(tmp_path_factory):
 
 def test_slurm_arrays_below_the_limit_give_the_tables_of_debug(swept, site, cluster):
     """54 runs where an array may have 16 tasks; from another folder, the front process gone."""
-    output = send(site, *SMOKE, "--runs-per-job", "2")
-    assert "16 tasks for 32 runs" in output
-    assert "11 tasks for 22 runs" in output
-    assert "54 queued" in output
-    again = send(site, *SMOKE, "--runs-per-job", "2")
-    assert "submitted" not in again
+    with cluster.closed():
+        output = send(site, *SMOKE, "--runs-per-job", "2")
+        assert "16 tasks for 32 runs" in output
+        assert "11 tasks for 22 runs" in output
+        assert "54 queued" in output
+        again = send(site, *SMOKE, "--runs-per-job", "2")
+        assert "submitted" not in again
     cluster.await_empty()
     done = site.bench(*SMOKE, "--cluster", "slurm")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -100,19 +102,24 @@ def slowed(tmp_path_factory):
     return Slowed(tmp_path_factory.mktemp("slowed"))
 
 
-@pytest.fixture
-def held_up(slowed, site):
-    """The sweep submitted, its slow run in the middle; and that run's folder."""
+def hold_up(slowed, site, *words):
+    """Submits the sweep, waits until its slow run is in the middle; returns that run's folder."""
     slowed.brake.touch()
-    send(site, *slowed.words)
+    send(site, *slowed.words, *words)
     found = []
 
     def in_the_middle():
         found[:] = [folder for folder in runs(site) if folder.run().method == "slow"
                     and (folder.path / "checkpoint.pt").exists()]
         return bool(found)
-    await_that(in_the_middle, 60)
-    yield found[0]
+    await_that(in_the_middle)
+    return found[0]
+
+
+@pytest.fixture
+def held_up(slowed, site):
+    """The sweep submitted, its slow run in the middle; and that run's folder."""
+    yield hold_up(slowed, site)
     slowed.brake.unlink(missing_ok=True)
 
 
@@ -120,7 +127,7 @@ def held_up(slowed, site):
 def late(held_up, site, cluster):
     """That run, its siblings done."""
     others = [folder for folder in runs(site) if folder.key != held_up.key]
-    await_that(lambda: {folder.state() for folder in others} == {"done"}, 60)
+    await_that(lambda: {folder.state() for folder in others} == {"done"})
     return held_up
 
 
@@ -180,17 +187,22 @@ def test_slurm_job_cancelled_from_outside(held_up, slowed, site, cluster):
     assert "1 tasks for 1 runs" in collect(site, slowed)
 
 
-def limited(slowed, site, words):
-    """The sweep submitted with a limit of a minute, its slow run held up; and that run's folder."""
-    slowed.brake.touch()
-    send(site, *slowed.words, "--slurm", "time=1", *words)
-    return next(folder for folder in runs(site) if folder.run().method == "slow")
+def limit(cluster, job, left):
+    """Leaves a running job so many minutes, of the many that it was submitted with."""
+    ran = minutes(cluster.say("squeue", "--noheader", f"--jobs={job}", "--format=%M").strip())
+    cluster.say("scontrol", "update", f"JobId={job}", f"TimeLimit={ran + left}")
 
 
 def test_slurm_job_past_its_time_limit_goes_on_by_itself(slowed, site, cluster):
     """SLURM says so before it is over: a checkpoint is stored and the job is queued again."""
-    folder = limited(slowed, site, ["--slurm", "signal_delay_s=40"])
-    await_that(lambda: log_of(folder).count("from step") >= 2, 150)
+    folder = hold_up(slowed, site, "--slurm", f"time={LEAST_MINUTES - 1}",
+                     "--slurm", "signal_delay_s=300")
+    job = job_of(folder)
+    with cluster.closed():  # it may not start again before it has time again
+        limit(cluster, job, 4)
+        await_that(lambda: f"{job} PENDING" in cluster.queue())
+        cluster.say("scontrol", "update", f"JobId={job}", f"TimeLimit={LEAST_MINUTES - 1}")
+    await_that(lambda: log_of(folder).count("from step") >= 2)
     slowed.brake.unlink()
     cluster.await_empty()
     assert folder.state() == "done"
@@ -202,8 +214,9 @@ def test_slurm_job_past_its_time_limit_goes_on_by_itself(slowed, site, cluster):
 def test_slurm_job_ended_without_a_warning_loses_what_came_after_its_checkpoint(
         slowed, site, cluster):
     """Its time is over before the signal that would announce it: SIGTERM, then SIGKILL."""
-    folder = limited(slowed, site, ["--slurm", "signal_delay_s=0"])
-    cluster.await_empty(240)
+    folder = hold_up(slowed, site, "--slurm", "time=60", "--slurm", "signal_delay_s=0")
+    limit(cluster, job_of(folder), 0)
+    cluster.await_empty()
     slowed.brake.unlink()
     assert checkpoints.newest(folder.path)[0] is not None
     assert "1 tasks for 1 runs" in collect(site, slowed)
@@ -217,7 +230,7 @@ def test_slurm_job_that_is_requeued_goes_on_by_itself(how, held_up, slowed, site
         cluster.say("scancel", "--signal=USR2", job)
     else:
         cluster.say("scontrol", "requeue", job)
-    await_that(lambda: claims_of(held_up) != attempt, 60)
+    await_that(lambda: claims_of(held_up) != attempt)
     slowed.brake.unlink()
     cluster.await_empty()
     assert held_up.state() == "done"
@@ -231,7 +244,7 @@ def test_slurm_daemon_down_for_the_length_of_a_job(held_up, slowed, site, cluste
     cluster.stop("slurmd")
     slowed.brake.unlink()
     try:
-        await_that(lambda: held_up.state() == "done", 60)
+        await_that(lambda: held_up.state() == "done")
     finally:
         cluster.start("slurmd")
         cluster.await_up()
@@ -243,7 +256,7 @@ def test_slurm_daemon_down_for_the_length_of_a_job(held_up, slowed, site, cluste
 def test_slurm_controller_restarted_in_mid_sweep(held_up, slowed, site, cluster):
     cluster.stop("slurmctld")
     try:
-        told = site.bench(*slowed.words, "--cluster", "slurm", timeout=200)
+        told = site.bench(*slowed.words, "--cluster", "slurm")
         assert told.returncode != 0
         assert "submitted" not in told.stdout
         assert "Traceback" not in told.stdout + told.stderr
@@ -295,9 +308,10 @@ def test_slurm_run_whose_disk_is_full(slowed, site, cluster):
     """Its folder is a file system of its own, with room for nothing."""
     place = Place(site.folder / "declared")
     place.folder.mkdir()
-    send(place, *slowed.words)
-    place.bench("cancel", *slowed.words)
-    cluster.await_empty()
+    with cluster.closed():
+        send(place, *slowed.words)
+        place.bench("cancel", *slowed.words)
+        cluster.await_empty()
     folder = next(folder for folder in runs(place) if folder.run().method == "slow")
     spec, method = ((folder.path / name).read_bytes() for name in ("spec.json", "method.py"))
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "none", folder.path], check=True)
@@ -319,7 +333,7 @@ def test_slurm_run_whose_disk_is_full(slowed, site, cluster):
 def test_slurm_two_commands_at_once_train_each_run_once(slowed, site, cluster):
     rivals = [subprocess.Popen(site.command(*slowed.words, "--cluster", "slurm"), text=True,
                                stdout=subprocess.PIPE, cwd=site.folder) for _ in range(2)]
-    outputs = [rival.communicate(timeout=120)[0] for rival in rivals]
+    outputs = [rival.communicate(timeout=HANG)[0] for rival in rivals]
     assert sum("submitted" in output for output in outputs) == 1, outputs
     cluster.await_empty()
     collect(site, slowed)
@@ -332,7 +346,7 @@ def test_slurm_cancel_and_logs(held_up, slowed, site, cluster):
     assert "Starting with JobEnvironment" in shown.stdout
     ended = site.bench("cancel", *slowed.words)
     assert ended.stdout.startswith("cancelled"), ended.stdout + ended.stderr
-    cluster.await_empty(30)
+    cluster.await_empty()
     slowed.brake.unlink()
     assert "submitted" in collect(site, slowed)
 
@@ -373,7 +387,8 @@ def test_slurm_that_is_busy_is_asked_again_and_refusals_cost_a_line(
     (busy / "sbatch").write_text(BUSY)
     (busy / "sbatch").chmod(0o755)
     monkeypatch.setenv("PATH", f"{busy}:{os.environ['PATH']}")
-    assert "3 tasks for 3 runs" in send(site, *slowed.words)
+    with cluster.closed():
+        assert "3 tasks for 3 runs" in send(site, *slowed.words)
     assert len((busy / "attempts").read_text().splitlines()) == 3
     cluster.await_empty()
     assert "submitted" not in collect(site, slowed)
@@ -386,14 +401,11 @@ def test_slurm_jobs_never_train_with_code_that_was_edited_meanwhile(undisturbed,
     for name in ("benchmarks", "methods", "figures"):  # with edits that are not committed
         shutil.copytree(ROOT / name, copy / name, dirs_exist_ok=True)
     words = [sys.executable, str(copy / "bench.py"), *FEW, "--cluster", "slurm", *site.options]
-    cluster.say("scontrol", "update", "PartitionName=main", "State=DOWN")
-    try:
+    with cluster.closed():
         subprocess.run(words, cwd=site.folder, capture_output=True, check=False)
         source = copy / "methods" / "mmd.py"
         before = source.read_text()
         source.write_text(before + "\n# a second thought\n")
-    finally:
-        cluster.say("scontrol", "update", "PartitionName=main", "State=UP")
     cluster.await_empty()
     assert {folder.state() for folder in runs(site)} == {"failed"}
     assert all("the code was edited" in folder.error() for folder in runs(site))

@@ -197,6 +197,7 @@ def test_slurm_run_is_lost_once_its_job_has_left_the_queue(declared, monkeypatch
 
 def test_slurm_node_that_died_is_noticed_within_two_heartbeats(declared, monkeypatch):
     """Its claim stands, in the name of a host that nobody can ask."""
+    monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 1e5)  # so that no time of the test counts
     (task, _), options = declared
     jobs = submitted([task], options, "a", {}, monkeypatch)
     claim = task.folder.path / "claim.0"

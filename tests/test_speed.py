@@ -2,8 +2,8 @@
 
 import json
 import statistics
-import time
 
+from busy import work_of
 import pandas as pd
 import pytest
 import torch
@@ -80,9 +80,12 @@ def test_with_k_images_encoded_anew_memory_grows_and_with_a_queue_hardly():
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
     place = tmp_path_factory.mktemp("speed")
-    began = time.monotonic()
-    assert main.main(["speed", "--scale", "smoke", "--cache-dir", str(place)]) == 0
-    assert time.monotonic() - began < 300
+    words = ["speed", "--scale", "smoke", "--cache-dir", str(place)]
+    status = []
+    work = work_of(lambda: status.append(main.main(words)))
+    assert status == [0]
+    print("WORK", work)
+    assert work < 1500
     folder, = (place / "smoke" / "speed").iterdir()  # of this processor
     return folder
 

@@ -11,81 +11,95 @@ import tomllib
 
 from conftest import ROOT
 from contract import kind_of
+from imports import MODULES, PACKAGES, SOURCES, imports_of, reached_from, room_of
 import pytest
 
 from methods import METHODS
 
-PACKAGES = ("methods", "benchmarks", "figures")
-SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-SOURCES.append(ROOT / "bench.py")
-MAX_FILE, MAX_FUNCTION = 150, 40
+HARNESS = ROOT / "benchmarks" / "harness"
+MAX_FILE, MAX_FUNCTION, MAX_MODULES = 350, 40, 10
 STANDARD = set(sys.stdlib_module_names)
+HEAVY = {"torch", "torchvision", "numpy", "pandas", "scipy", "PIL", "submitit", "matplotlib",
+         "sklearn", "ot", "geomloss"}
+TRAINS = {"spec", "store", "data", "measure", "train"}
+ROOMS = TRAINS | {"launch", "analysis", "results"}
+# what each room may import of ours, besides itself, errors, console and methods
 MAY_IMPORT = {
-    "methods": {"methods", "torch", "torchvision", "geomloss", "ot", "scipy"},
-    "figures": {"figures", "pandas", "matplotlib", "numpy"},
-    "declarations": {"benchmarks", "methods"},
-    "harness": {"benchmarks", "methods", "figures", "torch", "torchvision", "numpy", "pandas",
-                "scipy", "rich", "submitit", "sklearn", "threadpoolctl", "safetensors", "PIL",
-                "pytorch_fid"},
-    "bench.py": {"benchmarks"},
+    "methods": set(), "figures": set(), "errors": set(), "console": set(), "harness": set(),
+    "spec": set(), "store": {"spec"}, "data": {"spec", "store"}, "measure": {"spec", "data"},
+    "train": TRAINS, "launch": TRAINS, "analysis": {"spec"},
+    "results": {"spec", "store", "analysis", "figures"}, "command": ROOMS,
+    "report": {"spec", "store", "launch", "analysis", "results"},
+    "speed": ROOMS | {"declarations"}, "declarations": {"spec"}, "bench": {"command"},
 }
-MAY_IMPORT["report"] = {"benchmarks", "PIL", "jinja2", "markupsafe"}
-MAY_IMPORT["speed"] = MAY_IMPORT["harness"] | {"ot", "geomloss", "pythae", "torch_fidelity"}
+MAIN = "benchmarks.harness.command.main"  # the one module that knows everything
+MAY_IMPORT_OTHERS = {
+    "methods": {"torch", "torchvision", "geomloss", "ot", "scipy"},
+    "figures": {"pandas", "matplotlib", "numpy"},
+    "console": {"rich"}, "data": {"torch", "torchvision", "numpy", "PIL"},
+    "measure": {"torch", "torchvision", "numpy", "PIL", "sklearn", "safetensors", "pytorch_fid"},
+    "train": {"torch", "safetensors"},
+    "launch": {"torch", "submitit", "rich", "threadpoolctl"},
+    "analysis": {"numpy", "pandas", "scipy"}, "results": {"pandas"},
+    "command": {"torch", "pytorch_fid"}, "declarations": {"pandas"},
+    "report": {"PIL", "jinja2", "markupsafe"},
+    "speed": {"torch", "torchvision", "numpy", "pandas", "scipy", "PIL", "ot", "geomloss",
+              "pytorch_fid", "pythae", "torch_fidelity"},
+}
 
 
-def layer(path):
-    parts = path.relative_to(ROOT).parts
-    if parts[0] == "benchmarks":
-        return parts[1] if parts[1] in ("harness", "speed", "report") else "declarations"
-    return parts[0]
-
-
-def imports(tree):
-    """Modules imported when the file is, and those imported later, inside functions."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((node, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node, node.module
-
-
-def only_for_types(tree):
-    return [node for block in ast.walk(tree) if isinstance(block, ast.If)
-            and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
-            for node in block.body]
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_run_one_way(path):
-    tree = ast.parse(path.read_text())
-    typing = only_for_types(tree)
-    inside = {id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for n in ast.walk(f)}
-    for node, name in imports(tree):
-        top = name.split(".")[0]
-        if top in STANDARD or node in typing:
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_of_our_modules_follow_the_table(module):
+    room = room_of(module)
+    allowed = MAY_IMPORT[room] | {room, "errors", "console", "methods"}
+    if room in ("methods", "figures", "errors", "console"):
+        allowed = {room}
+    for found in imports_of(module):
+        if found.module.split(".")[0] not in PACKAGES or module == MAIN:
             continue
-        if layer(path) == "declarations" and id(node) in inside:
-            assert name in ("pandas", "benchmarks.harness.intervals")
+        if room == "declarations" and found.inside:
+            assert found.module == "benchmarks.harness.analysis.tables", found
             continue
-        assert top in MAY_IMPORT[layer(path)], f"{path.name} imports {name}"
-        if layer(path) == "declarations" and path.name != "__init__.py":
-            shared = {"benchmarks", *(f"benchmarks.{name}" for name in (
-                "gallery", "tuning", "images", "grids", "ranking", "cifar10", "celeba",
-                "celebahq", "fig1_claims", "fig2_claims", "fig7_claims"))}
-            values = {f"benchmarks.harness.{name}" for name in (
-                "spec", "claim", "run", "resolve", "ambiguity")}
-            assert name in {"methods", *values, *shared}
-        if layer(path) == "harness" and path.name != "command.py":
-            assert name != "benchmarks", f"{path.name} must not know the declarations"
+        assert room_of(found.module) in allowed, found
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_files_and_functions_fit_on_a_screen(path):
-    text = path.read_text()
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_of_other_packages_follow_the_table(module):
+    room = room_of(module)
+    for found in imports_of(module):
+        top = found.module.split(".")[0]
+        if top not in (*STANDARD, *PACKAGES) and not found.typing:
+            assert top in MAY_IMPORT_OTHERS.get(room, ()), found
+            assert room != "declarations" or found.inside, found
+
+
+def test_nothing_heavy_is_reached_when_the_command_is_imported():
+    """So that help, list, status and verify answer at once."""
+    reached = reached_from(MAIN)
+    assert "benchmarks.harness.spec.run" in reached  # it does follow imports
+    found = {module: by for module, by in reached.items() if module.split(".")[0] in HEAVY}
+    assert not found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_files_and_functions_fit_on_a_screen(module):
+    text = MODULES[module].read_text()
     assert len(text.splitlines()) <= MAX_FILE
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno < MAX_FUNCTION, node.name
+
+
+def test_a_folder_of_the_harness_holds_ten_modules_at_most():
+    for folder in (HARNESS, *(path for path in HARNESS.iterdir() if path.is_dir())):
+        modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(modules) <= MAX_MODULES, folder
+        package = folder / "__init__.py"
+        assert not package.exists() or folder == HARNESS or not package.read_text()
+
+
+def test_the_product_keeps_to_its_budget_of_lines():
+    assert sum(len(path.read_text().splitlines()) for path in SOURCES) <= 13_000
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.harness.data.datasets import load
+from benchmarks.harness.data.datasets import points
 from benchmarks.harness.measure.latent_metrics import LatentSWD
 from benchmarks.harness.spec.artefact import Curve
 from benchmarks.harness.spec.hyperparameters import UserMethod, resolve
@@ -32,9 +32,12 @@ def run_of(name, **changes):
     return resolve(replace(BASE, **changes), name, SMALL.get(name, {}))
 
 
+def scene_of(run, folder):
+    return Scene(run, points(run, "train", run.n_train, folder).x, folder, "cpu")
+
+
 def training_of(run, folder):
-    scene = Scene(run, load(run, folder), folder, "cpu")
-    return Training(scene, (Curve("latent_swd"),), folder / "method.py")
+    return Training(scene_of(run, folder), (Curve("latent_swd"),), folder / "method.py")
 
 
 def finish(training, stop_at=None):
@@ -159,7 +162,7 @@ def test_learning_rate_is_halved_until_it_stays(tmp_path):
 def test_adversary_moves_only_by_its_own_loss(tmp_path):
     training = training_of(run_of("gan"), tmp_path)
     moved = {id(p) for p in training.optimizers.adams["main"].param_groups[0]["params"]}
-    adversary = training.objective.adversary()
+    adversary = training.objective.regularizer.adversary()
     critic = {id(p) for p in adversary.parameters()}
     assert not moved & critic
     before = [p.clone() for p in adversary.parameters()]
@@ -218,7 +221,7 @@ def test_divergence_is_an_outcome_with_its_step(tmp_path):
 def test_wae_learns_to_reconstruct_images_under_every_method(name, tmp_path):
     run = run_of(name, dataset="procedural", objective="wae", n_train=64, epochs=12, lam=1.0,
                  halve_every=None, halve_until=None, lr=3e-3)
-    training = Training(Scene(run, load(run, tmp_path), tmp_path, "cpu"), (), tmp_path)
+    training = Training(scene_of(run, tmp_path), (), tmp_path)
     outcome = finish(training)
     losses = [row["train_reconstruction"] for row in outcome["rows"][1:]]
     assert outcome["status"] == "done"
@@ -227,7 +230,7 @@ def test_wae_learns_to_reconstruct_images_under_every_method(name, tmp_path):
 
 def test_loss_is_reconstruction_plus_lambda_times_penalty(tmp_path):
     run = run_of("mmd", dataset="procedural", objective="wae", lam=7.0)
-    training = Training(Scene(run, load(run, tmp_path), tmp_path, "cpu"), (), tmp_path)
+    training = Training(scene_of(run, tmp_path), (), tmp_path)
     training.advance()
     loss, penalty, reconstruction = (
         float(training.ledger.sums[k]) for k in ("loss", "penalty", "reconstruction"))
@@ -266,7 +269,7 @@ def test_latent_swd_is_pots_and_its_floor_is_that_of_uniform_draws(tmp_path):
 def test_floor_at_the_papers_size(tmp_path):
     """METHODS section 3: root .0066 to .0068 for 1000 points in 128 dimensions."""
     runs = [run_of("mmd", n_train=1000, dim=128, seed=seed) for seed in range(3)]
-    floors = [LatentSWD(run, load(run, tmp_path)).floor["floor_root"] for run in runs]
+    floors = [LatentSWD(run, scene_of(run, tmp_path).data).floor["floor_root"] for run in runs]
     assert all(0.0064 < floor < 0.0072 for floor in floors)
 
 
@@ -287,7 +290,7 @@ def test_the_loop_moves_momentum_encoder_and_queue(tmp_path):
 
 def test_the_loop_trains_the_critic_with_its_own_settings(tmp_path):
     training = training_of(run_of("gan"), tmp_path)
-    adversary = training.objective.adversary()
+    adversary = training.objective.regularizer.adversary()
     before = [p.clone() for p in adversary.parameters()]
     training.advance()
     assert all(not torch.equal(a, b) for a, b in zip(before, adversary.parameters(), strict=True))

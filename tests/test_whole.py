@@ -6,6 +6,7 @@ from conftest import ON_CIFAR10, Place
 import pytest
 
 from benchmarks import ARTEFACTS
+from benchmarks.derived_claims import PARTS
 from benchmarks.harness.analysis.derived_verdicts import conclusions, divergences
 from benchmarks.harness.command import costs, main
 from benchmarks.harness.spec.hyperparameters import resolve
@@ -53,7 +54,7 @@ def test_counted_operations_are_those_of_the_layers():
     """Two layers 100-128-128 a point: 2 (100 + 128) 128 operations; thrice for a step."""
     run = resolve(Run("synthetic-normal", 640, "mlp2", "mmd", (), "", dim=128, epochs=2, batch=64,
                       objective="latent"), "mmd", {})
-    encoder, _ = costs._of_image("mlp2", (100,), 128, None)
+    encoder = costs.counted(*costs.network(run)).encoder
     assert encoder == 2 * (100 + 128) * 128
     assert costs.training_operations(run) == 2 * 640 * 3 * encoder
 
@@ -84,7 +85,7 @@ def test_the_verdicts_of_all_are_told_together(swept, capsys):
     ("reproduced", "not testable here", "reproduced")])
 def test_what_the_paper_concludes_rests_on_its_other_claims(c1, c6, expected):
     verdicts = {"C1[tau=0.05]": "reproduced", "C1[tau=1]": c1, "C6[sphere]": c6, "C10": "not run"}
-    faster, stable = conclusions(verdicts)
+    faster, stable = conclusions(verdicts, PARTS)
     assert (faster.id, faster.verdict) == ("C33[faster]", expected)
     assert {*faster.parts} == {*verdicts} - {"C10"} - (
         {"C6[sphere]"} if c6 == "not testable here" else set())

@@ -1,1 +1,0 @@
-"""The machine: every side effect of the suite lives here."""

@@ -3,7 +3,6 @@
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Sequence
-import csv
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +12,8 @@ from urllib.parse import unquote
 
 from PIL import Image
 
-from benchmarks.harness.results.read import Row, Standing, read_provenance
-from benchmarks.harness.store.task import SETTLED
+from benchmarks.harness.results.read import Row, Standing, read_provenance, read_table
+from benchmarks.harness.spec.run import SETTLED
 from benchmarks.report.table_view import Values, values
 
 SMALL = 400_000  # bytes up to which a vector graphic stands in the place of its pixels
@@ -36,30 +35,11 @@ def figure(folder: Path, caption: str) -> Picture | None:
         return None
     with Image.open(pixels) as image:
         width, height = image.size
-    drawn = _is_drawn(vector)
+    # a drawing that is small, and has no pixels in it that would be smoothed
+    drawn = (vector.exists() and vector.stat().st_size <= SMALL
+             and b"<image" not in vector.read_bytes())
     source = _embedded(vector, "image/svg+xml") if drawn else _embedded(pixels, "image/png")
     return Picture(source, width // 2, height // 2, caption)  # drawn at two pixels a CSS pixel
-
-
-def _is_drawn(vector: Path) -> bool:
-    """Whether it is small, and has no pixels in it that would be smoothed."""
-    if not vector.exists() or vector.stat().st_size > SMALL:
-        return False
-    return b"<image" not in vector.read_bytes()
-
-
-def tiles(folder: Path) -> list[Picture]:
-    """The grids of images of single runs, one pixel of theirs a CSS pixel."""
-    found = []
-    for path in sorted((folder / "tiles").glob("[!.]*.png")):
-        named = re.fullmatch(r"(.*)\.seed(\d+)\.(\w+)", path.stem)
-        if not named:
-            continue  # not one that was written here
-        with Image.open(path) as image:
-            width, height = image.size
-        found.append(Picture(_embedded(path, "image/png"), width, height,
-                             f"{named[3]} of {unquote(named[1])}, seed {named[2]}"))
-    return found
 
 
 def _embedded(path: Path, kind: str) -> str:
@@ -116,20 +96,27 @@ class Block:
 
     @property
     def tiles(self) -> list[Picture]:
-        """Images of single runs."""
-        return tiles(self.standing.folder)
+        """The grids of images of single runs, one pixel of theirs a CSS pixel."""
+        found = []
+        for path in sorted((self.standing.folder / "tiles").glob("[!.]*.png")):
+            named = re.fullmatch(r"(.*)\.seed(\d+)\.(\w+)", path.stem)
+            if not named:
+                continue  # not one that was written here
+            with Image.open(path) as image:
+                width, height = image.size
+            found.append(Picture(_embedded(path, "image/png"), width, height,
+                                 f"{named[3]} of {unquote(named[1])}, seed {named[2]}"))
+        return found
 
     @property
     def command(self) -> str:
-        """That makes it anew; the options of what was picked by hand are not on record."""
-        selection, table = self.standing.selection, self.standing.selection.artefact.name
-        words = ["python bench.py"]
-        if table.startswith("tune-"):  # tune-table2-a1 is made by tune table2-a1
-            words, table = ["python bench.py tune"], table.removeprefix("tune-")
+        """That makes it again; the options of what was picked by hand are not on record."""
+        selection = self.standing.selection
+        table = re.sub("^tune-", "tune ", selection.artefact.name)  # is made by `tune`
         scale = [] if selection.scale == "paper" else ["--scale", selection.scale]
         asked = len({row["seed"] for row in self.standing.runs or []})
         seeds = ["--seeds", str(asked)] if asked > selection.seeds else []
-        return " ".join([*words, table, *scale, *seeds, *["…"] * selection.custom])
+        return " ".join(["python bench.py", table, *scale, *seeds, *["…"] * selection.custom])
 
     @property
     def unmeasured(self) -> str:
@@ -146,9 +133,9 @@ class Speed:
     claims: Sequence[Row]
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> Sequence[Row]:
         """Its data.csv."""
-        return list(csv.DictReader((self.folder / "data.csv").read_text().splitlines()))
+        return read_table(self.folder / "data.csv")
 
     @property
     def figure(self) -> Picture | None:

@@ -1,32 +1,26 @@
 """Everything that the page shows, gathered from the results folders."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from benchmarks.derived_claims import CLAIMS
-from benchmarks.harness.analysis.derived_verdicts import (
-    Conclusion,
-    conclusions,
-    divergences,
-)
+from benchmarks.harness.analysis.derived_verdicts import Parts, divergences
 from benchmarks.harness.analysis.verdicts import Effect, effects
-from benchmarks.harness.results import read
 from benchmarks.harness.results.read import (
     Row,
     Standing,
-    distinct,
+    Verdicts,
     of_speed,
     runs_of,
     standing,
-    unjudged,
+    tables,
 )
 from benchmarks.harness.results.rows import read_csv
 from benchmarks.harness.spec.artefact import Ambiguity
-from benchmarks.harness.spec.claims import SpeedClaim
+from benchmarks.harness.spec.claims import Claim
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.report.blocks import Block, Speed
@@ -49,7 +43,7 @@ class Failure(NamedTuple):
 
 
 def failures(standings: Iterable[Standing], store: Store) -> list[Failure]:
-    """Of everything that has results, in order; each run once per artefact."""
+    """The failed and diverged runs in order, each once per artefact."""
     found: dict[tuple[str, str, bool, str, str], Failure] = {}
     for one in standings:
         chosen = one.selection
@@ -89,35 +83,9 @@ class Cost(NamedTuple):
     measure_seconds: float
 
 
-def cost(provenances: Iterable[Mapping[str, Any]]) -> Cost:
-    """Of all runs, each counted once however many artefacts show it."""
-    trained: dict[str, float] = {}
-    measured: dict[tuple[str, str], float] = {}
-    for found in provenances:
-        for key, run in runs_of(found).items():
-            trained[key] = run.get("train_seconds", 0.0)
-            for name, measure in run.get("measures", {}).items():
-                measured[key, name] = measure["seconds"]
-    return Cost(len(trained), sum(trained.values()), sum(measured.values()))
-
-
-def environment(provenances: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, list[str]]]:
-    """Entry of the environment -> its values -> whose runs had it; `provenances`: by results."""
-    table: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for name, found in provenances.items():
-        for run in runs_of(found).values() or [found]:
-            packages = {f"package {key}": value for key, value in run.get("packages", {}).items()}
-            told = {key: run.get(key) for key in NAMES} | packages | {"commit": run.get("commit")}
-            for key, value in told.items():
-                if value is not None and name not in table[key][str(value)]:
-                    table[key][str(value)].append(name)
-    return {key: dict(value) for key, value in table.items()}
-
-
 PRECISION = "bf16"
 SCORES = (("fig8-reconstruction", "test_reconstruction"), ("fig3-isotropy", "effective_rank"),
           ("fig3-isotropy", "fd_cifar10"))  # of what is committed at mini scale
-Scores = dict[tuple[str, str], float]  # by arm and seed
 
 
 class Change(NamedTuple):
@@ -143,31 +111,25 @@ def changes(results: Path) -> list[Change]:
         pairs = sorted(before.keys() & after.keys())
         if pairs:
             ratios = [after[pair] / before[pair] - 1 for pair in pairs]
+            by_arm: dict[str, list[float]] = defaultdict(list)
+            for (arm, _), value in before.items():
+                by_arm[arm].append(value)
+            spread = mean(stdev(values) / mean(values) if len(values) > 1 else 0.0
+                          for values in by_arm.values())
+            said, then = ({row["claim"]: row["verdict"] for row in tables(folder)["claims.csv"]
+                           if row["role"] == "verdict"} for folder in (whole, half))
             found.append(Change(artefact, score, len({arm for arm, _ in pairs}),
                                 len({seed for _, seed in pairs}), mean(ratios), min(ratios),
-                                max(ratios), _spread(before), _judged_otherwise(whole, half)))
+                                max(ratios), spread, [claim for claim, verdict in said.items()
+                                                      if then.get(claim) != verdict]))
     return found
 
 
-def _scores_of(folder: Path, score: str) -> Scores:
-    """Of the final models; what an earlier epoch has is overwritten by a later one's."""
-    rows = read.tables(folder).get("runs.csv", [])
+def _scores_of(folder: Path, score: str) -> dict[tuple[str, str], float]:
+    """The final models' scores by arm and seed: a later epoch's overwrites an earlier one's."""
+    rows = tables(folder).get("runs.csv", [])
     return {(row["arm"], row["seed"]): value for row in rows
             if (value := number(row.get(score))) is not None}
-
-
-def _spread(scores: Scores) -> float:
-    by_arm: dict[str, list[float]] = defaultdict(list)
-    for (arm, _), value in scores.items():
-        by_arm[arm].append(value)
-    return mean(stdev(values) / mean(values) if len(values) > 1 else 0.0
-                for values in by_arm.values())
-
-
-def _judged_otherwise(whole: Path, half: Path) -> list[str]:
-    said, then = ({row["claim"]: row["verdict"] for row in read.tables(folder)["claims.csv"]
-                   if row["role"] == "verdict"} for folder in (whole, half))
-    return [claim for claim, verdict in said.items() if then.get(claim) != verdict]
 
 
 @dataclass(frozen=True)
@@ -176,8 +138,7 @@ class Report:
 
     scales: Sequence[str]
     sections: dict[str, list[Block]]  # by artefact
-    speed: list[Speed]
-    unmeasured: list[Row]  # of claim C31, where `speed` has not been run
+    judged: dict[str, Verdicts]  # by scale
     failures: list[Failure]
     open_choices: list[tuple[Ambiguity, list[Effect]]]
     precisions: list[Change]
@@ -188,70 +149,77 @@ class Report:
         return [block for blocks in self.sections.values() for block in blocks
                 if not block.standing.selection.custom]
 
+    @property
+    def speed(self) -> list[Speed]:
+        """Of every device, at every scale."""
+        return [Speed(scale, folder, rows) for scale, found in self.judged.items()
+                for folder, rows in found.speed.items() if folder]
+
     def verdicts(self, scale: str) -> list[Row]:
         """A row per claim, and per conclusion from them."""
-        concluded = [
-            unjudged(SpeedClaim(each.id, each.text, "", "Conclusion"))
-            | {"verdict": each.verdict, "comparison": "the least favourable of "
-               + ", ".join(f"{claim} {word}" for claim, word in each.parts.items())}
-            for each in self.conclusions(scale)]
-        return [*self._judged(scale), *concluded]
-
-    def _judged(self, scale: str) -> list[Row]:
-        rows: list[Row] = [row for block in self._at(scale) for row in block.standing.verdicts]
-        rows += [row for speed in self.speed if speed.scale == scale for row in speed.claims
-                 if row["role"] == "verdict"]
-        return distinct(rows + (self.unmeasured if scale == self.scales[0] else []))
-
-    def conclusions(self, scale: str) -> list[Conclusion]:
-        """What follows from the paper's claims."""
-        said = {row["claim"]: row["verdict"] for row in self._judged(scale)
-                if row["basis"] == "paper"}
-        return [each for each in conclusions(said) if each.parts]
+        return [*self.judged[scale].judged, *self.judged[scale].derived]
 
     def divergences(self, scale: str) -> str:
         """How many runs diverged."""
-        return divergences(row for block in self._at(scale) if not block.is_tuning
+        return divergences(row for block in self.blocks
+                           if block.standing.selection.scale == scale and not block.is_tuning
                            for row in block.standing.runs or [])
-
-    def _at(self, scale: str) -> list[Block]:
-        return [block for block in self.blocks if block.standing.selection.scale == scale]
 
     @property
     def cost(self) -> Cost:
-        """Of all runs."""
-        return cost(block.provenance for block in self.blocks)
+        """Of all runs, each counted once however many artefacts show it."""
+        trained: dict[str, float] = {}
+        measured: dict[tuple[str, str], float] = {}
+        for block in self.blocks:
+            for key, run in runs_of(block.provenance).items():
+                trained[key] = run.get("train_seconds", 0.0)
+                for name, measure in run.get("measures", {}).items():
+                    measured[key, name] = measure["seconds"]
+        return Cost(len(trained), sum(trained.values()), sum(measured.values()))
 
     @property
     def environment(self) -> dict[str, dict[str, list[str]]]:
-        """Of all results."""
-        return environment(
-            {block.name: block.provenance for block in self.blocks if block.provenance}
-            | {f"speed-{each.folder.name}-{each.scale}": each.provenance for each in self.speed})
+        """Entry of the environment -> its values -> the results whose runs had it."""
+        places = {block.name: block.provenance for block in self.blocks if block.provenance}
+        places |= {f"speed-{each.folder.name}-{each.scale}": each.provenance for each in self.speed}
+        table: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for name, found in places.items():
+            for run in runs_of(found).values() or [found]:
+                packages = {f"package {key}": version
+                            for key, version in run.get("packages", {}).items()}
+                told = {key: run.get(key) for key in NAMES} | packages
+                for key, value in (told | {"commit": run.get("commit")}).items():
+                    if value is not None and name not in table[key][str(value)]:
+                        table[key][str(value)].append(name)
+        return {key: dict(value) for key, value in table.items()}
 
 
 def collect(
-    selections: Iterable[Selection], ambiguities: Iterable[Ambiguity], results: Path, cache: Path
+    selections: Iterable[Selection], ambiguities: Iterable[Ambiguity], claims: Sequence[Claim],
+    parts: Parts, results: Path, cache: Path,
 ) -> Report:
-    """Reads what is there; raises UsageError where a file is corrupt."""
+    """Reads what is there; raises UsageError where a file is corrupt.
+
+    `claims`: of `speed`; `parts`: of derived claims.
+    """
     every = list(selections)
     scales = list(dict.fromkeys(selection.scale for selection in every))
-    sections: dict[str, list[Block]] = {}
+    sections: dict[str, list[Block]] = defaultdict(list)
     for selection in every:
         declared = Block(standing(selection, results, cache))
         by_hand = Block(standing(replace(selection, custom=True), results, cache))
-        blocks = sections.setdefault(selection.artefact.name, [])
         main = selection.scale == scales[0] and not declared.is_tuning
-        blocks += [block for block, wanted in ((declared, main), (by_hand, False))
-                   if wanted or block.standing.runs is not None]
-    speed = [Speed(scale, folder, rows) for scale in scales
-             for folder, rows in of_speed(results, cache, scale)]
+        sections[selection.artefact.name] += [
+            block for block, wanted in ((declared, main), (by_hand, False))
+            if wanted or block.standing.runs is not None]
+    sections = {name: blocks for name, blocks in sections.items() if blocks}
     there = [block.standing for blocks in sections.values() for block in blocks]
-    return Report(scales, {name: blocks for name, blocks in sections.items() if blocks}, speed,
-                  [] if any(each.scale == scales[0] for each in speed)
-                  else list(map(unjudged, CLAIMS)),
-                  failures(there, Store(cache / "runs")), _varied(ambiguities, there),
-                  changes(results) if "mini" in scales else [])
+    judged = {scale: Verdicts(
+        [one for one in there if one.selection.scale == scale and not one.selection.custom],
+        of_speed(results, cache, scale, claims if scale == scales[0] else ()), parts)
+        for scale in scales}
+    return Report(scales, sections, judged, failures(there, Store(cache / "runs")),
+                  _varied(ambiguities, there), changes(results) if "mini" in scales else [])
 
 
 def _varied(

@@ -1,12 +1,13 @@
 """`report`: writes the page, serves it, or exports its tables."""
 
 from argparse import Namespace
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
+from benchmarks.harness.analysis.derived_verdicts import Parts
 from benchmarks.harness.console import shown
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.artefact import Ambiguity
+from benchmarks.harness.spec.claims import Claim
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.store.files import write_atomically
 from benchmarks.report.collect import Report, collect
@@ -16,21 +17,23 @@ from benchmarks.report.serve import serve
 
 
 def report(
-    selections: Iterable[Selection], ambiguities: Iterable[Ambiguity], options: Namespace
+    selections: Iterable[Selection], ambiguities: Iterable[Ambiguity], claims: Sequence[Claim],
+    parts: Parts, options: Namespace,
 ) -> int:
     """Returns 0; what is missing is on the page. Raises UsageError for corrupt results."""
     chosen, known = list(selections), list(ambiguities)
-    results, cache = options.results_dir.resolve(), options.cache_dir.resolve()
+    results, cache = options.results_dir, options.cache_dir
 
     def collected() -> Report:
-        return collect(chosen, known, results, cache)
+        return collect(chosen, known, claims, parts, results, cache)
 
     if options.serve:
         return serve(options.serve, chosen, collected, cache)
     found = collected()
     if options.export:
         return export(found, options.export)
-    target = _target(chosen[0].scale, results, cache)
+    folders = {"paper": results, "mini": results / "mini", "smoke": cache / "smoke"}
+    target = folders[chosen[0].scale] / "report.html"  # beside the results that it shows
     try:
         write_atomically(target, render(found).encode())
     except OSError as error:
@@ -38,9 +41,3 @@ def report(
                          "another folder with --results-dir") from None
     print(f"{shown(target)} ({target.stat().st_size / 1e6:.1f} MB)")
     return 0
-
-
-def _target(scale: str, results: Path, cache: Path) -> Path:
-    """Beside the results that it shows."""
-    folders = {"paper": results, "mini": results / "mini", "smoke": cache / "smoke"}
-    return folders[scale] / "report.html"

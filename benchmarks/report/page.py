@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections import Counter
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from benchmarks.harness.spec.claims import SCALES
 from benchmarks.report.collect import Report
 from benchmarks.report.table_view import difference, interval, number, shown
 
-FOLDER = Path(__file__).parent / "page"
+FOLDER = Path(__file__).parent / "templates"
 SIGNS = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "~", "not run": "○",
          "not testable here": "–"}
 SCALE_NOTES = dict(zip(SCALES, (
@@ -31,8 +31,9 @@ GROUPS = {"the paper's": ("paper",), "ours, other readings": ("sensitivity", "ou
 def _environment() -> Environment:
     made = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True,
                        lstrip_blocks=True, undefined=StrictUndefined)
-    made.filters |= {"shown": shown, "number": number, "pretty": _pretty, "duration": duration,
-                     "difference": difference}
+    made.filters |= {"shown": shown, "number": number, "duration": duration,
+                     "difference": difference, "pretty": partial(
+                         json.dumps, indent=1, sort_keys=True, ensure_ascii=False)}
     made.globals |= {"interval": interval, "signs": SIGNS, "bases": BASES,
                      "scale_notes": SCALE_NOTES}
     return made
@@ -43,13 +44,8 @@ def render(report: Report, live: bool = False) -> str:
     style, script = (Markup((FOLDER / name).read_text()) for name in ("style.css", "script.js"))
     return _environment().get_template("page.html").render(
         report=report, live=live, style=style, script=script, counts=_counts(report),
-        policy=_policy(script, live), tunings=tunings(report),
-        artefacts=len(report.sections) - len(tunings(report)))
-
-
-def tunings(report: Report) -> list[str]:
-    """The grids by which lambdas were chosen: no part of the paper."""
-    return [name for name in report.sections if name.startswith("tune-")]
+        policy=_policy(script, live),
+        artefacts=sum(not blocks[0].is_tuning for blocks in report.sections.values()))
 
 
 def _policy(script: str, live: bool) -> str:
@@ -69,10 +65,6 @@ def _counts(report: Report) -> dict[str, dict[str, Counter[str]]]:
         found[scale] = {group: Counter(row["verdict"] for row in rows if row["basis"] in bases)
                         for group, bases in GROUPS.items()}
     return found
-
-
-def _pretty(value: object) -> str:
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)
 
 
 def duration(seconds: float) -> str:

@@ -28,24 +28,20 @@ def serve(
     address: str, selections: Sequence[Selection], collected: Callable[[], Report], cache: Path
 ) -> int:
     """Until Ctrl-C; raises UsageError for an address that cannot be had."""
-    host, port = _parsed(address)
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal():
+        raise UsageError(f"--serve takes PORT or HOST:PORT, not {address!r}")
+    host = host or HOST
     pages = {"/": Fresh(lambda: render(collected(), live=True)),
              "/live.json": Fresh(lambda: json.dumps(under_way(selections, cache)))}
     try:
-        server = ThreadingHTTPServer((host, port), _handler(pages))
+        server = ThreadingHTTPServer((host, int(port)), _handler(pages))
     except (OSError, OverflowError) as error:
         raise UsageError(f"--serve: cannot listen on {address} ({error})") from None
     with server:
         print(f"http://{host}:{server.server_address[1]}/ (Ctrl-C ends it)", flush=True)
         server.serve_forever()
     return 0
-
-
-def _parsed(address: str) -> tuple[str, int]:
-    host, _, port = address.rpartition(":")
-    if not port.isdecimal():
-        raise UsageError(f"--serve takes PORT or HOST:PORT, not {address!r}")
-    return host or HOST, int(port)
 
 
 def under_way(selections: Sequence[Selection], cache: Path) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """data.csv as a reader wants it: a row per arm, and the paper's number beside ours."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import isnan
 from typing import NamedTuple
 
@@ -117,7 +117,8 @@ def values(rows: Sequence[Row], reason: str = "") -> Values:
     score = [name for name in metrics if name in measured and name not in beside]
     last, curves = _ends(rows)
     labels = [name for name in ("panel", "arm", "epoch")
-              if any(row.get(name) for row in last) and (name == "arm" or _differ(last, name))]
+              if any(row.get(name) for row in last)
+              and (name == "arm" or len({row.get(name) for row in last}) > 1)]
     header = [*labels, "seeds", *plain]
     for name in beside:
         header += [name, f"{name} in the paper", "ours less the paper's"]
@@ -132,14 +133,9 @@ def _ends(rows: Sequence[Row]) -> tuple[list[Row], bool]:
     """The last row of each arm of each panel, and whether there were earlier ones."""
     last: dict[tuple[str | None, str | None], Row] = {}
     for row in rows:
-        key = (row.get("panel"), row.get("arm"))
-        last[key] = row
+        last[row.get("panel"), row.get("arm")] = row
     curves = len(last) < len(rows) and any(row.get("epoch") for row in rows)
     return (list(last.values()), True) if curves else (list(rows), False)
-
-
-def _differ(rows: Iterable[Row], name: str) -> bool:
-    return len({row.get(name) for row in rows}) > 1
 
 
 def _seeds(row: Row) -> Cell:

@@ -1,1 +1,0 @@
-"""The suite measures itself, beside what people use today: `bench.py speed`."""

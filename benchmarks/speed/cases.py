@@ -15,7 +15,7 @@ from benchmarks.harness.spec.run import Run
 from benchmarks.harness.train.cuda_graph import WARM_UP, Graphed
 from benchmarks.harness.train.curves import Scene
 from benchmarks.harness.train.loop import Training
-from benchmarks.recipes import CIFAR10, hq_resized
+from benchmarks.recipes import CIFAR10, resized
 from methods.base import Regularizer
 
 UNCOUNTED = 1  # rounds that are not counted
@@ -111,7 +111,7 @@ def images(n: int, side: int) -> Tensor:
 
 def run(architecture: str, method: str, width: float | None, precision: str = "fp32") -> Run:
     """As Table 2 trains it (the residual network: as Table 3 does at 64 pixels)."""
-    template = (hq_resized("paper", 64, 1.0, 1) if architecture == "residual"
+    template = (resized("paper", 64, 1.0, 1) if architecture == "residual"
                 else CIFAR10.template("paper", architecture))
     template = replace(template, n_train=IMAGES, width=width, precision=precision, lam=1.0)
     return resolve(template, method, {})

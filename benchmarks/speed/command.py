@@ -52,7 +52,7 @@ def speed(options: Namespace) -> int:
 
 
 def _folder(options: Namespace, device: str) -> Path:
-    places = (options.results_dir.resolve(), options.cache_dir.resolve())
+    places = (options.results_dir, options.cache_dir)
     folder = read.speed_folder(*places, options.scale) / machine(device)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from benchmarks.derived_claims import CLAIMS, DIRECT, QUEUE
 from benchmarks.harness.data.datasets import to_float
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.speed.cases import BATCH, Case, Sizes, in_mebibytes, run, training
-from methods.base import Step
+from methods.base import Regularizer, Step
 from methods.uniformity import leave_one_out
 
 GROUP = "queue or re-encoding"
@@ -33,15 +33,20 @@ class Ways:
         z = self.training.prior.sample(BATCH, self.training.draws["prior"])
         self.z = z.requires_grad_()
 
+    @property
+    def _regularizer(self) -> Regularizer:
+        assert self.training.objective.regularizer
+        return self.training.objective.regularizer
+
     def by_queue(self) -> Tensor:
         """The keys of the batch, and the loss against the queue."""
         step = self._step()
-        loss: Tensor = self.training.objective.regularizer.penalty(step)  # type: ignore[operator, union-attr]
+        loss: Tensor = self._regularizer.penalty(step)
         return loss
 
     def by_queue_after(self) -> None:
         """Moves the key encoder and the queue."""
-        self.training.objective.after_step(self._step())
+        self._regularizer.after_step(self._step())
 
     def directly(self) -> Tensor:
         """Encodes the images that are more than the batch, with gradient."""
@@ -116,7 +121,8 @@ def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     Reproduced if even the upper quartile of the queue is below the other's lower one at each.
     """
     found = []
-    for claim, group in zip(CLAIMS, (GROUP, f"{GROUP}, memory"), strict=True):
+    groups = {"time": GROUP, "memory": f"{GROUP}, memory"}
+    for claim, (kind, group) in zip(CLAIMS, groups.items(), strict=True):
         by_k: dict[str, dict[str, dict[str, Any]]] = {}
         for row in rows:
             if row["group"] == group and not row["what"].endswith(f"= {BATCH}"):
@@ -129,7 +135,7 @@ def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                    for queue, direct in pairs)
         found.append({
             "claim": claim.id, "role": "verdict", "basis": claim.basis,
-            "comparison": f"{DIRECT} / {QUEUE}", "statistic": f"ratio of {claim.statistic}",
+            "comparison": f"{DIRECT} / {QUEUE}", "statistic": f"ratio of {kind}",
             "estimate": min(ratios, default=float("nan")), "n": len(ratios),
             "verdict": "not run" if not ratios else "reproduced" if less
             else "contradicted" if more else "inconclusive",

@@ -10,6 +10,7 @@ import pandas as pd
 from benchmarks.harness.analysis.statistics import of_grid
 from benchmarks.harness.analysis.statistics import statistic as named_statistic
 from benchmarks.harness.analysis.tables import LEVEL, t_interval
+from benchmarks.harness.spec.run import SETTLED
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def values(rows: pd.DataFrame, arm: str, statistic: str) -> pd.Series:
     if ":" in statistic:
         return of_grid(rows, arm, statistic)
     of = named_statistic(statistic)
-    runs = rows[(rows["arm"] == arm) & rows["status"].isin(["done", "diverged"])]
+    runs = rows[(rows["arm"] == arm) & rows["status"].isin(SETTLED)]
     diverged = set(runs.loc[runs["status"] == "diverged", "seed"])
     found = {seed: np.nan if seed in diverged else of(curve)
              for seed, curve in runs.groupby("seed")}

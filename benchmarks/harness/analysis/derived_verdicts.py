@@ -1,13 +1,13 @@
-"""Claim C33: what the paper concludes, which follows from what became of its other claims."""
+"""Verdicts on what the paper concludes, from the verdicts on its other claims."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import NamedTuple
 
-from benchmarks.derived_claims import PARTS
 from benchmarks.harness.spec.run import Run
 
+Parts = Mapping[str, tuple[str, tuple[str, ...]]]  # claim -> its text, the claims that decide it
 LEAST_FAVOURABLE_FIRST = ("contradicted", "not run", "inconclusive", "reproduced")  # of a "both"
 
 
@@ -20,14 +20,14 @@ class Conclusion(NamedTuple):
     parts: dict[str, str]  # id of a claim that it rests on -> verdict
 
 
-def conclusions(verdicts: Mapping[str, str]) -> list[Conclusion]:
+def conclusions(verdicts: Mapping[str, str], derived: Parts) -> list[Conclusion]:
     """The least favourable verdict of the paper's claims that each rests on.
 
     Of `verdicts`, by claim, only what is judged by the paper's settings; what cannot be tested at
     the scale counts neither way.
     """
     found = []
-    for id, (text, names) in PARTS.items():
+    for id, (text, names) in derived.items():
         parts = {claim: verdict for claim, verdict in verdicts.items()
                  if claim.split("[")[0] in names and verdict != "not testable here"}
         decides = min(parts.values(), key=LEAST_FAVOURABLE_FIRST.index, default="not run")

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.special import stdtrit  # scipy.stats takes most of a second to import
 
 from benchmarks.harness.spec.artefact import exhibit_stem
+from benchmarks.harness.spec.run import SETTLED
 
 LEVEL = 0.95
 
@@ -38,7 +39,7 @@ def outcomes(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """One row per group: how many of its runs `diverged`, how many are `missing`."""
     per_run = rows.drop_duplicates([*by, "seed"]).groupby(by, sort=False)["status"]
     return per_run.agg(diverged=lambda s: (s == "diverged").sum(),
-                       missing=lambda s: (~s.isin(["done", "diverged"])).sum()).reset_index()
+                       missing=lambda s: (~s.isin(SETTLED)).sum()).reset_index()
 
 
 def final_scores(

@@ -57,15 +57,23 @@ def _judged(scores: Scores, test: Test) -> Judged:
         case Ordering():
             return _ordering(scores, test)
         case Equivalence():
-            return _equivalence(scores, test)
+            alike = partial(within, test.margin, test.or_noise)
+            parts = [compare(scores, test.arm, test.other, statistic, LEVEL, alike)
+                     for statistic in test.statistics]
+            return combined(parts, "all", abs), parts, []
         case Trend():
-            return _trend(scores, test)
+            verdict, *beside = (trend(scores, test.arms, statistic, test.direction, test.at_least)
+                                for statistic in (test.statistic, *test.beside))
+            return verdict, [], beside
         case Range():
-            return _range(scores, test)
+            parts = [in_range(scores, *bound, test.statistic, test.from_one_seed)
+                     for bound in test.bounds]
+            return combined(parts, "all", abs), parts, []
         case Tracking():
             return tracking(scores, test.arms, test.statistic, test.other), [], []
         case Untestable():
             return Comparison.none(test.reason), [], []
+    raise TypeError(f"{test} is not decided by runs")
 
 
 def _ordering(scores: Scores, test: Ordering) -> Judged:
@@ -79,24 +87,6 @@ def _ordering(scores: Scores, test: Ordering) -> Judged:
         parts = [or_diverges(scores, part, *pair) for part, pair in zip(parts, pairs, strict=True)]
     beside = [compare(scores, *pair, other, LEVEL, rule) for other in test.beside for pair in pairs]
     return combined(parts, test.quantifier, float), parts, beside
-
-
-def _equivalence(scores: Scores, test: Equivalence) -> Judged:
-    rule = partial(within, test.margin, test.or_noise)
-    parts = [compare(scores, test.arm, test.other, statistic, LEVEL, rule)
-             for statistic in test.statistics]
-    return combined(parts, "all", abs), parts, []
-
-
-def _trend(scores: Scores, test: Trend) -> Judged:
-    verdict, *beside = (trend(scores, test.arms, statistic, test.direction, test.at_least)
-                        for statistic in (test.statistic, *test.beside))
-    return verdict, [], beside
-
-
-def _range(scores: Scores, test: Range) -> Judged:
-    parts = [in_range(scores, *bound, test.statistic, test.from_one_seed) for bound in test.bounds]
-    return combined(parts, "all", abs), parts, []
 
 
 def _line(claim: Claim, role: str, part: Comparison) -> dict[str, object]:

@@ -2,13 +2,12 @@
 
 import argparse
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
-import difflib
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 import os
 from pathlib import Path
 import re
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from benchmarks.harness.errors import UsageError, unknown
 from benchmarks.harness.launch.launchers import LAUNCHERS, cores
@@ -20,26 +19,38 @@ from benchmarks.harness.spec.user_data import FILE_DATASETS, UserData
 from benchmarks.harness.store.provenance import ROOT
 from benchmarks.harness.train import device
 
-OF_ARTEFACTS = ("list", "plan", "status", "cancel", "verify")  # without names: of all of them
-ALONE = ("classifier", "speed", "report", "findings")  # commands that take no names
-COMMANDS = (*OF_ARTEFACTS, *ALONE, "tune", "logs")
 DESCRIPTION = "Regenerates the MoCA paper's figures and tables, with a verdict per claim."
 DATA_DIR = "WAE_BENCH_DATA_DIR"
-EPILOG = """commands:
-  NAME... | all    do what is missing, then write CSVs, figure and verdicts
-  plan NAME...     what that would train, and how long it takes; trains nothing
-  list             the artefacts and their state
-  status           every run that is done, running, queued, failed, diverged or lost
-  report           one page with all of it, to look at or to send
-  findings         what was found, in words: results/FINDINGS.md, and how README.md opens
-  verify           the verdict on every claim; 0 if every artefact is complete
-  logs RUN         what a run printed; status names the runs
-  cancel NAME...   ends the cluster's jobs for an artefact
-  tune TABLE       chooses lambda for the table's regularizers, on validation images
-  classifier       trains the network behind fd_cifar10 (about an hour on two cores)
-  speed            times the suite on this machine, beside what people use today
+AT_LEAST_1 = ("seeds", "jobs", "runs_per_job", "runs_per_gpu")
+MOST_SEEDS = 1000  # a slip of the finger would keep a core busy with naming runs
+TRAINING = ("redraw", "rerun", "retry_failed")  # options of commands that train
+SELECTING = ("methods", "own", "seeds")  # that select runs
+CHANGING = ("datasets", "precision")  # that change runs
+SPELT = {"own": "with", "datasets": "dataset"}  # other than as they are kept
 
-exit status: 0 complete, 1 something failed or is missing, 2 bad usage"""
+
+class Command(NamedTuple):
+    """A subcommand; `action` is called with what it `takes`, and the options."""
+
+    usage: str
+    says: str  # its line in --help
+    action: Callable[..., int]
+    # "artefacts" (without names: all) and "tables" (to tune) become selections and the store;
+    # "run": the words themselves; "nothing": no words
+    takes: str = "artefacts"
+    unused: tuple[str, ...] = TRAINING  # options that do nothing for it
+    reads_results: bool = False  # so the results folder must exist
+
+
+Commands = Mapping[str, Command]
+
+
+def epilog(commands: Commands) -> str:
+    """The list of commands in --help."""
+    rows = [("NAME... | all", "do what is missing, then write CSVs, figure and verdicts"),
+            *((command.usage, command.says) for command in commands.values())]
+    return "\n".join(["commands:", *(f"  {usage:<16} {says}" for usage, says in rows), "",
+                      "exit status: 0 complete, 1 something failed or is missing, 2 bad usage"])
 
 
 def folder(text: str) -> Path:
@@ -56,16 +67,16 @@ class Parser(argparse.ArgumentParser):
         """Raises the one line that `main` prints."""
         options = [option for action in self._actions for option in action.option_strings]
         for word in re.findall(r"--[\w-]+", message):
-            near = difflib.get_close_matches(word, options, n=1)
+            near = get_close_matches(word, options, n=1)
             if near and word not in options:
                 raise UsageError(f"unknown option {word}; did you mean {near[0]}?")
         raise UsageError(f"{message}; see --help")
 
 
-def parser() -> Parser:
+def parser(commands: Commands) -> Parser:
     """The parser of everything that can be asked for."""
-    made = Parser(prog="bench.py", description=DESCRIPTION, epilog=EPILOG, allow_abbrev=False,
-                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = Parser(prog="bench.py", description=DESCRIPTION, epilog=epilog(commands),
+                  allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("words", nargs="*", metavar="COMMAND|NAME", help="see below")
     made.add_argument("--scale", default="paper", help=f"{', '.join(SCALES)} (default: paper)")
     made.add_argument("--cluster", default="local", help="local: a pool of processes (default); "
@@ -127,19 +138,8 @@ def _add_places(made: Parser) -> None:
                       help="runs, packed data, weights (default: .cache)")
 
 
-AT_LEAST_1 = ("seeds", "jobs", "runs_per_job", "runs_per_gpu")
-IDLE = tuple(command for command in COMMANDS if command not in ("plan", "tune"))
-NO_RUNS = (*ALONE, "logs")
-READERS = ("report", "findings", "logs")
-JUDGES = ("verify", "report", "findings")  # of what is there, so it must be there
-IDLE_FOR = {"redraw": (*IDLE, "plan"), "rerun": IDLE, "retry_failed": IDLE, "methods": NO_RUNS,
-            "own": NO_RUNS, "seeds": NO_RUNS, "datasets": READERS, "precision": READERS}
-SPELT = {"own": "with", "datasets": "dataset"}  # other than as they are kept
-MOST_SEEDS = 1000  # a slip of the finger would keep a core busy with naming runs
-
-
-def check_values(options: Namespace) -> None:
-    """Raises UsageError for an option value that makes no sense; says how many --jobs there are."""
+def check_values(options: Namespace, commands: Commands) -> None:
+    """Raises UsageError for a value that makes no sense; fills in --jobs, resolves paths."""
     precisions = (None, *CHOICES["precision"])
     for kind, value, known in (("scale", options.scale, SCALES),
                                ("cluster", options.cluster, LAUNCHERS),
@@ -155,8 +155,10 @@ def check_values(options: Namespace) -> None:
         raise UsageError(f"--seeds can be {MOST_SEEDS} at most, not {options.seeds}")
     _check_cluster(options)
     _check_report(options)
-    _check_company(options)
-    if options.words[0] in JUDGES and options.scale != "smoke" and not options.results_dir.is_dir():
+    command = commands.get(options.words[0])
+    _check_company(options, command.unused if command else ())
+    reads = command is not None and command.reads_results
+    if reads and options.scale != "smoke" and not options.results_dir.is_dir():
         raise UsageError(f"--results-dir: there is no folder {options.results_dir}")
     if options.data_dir and not Path(options.data_dir).is_dir():
         raise UsageError(f"--data-dir: there is no folder {options.data_dir}")
@@ -164,6 +166,8 @@ def check_values(options: Namespace) -> None:
         raise UsageError(f"--checkpoint-seconds cannot be {options.checkpoint_seconds:g}")
     if options.jobs is None:
         options.jobs = device.gpus_asked(options.device) * options.runs_per_gpu or cores()
+    options.results_dir, options.cache_dir = (
+        path.resolve() for path in (options.results_dir, options.cache_dir))
 
 
 def _check_cluster(options: Namespace) -> None:
@@ -182,25 +186,24 @@ def _check_report(options: Namespace) -> None:
         raise UsageError("report takes one of --serve and --export at a time")
 
 
-def _check_company(options: Namespace) -> None:
+def _check_company(options: Namespace, unused: Sequence[str]) -> None:
     """Raises UsageError for an option beside a command, or another option, that has no use for it.
 
     What is given and does nothing would be taken for done.
     """
-    first = options.words[0]
     if options.redraw and (options.rerun or options.retry_failed):
         raise UsageError("--redraw draws what is there and trains nothing; leave one out")
-    for name, commands in IDLE_FOR.items():
-        if getattr(options, name) and first in commands:
+    for name in (*TRAINING, *SELECTING, *CHANGING):
+        if getattr(options, name) and name in unused:
             option = SPELT.get(name, name.replace("_", "-"))
-            raise UsageError(f"--{option} does nothing for {first}; leave it out")
+            raise UsageError(f"--{option} does nothing for {options.words[0]}; leave it out")
 
 
 Artefacts = Mapping[str, Artefact]
 
 
 def wanted(
-    command: str, names: Sequence[str], artefacts: Artefacts, grids: Artefacts
+    command: str, names: Sequence[str], artefacts: Artefacts, grids: Artefacts, commands: Commands
 ) -> list[Artefact]:
     """What the names after a command (or in its place) stand for, each once.
 
@@ -213,13 +216,16 @@ def wanted(
     else:
         if command == "cancel" and not names:
             raise UsageError("cancel takes the names of artefacts, or all")
-        found = [_artefact_named(name, artefacts, grids) for name in names if name != "all"]
+        found = [_artefact_named(name, artefacts, grids, commands)
+                 for name in names if name != "all"]
         if "all" in names or not names:
             found = [*artefacts.values(), *found]
     return list({item.name: item for item in found}.values())
 
 
-def _artefact_named(name: str, artefacts: Artefacts, grids: Artefacts) -> Artefact:
+def _artefact_named(
+    name: str, artefacts: Artefacts, grids: Artefacts, commands: Commands
+) -> Artefact:
     """The artefact of that name, or of that name's first part: fig1 is fig1-synthetic."""
     known = {item.name.split("-")[0]: item for item in artefacts.values()}
     known |= {item.name: item for item in (*artefacts.values(), *grids.values())}
@@ -228,11 +234,11 @@ def _artefact_named(name: str, artefacts: Artefacts, grids: Artefacts) -> Artefa
     if name == "tune":
         raise UsageError("the command comes first: bench.py tune TABLE; to look one up, name its "
                          f"grid: {', '.join(grid.name for grid in grids.values())}")
-    if name in OF_ARTEFACTS:
+    if name in commands and commands[name].takes == "artefacts":
         raise UsageError(f"the command comes first: bench.py {name} NAME...")
-    if name in COMMANDS:
+    if name in commands:
         raise UsageError(f"{name} is a command and no artefact: bench.py {name}")
-    near = get_close_matches(name.lower().replace("figure", "fig"), [*known, *COMMANDS], n=1)
+    near = get_close_matches(name.lower().replace("figure", "fig"), [*known, *commands], n=1)
     hint = f"did you mean {near[0]!r}?" if near else "bench.py list names them"
     raise UsageError(f"unknown artefact or command {name!r}; {hint}")
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+import csv
 from functools import cache
-import json
 from pathlib import Path
 from statistics import StatisticsError, mean
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.harness.errors import UsageError
+from benchmarks.harness.results.read import read_provenance
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.spec.selection import Entry, Selection
-
-if TYPE_CHECKING:
-    from methods.networks import Networks
 
 
 class Estimates:
@@ -34,8 +32,8 @@ class Estimates:
         if not path.exists():
             return None
         try:
-            measured = _measured(path)
-        except (ValueError, KeyError, TypeError, StatisticsError):
+            measured = _measured(read_provenance(results))
+        except (UsageError, KeyError, TypeError, StatisticsError):
             raise UsageError(
                 f"{path} is corrupt; restore it with git checkout, or remove it") from None
         return cls(measured, path) if measured else None
@@ -58,12 +56,11 @@ class Estimates:
         return mean(values[name] for values in self.measured.values())
 
 
-def _measured(provenance: Path) -> dict[str, dict[str, float]]:
+def _measured(provenance: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """Mean seconds per step and for measuring, and bytes, by arm, of the runs behind results."""
-    content = json.loads(provenance.read_text())
     runs: dict[str, list[dict[str, float]]] = {}
-    for run in content["runs"].values():
-        run = content["shared"] | run
+    for run in provenance["runs"].values():
+        run = provenance["shared"] | run
         runs.setdefault(run["arm"], []).append(
             {"seconds": run["train_seconds"] / run["steps"], "bytes": run["disk_bytes"],
              "measuring": run.get("measure_seconds", 0.0)})
@@ -74,12 +71,21 @@ def _measured(provenance: Path) -> dict[str, dict[str, float]]:
 ASSUMED_RATE = 2e13  # operations a second that one GPU is taken to sustain in single precision
 PASSES = 3  # forward, and backward twice as much
 SHAPES = {"mnist": (1, 28, 28), "procedural-28": (1, 28, 28)}
+NETWORK_COSTS = Path(__file__).with_name("network_costs.csv")
+
+
+class NetworkCost(NamedTuple):
+    """What an encoder and a decoder take."""
+
+    encoder: int  # floating-point operations per image
+    decoder: int  # and per code
+    weights: int  # of both
 
 
 def training_operations(run: Run) -> float:
     """Floating-point operations of the whole training, by torch's own counter."""
     keys = dict(run.hyper).get("K")  # then a key encoder runs along, forward only
-    encoder, decoder = _of_image(run.architecture, _shape(run), run.dim, run.width)
+    encoder, decoder, _ = network_cost(*network(run))
     step = PASSES * (encoder + (0 if run.objective == "latent" else decoder))
     if keys is not None:
         step += encoder + PASSES * 2 * run.dim * int(keys)
@@ -88,49 +94,48 @@ def training_operations(run: Run) -> float:
 
 def disk_bytes(run: Run) -> float:
     """Bytes of the weights that stay; a checkpoint takes about eight times as much meanwhile."""
-    return 4.0 * (1 + len(run.snapshots or ())) * _weights(
-        run.architecture, _shape(run), run.dim, run.width)
+    return 4.0 * (1 + len(run.snapshots or ())) * network_cost(*network(run)).weights
 
 
-def _shape(run: Run) -> tuple[int, ...]:
-    if run.dataset.startswith("synthetic"):
-        return (100,)
+def network(run: Run) -> tuple[str, str, int, float]:
+    """Architecture, shape of a point, latent dimension and width of the run's networks."""
     side = run.image_size or 32
-    return SHAPES.get(run.dataset, (3, side, side))
+    shape = ((100,) if run.dataset.startswith("synthetic")
+             else SHAPES.get(run.dataset, (3, side, side)))
+    return run.architecture, "x".join(map(str, shape)), run.dim, run.width or 1.0
 
 
 @cache
-def _networks(
-    architecture: str, shape: tuple[int, ...], dim: int, width: float | None
-) -> Networks:
-    """On no device: shapes, and no numbers."""
+def network_cost(architecture: str, shape: str, dim: int, width: float) -> NetworkCost:
+    """From the table; counted where it has no such networks, for which torch is imported."""
+    known = _network_costs().get((architecture, shape, str(dim), str(width)))
+    return known or counted(architecture, shape, dim, width)
+
+
+@cache
+def _network_costs() -> dict[tuple[str, ...], NetworkCost]:
+    with open(NETWORK_COSTS, newline="") as file:
+        _, *rows = csv.reader(file)
+    return {tuple(row[:4]): NetworkCost(*map(int, row[4:])) for row in rows}
+
+
+def counted(architecture: str, shape: str, dim: int, width: float) -> NetworkCost:
+    """Of networks on no device: shapes, and no numbers."""
     import torch
+    from torch.utils.flop_counter import FlopCounterMode
 
     from methods.architectures import ARCHITECTURES
     from methods.networks import Plan
+    point, operations = tuple(map(int, shape.split("x"))), []
     with torch.device("meta"):
-        return ARCHITECTURES[architecture](Plan(shape, dim, dim, width or 1.0))
-
-
-def _weights(architecture: str, shape: tuple[int, ...], dim: int, width: float | None) -> int:
-    return sum(weights.numel() for part in _networks(architecture, shape, dim, width)
-               for weights in part.parameters())
-
-
-@cache
-def _of_image(
-    architecture: str, shape: tuple[int, ...], dim: int, width: float | None
-) -> tuple[int, int]:
-    """Of one image's way through the encoder, and of its code's through the decoder."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-    networks = _networks(architecture, shape, dim, width)
-    counts = []
-    for part, point in ((networks.encoder, shape), (networks.decoder, (dim,))):
-        with FlopCounterMode(display=False) as counter:
-            part(torch.empty(2, *point, device="meta"))  # a pair: batch norm wants several
-        counts.append(counter.get_total_flops() // 2)
-    return counts[0], counts[1]
+        networks = ARCHITECTURES[architecture](Plan(point, dim, dim, width))
+        for part, size in ((networks.encoder, point), (networks.decoder, (dim,))):
+            with FlopCounterMode(display=False) as counter:
+                part(torch.empty(2, *size))  # a pair: batch norm wants several
+            operations.append(counter.get_total_flops() // 2)
+    encoder, decoder = operations
+    return NetworkCost(encoder, decoder, sum(weights.numel() for part in networks
+                                             for weights in part.parameters()))
 
 
 class Cost(NamedTuple):
@@ -173,7 +178,7 @@ class Costs:
         self.own: dict[str, Estimates] = {}
         self.alike: dict[tuple[object, ...], tuple[Estimates, Entry]] = {}
         for selection in selections:
-            folder = selection.results(options.results_dir.resolve(), options.cache_dir.resolve())
+            folder = selection.results(options.results_dir, options.cache_dir)
             known = Estimates.read(folder)
             if known is None:
                 continue

@@ -1,7 +1,8 @@
 """The command line: parses, checks everything that can be wrong, then does what is missing."""
 
-import argparse
-from collections.abc import Callable, Sequence
+from argparse import Namespace
+from collections.abc import Sequence
+from functools import partial
 import os
 from pathlib import Path
 import signal
@@ -9,22 +10,25 @@ import sys
 
 from benchmarks import ARTEFACTS, TUNINGS
 from benchmarks.ambiguities import AMBIGUITIES
+from benchmarks.derived_claims import CLAIMS, PARTS
 from benchmarks.harness.command import status, sweep
-from benchmarks.harness.command.arguments import check_values, parser, wanted
-from benchmarks.harness.command.arguments import read_datasets as read_data
+from benchmarks.harness.command.arguments import (
+    CHANGING,
+    SELECTING,
+    TRAINING,
+    Command,
+    check_values,
+    parser,
+    read_datasets,
+    wanted,
+)
 from benchmarks.harness.command.preflight import measurable
-from benchmarks.harness.command.status import plan
 from benchmarks.harness.command.tune import tune
 from benchmarks.harness.command.verify import verify
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.hyperparameters import UserMethod
 from benchmarks.harness.spec.selection import Selection, asked_curves, select
 from benchmarks.harness.store.run_folder import Store
-
-COMMANDS: dict[str, Callable[[list[Selection], Store, argparse.Namespace], int]] = {
-    "list": status.list_artefacts, "plan": plan, "status": status.status,
-    "cancel": status.cancel, "verify": verify,
-}
 
 
 def _own_methods(paths: Sequence[str]) -> list[UserMethod]:
@@ -34,64 +38,92 @@ def _own_methods(paths: Sequence[str]) -> list[UserMethod]:
     return [read(Path(path).resolve()) for path in paths]
 
 
-def _classifier(options: argparse.Namespace) -> int:
-    options.paths, _ = read_data(options.datasets)
+def _classifier(options: Namespace) -> int:
+    options.paths, _ = read_datasets(options.datasets)
     from benchmarks.harness.train.classifier_training import teach  # imports torch
     return teach(options)
 
 
-def _speed(options: argparse.Namespace) -> int:
+def _speed(options: Namespace) -> int:
     from benchmarks.speed.command import speed
     return speed(options)
 
 
-def _shown(options: argparse.Namespace) -> list[Selection]:
+def _shown(options: Namespace) -> list[Selection]:
     """What a report is of: at the paper's scale, what has been made small too."""
     scales = ("paper", "mini") if options.scale == "paper" else (options.scale,)
-    store, options.to_train = Store(options.cache_dir.resolve() / "runs"), False
+    store, options.to_train = Store(options.cache_dir / "runs"), False
     return [measurable(select(item, scale, None, None, ()), store, options) for scale in scales
             for item in (*ARTEFACTS.values(), *TUNINGS.values())]
 
 
-def _report(options: argparse.Namespace) -> int:
+def _report(options: Namespace) -> int:
     from benchmarks.report.command import report  # imports pandas and jinja2
-    return report(_shown(options), AMBIGUITIES, options)
+    return report(_shown(options), AMBIGUITIES, CLAIMS, PARTS, options)
 
 
-def _findings(options: argparse.Namespace) -> int:
+def _findings(options: Namespace) -> int:
     from benchmarks.report.findings import findings
-    return findings(_shown(options), AMBIGUITIES, options)
+    return findings(_shown(options), AMBIGUITIES, CLAIMS, PARTS, options)
 
 
-ALONE = {"classifier": _classifier, "speed": _speed, "report": _report, "findings": _findings}
+WITHOUT_RUNS = (*TRAINING, *SELECTING)
+READING = (*WITHOUT_RUNS, *CHANGING)
+COMMANDS = {
+    "plan": Command("plan NAME...", "what that would train, and how long it takes; trains nothing",
+                    status.plan, unused=("redraw",)),
+    "list": Command("list", "the artefacts and their state", status.list_artefacts),
+    "status": Command("status",
+                      "every run that is done, running, queued, failed, diverged or lost",
+                      status.status),
+    "report": Command("report", "one page with all of it, to look at or to send", _report,
+                      "nothing", READING, reads_results=True),
+    "findings": Command("findings",
+                        "what was found, in words: results/FINDINGS.md, and how README.md opens",
+                        _findings, "nothing", READING, reads_results=True),
+    "verify": Command("verify", "the verdict on every claim; 0 if every artefact is complete",
+                      partial(verify, claims=CLAIMS, parts=PARTS), reads_results=True),
+    "logs": Command("logs RUN", "what a run printed; status names the runs", status.logs, "run",
+                    READING),
+    "cancel": Command("cancel NAME...", "ends the cluster's jobs for an artefact", status.cancel),
+    "tune": Command("tune TABLE",
+                    "chooses lambda for the table's regularizers, on validation images", tune,
+                    "tables", ()),
+    "classifier": Command(
+        "classifier", "trains the network behind fd_cifar10 (about an hour on two cores)",
+        _classifier, "nothing", WITHOUT_RUNS),
+    "speed": Command("speed", "times the suite on this machine, beside what people use today",
+                     _speed, "nothing", WITHOUT_RUNS),
+}
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
-    known = parser()
+    known = parser(COMMANDS)
     options = known.parse_intermixed_args(arguments)
     if not options.words:
         known.print_help()
         return 2
-    check_values(options)
+    check_values(options, COMMANDS)
     first, *rest = options.words
-    if first in ALONE:
+    command = COMMANDS.get(first)
+    if command and command.takes == "nothing":
         if rest:
             raise UsageError(f"{first} takes no names, not {rest[0]!r}")
-        return ALONE[first](options)
-    if first == "logs":
-        return status.logs(rest, options)
+        return command.action(options)
+    if command and command.takes == "run":
+        return command.action(rest, options)
     own = _own_methods(options.own)
-    options.paths, data = read_data(options.datasets)
-    known_as = first if first in (*COMMANDS, "tune") else ""
-    chosen = wanted(known_as, rest if known_as else options.words, ARTEFACTS, TUNINGS)
+    options.paths, data = read_datasets(options.datasets)
+    chosen = wanted(first if command else "", rest if command else options.words, ARTEFACTS,
+                    TUNINGS, COMMANDS)
     asked = asked_curves(ARTEFACTS.values(), options.scale, data, options.precision)
     selections = [select(item, options.scale, options.seeds, options.methods, own, data, asked,
                          options.precision)
                   for item in chosen]
-    store = Store(options.cache_dir.resolve() / "runs")
-    options.to_train = first not in COMMANDS and not options.redraw
+    store = Store(options.cache_dir / "runs")
+    options.to_train = not options.redraw and (command is None or command.takes == "tables")
     selections = [measurable(selection, store, options) for selection in selections]
-    action = (COMMANDS | {"tune": tune}).get(first, sweep.run)
+    action = command.action if command else sweep.run
     return action(selections, store, options)
 
 

@@ -11,7 +11,7 @@ from benchmarks.harness.data.download import DownloadError, digest, download
 from benchmarks.harness.errors import MissingDataError, UsageError
 from benchmarks.harness.spec.selection import Entry, Selection
 from benchmarks.harness.spec.user_data import is_packed
-from benchmarks.harness.store import checkpoints, run_folder
+from benchmarks.harness.store import checkpoints
 from benchmarks.harness.store.files import temporary
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.harness.store.task import Task, tasks, to_do
@@ -66,11 +66,11 @@ def prepare_data(
     distinct = {(entry.run.packed_name, entry.run.n_train, entry.measures, entry.recorded): entry
                 for entry in needed if is_packed(entry.run)}
     for entry in distinct.values():
-        packed.training_rows(entry.run, root)
+        packed.rows(entry.run, "train", entry.run.n_train, root)
         for measure in entry.measures:
-            packed.EVALUATION_ROWS[measure.split](entry.run, measure.n_eval, root)
+            packed.rows(entry.run, measure.split, measure.n_eval, root)
         for n in {curve.n_eval for curve in entry.recorded if curve.n_eval}:
-            packed.test_rows(entry.run, n, root)
+            packed.rows(entry.run, "test", n, root)
     return absent
 
 
@@ -88,7 +88,7 @@ def measurable(selection: Selection, store: Store, options: Namespace) -> Select
     """
     if not any(entry.has(INCEPTION) for entry in selection.entries()):
         return selection
-    root = options.cache_dir.resolve() / "weights"
+    root = options.cache_dir / "weights"
     if options.fid_weights:
         take_weights(options.fid_weights, root)
     if weights_are_here(root):
@@ -96,7 +96,7 @@ def measurable(selection: Selection, store: Store, options: Namespace) -> Select
     stored = set() if options.rerun else {
         entry.run.key for entry in selection.entries() for measure in entry.measures
         if measure.name == INCEPTION
-        and run_folder.find_measurement(store.folder(entry.run.key).path, measure)}
+        and store.folder(entry.run.key).measurement(measure)}
     if stored == {entry.run.key for entry in selection.entries() if entry.has(INCEPTION)}:
         return selection
     reason = f"the Inception weights {INCEPTION_FILE} are not here; name them by --fid-weights"

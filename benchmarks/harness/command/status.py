@@ -9,18 +9,19 @@ from benchmarks.harness.command.costs import Cost, Costs
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.launch import slurm_queue
 from benchmarks.harness.launch.slurm_queue import Jobs, counted, states_of
+from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import Selection
-from benchmarks.harness.spec.user_data import is_packed
+from benchmarks.harness.spec.user_data import is_packed, packed_folder
 from benchmarks.harness.store.run_folder import Store
-from benchmarks.harness.store.task import SETTLED, TO_TRAIN, tasks
+from benchmarks.harness.store.task import TO_TRAIN, tasks
 
 
 def list_artefacts(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Each artefact, what it shows, its results and its runs in the store."""
-    jobs = Jobs(options.cache_dir.resolve())
+    jobs = Jobs(options.cache_dir)
     for selection in selections:
         artefact = selection.artefact
-        folder = selection.results(options.results_dir.resolve(), options.cache_dir.resolve())
+        folder = selection.results(options.results_dir, options.cache_dir)
         results = "results there" if (folder / "data.csv").exists() else "no results"
         print(f"{artefact.name:<30} {artefact.caption} ({artefact.place})")
         print(f"{'':<30} {selection.scale} scale: {results}; "
@@ -30,7 +31,7 @@ def list_artefacts(selections: list[Selection], store: Store, options: Namespace
 
 def status(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Counts per artefact, then each run that is not simply done or missing."""
-    jobs = Jobs(options.cache_dir.resolve())
+    jobs = Jobs(options.cache_dir)
     if jobs.silence:
         print(f"warning: what is queued may be over by now: {jobs.silence}")
     for selection in selections:
@@ -60,7 +61,7 @@ def logs(names: list[str], options: Namespace) -> int:
     """Prints the log of a run, named by the beginning of its key; and its job's, if it has one."""
     if len(names) != 1:
         raise UsageError("logs takes one run; `bench.py status` names them")
-    cache: Path = options.cache_dir.resolve()
+    cache: Path = options.cache_dir
     found = sorted(path for path in (cache / "runs").glob(f"{names[0]}*") if path.is_dir())
     if len(found) != 1:
         raise UsageError(f"{len(found)} runs in {cache / 'runs'} begin with {names[0]!r}; "
@@ -81,7 +82,7 @@ def logs(names: list[str], options: Namespace) -> int:
 
 def cancel(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Ends every job for a run of the artefacts that has no outcome yet; what it stored stays."""
-    jobs = Jobs(options.cache_dir.resolve())
+    jobs = Jobs(options.cache_dir)
     if jobs.silence:
         raise UsageError(f"cancel: {jobs.silence}")
     asked = tasks([entry for one in selections for entry in one.entries()], store)
@@ -94,7 +95,7 @@ def cancel(selections: list[Selection], store: Store, options: Namespace) -> int
         submission.without(open_keys).write()
     try:
         if ids:
-            slurm_queue.cancel(ids)
+            slurm_queue.cancel(*ids)
     except slurm_queue.QueueError as error:
         for submission in submissions:
             submission.write()  # the jobs live on, and stay on record
@@ -105,8 +106,8 @@ def cancel(selections: list[Selection], store: Store, options: Namespace) -> int
 
 def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
     """What the command without `plan` would train; trains nothing."""
-    costs, jobs = Costs(selections, options), Jobs(options.cache_dir.resolve())
-    planned: set[str] = set()
+    costs, jobs = Costs(selections, options), Jobs(options.cache_dir)
+    planned, data = set[str](), options.cache_dir / "data"
     declared, total = 0, Cost()
     for selection in selections:
         entries = {entry.run.key: entry for entry in selection.entries()}
@@ -125,11 +126,10 @@ def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
             print(f"  of these trained already, but without a curve that is wanted now: {again}")
         if lacking:
             print(f"  trained, and to be measured: {len(lacking)}")
-        filed = [entries[key].run for key in todo | lacking if is_packed(entries[key].run)]
-        if filed:
-            from benchmarks.harness.data.packed import unpacked  # numpy
-            if names := unpacked(filed, options.cache_dir.resolve() / "data"):
-                print(f"  data to be found and packed first: {', '.join(names)}")
+        filed = sorted({entries[key].run.packed_name for key in todo | lacking
+                        if is_packed(entries[key].run)})
+        if names := [name for name in filed if not packed_folder(data, name).exists()]:
+            print(f"  data to be found and packed first: {', '.join(names)}")
         print(f"  {cost.told(options.jobs) if cost != Cost() else 'nothing to add'}")
         planned |= todo
         declared, total = declared + len(entries), total + cost

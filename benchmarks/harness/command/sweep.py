@@ -22,10 +22,11 @@ from benchmarks.harness.launch.slurm import submit
 from benchmarks.harness.launch.slurm_queue import Jobs, forget
 from benchmarks.harness.results import read
 from benchmarks.harness.results.write import draw, publish
+from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import Entry, Selection
 from benchmarks.harness.store import lease
 from benchmarks.harness.store.run_folder import RunFolder, Store
-from benchmarks.harness.store.task import SETTLED, UNSETTLED, Task, tasks, work_of
+from benchmarks.harness.store.task import UNSETTLED, Task, tasks, work_of
 from benchmarks.harness.train.device import check_device
 
 
@@ -37,7 +38,7 @@ def run(selections: list[Selection], store: Store, options: Namespace) -> int:
         everything = tasks([entry for sweep in sweeps for entry in sweep.entries], store)
         for sweep in sweeps:
             sweep.submit(everything)
-    statuses = [sweep.conclusion.redraw() if options.redraw else sweep.run() for sweep in sweeps]
+    statuses = [sweep.redraw() if options.redraw else sweep.run() for sweep in sweeps]
     return max([*statuses, int(len(sweeps) < len(selections))])
 
 
@@ -68,18 +69,23 @@ class Sweep:
     ) -> None:
         self.selection, self.store, self.options = selection, store, options
         self.renewed = renewed  # keys of the runs that --rerun has discarded already
-        self.cache = options.cache_dir.resolve()
-        self.folder = selection.results(options.results_dir.resolve(), self.cache)
+        self.cache = options.cache_dir
+        self.folder = selection.results(options.results_dir, self.cache)
         self.entries = selection.entries()
         self.labels = {entry.run.key: entry.label for entry in reversed(self.entries)}
         self.tasks = tasks(self.entries, store)
         self.absent: dict[str, MissingDataError] = {}
-        self.conclusion = Conclusion(selection, store, self.tasks, self.folder, self.cache)
+        apart = selection.precision or ""
+        self.partial = self.cache / "partial" / apart / selection.scale / selection.artefact.name
+        self.before: str | None = None  # the data.csv that is there when the sweep begins
+        self.there: set[tuple[str, ...]] = set()  # and its outcomes, see `read.check_results`
 
     def check(self) -> None:
         """Raises UsageError for anything that would stop the sweep half-way."""
         preflight.check_storage(self.store.root, to_write=False)
-        self.conclusion.check()
+        self.there = read.check_results(self.folder)
+        data = self.folder / "data.csv"
+        self.before = data.read_text() if data.exists() else None
         if self.options.cluster != "slurm":  # whose nodes have what this one may not
             check_device(self.options.device)
         preflight.check_runs(self.tasks, self.labels, self.options.rerun)
@@ -101,7 +107,7 @@ class Sweep:
             self._work(todo)
         for error in self.absent.values():
             print(f"{self.selection.artefact.name}: a part is not run, {error}")
-        return self.conclusion.conclude()
+        return self._conclude()
 
     def _todo(self) -> dict[str, Task]:
         return {entry.run.key: task for entry in self.entries
@@ -135,7 +141,7 @@ class Sweep:
         def finished(folder: RunFolder, state: str) -> None:
             left.discard(folder.key)
             while unpublished and not left & {entry.run.key for entry in unpublished[0]}:
-                self.conclusion.publish_stage(unpublished.pop(0))
+                self._publish_stage(unpublished.pop(0))
 
         if self.options.cluster != "slurm" or self.options.wait:
             print(f"{self.selection.artefact.name}: {work_of(todo.values())} of "
@@ -156,27 +162,6 @@ class Sweep:
             self.cache, artefact.name, artefact.resources[self.selection.scale], seconds,
             overrides(asked.slurm), asked.runs_per_job, asked.wait))
 
-
-class Conclusion:
-    """Of one selection, whose results go to `folder`."""
-
-    def __init__(
-        self, selection: Selection, store: Store, tasks: dict[str, Task], folder: Path, cache: Path
-    ) -> None:
-        self.selection, self.store, self.entries = selection, store, selection.entries()
-        self.tasks = tasks
-        self.folder, self.cache = folder, cache
-        apart = selection.precision or ""
-        self.partial = cache / "partial" / apart / selection.scale / selection.artefact.name
-        self.before: str | None = None  # the data.csv that is there when the sweep begins
-        self.there: set[tuple[str, ...]] = set()  # and its outcomes, see `committed.check`
-
-    def check(self) -> None:
-        """Takes note of the results that are there; raises UsageError if they are corrupt."""
-        self.there = read.check_results(self.folder)
-        data = self.folder / "data.csv"
-        self.before = data.read_text() if data.exists() else None
-
     def redraw(self) -> int:
         """Draws the figure of the data.csv that is there."""
         data = self.folder / "data.csv"
@@ -184,14 +169,14 @@ class Conclusion:
             raise UsageError(f"--redraw: there is no {data}; leave --redraw out to make it")
         read.tables(self.folder)
         try:
-            draw(self.selection.artefact.name, data.read_text(), self.folder)
+            draw(self.selection.artefact.figure, data.read_text(), self.folder)
         except (OSError, ValueError, KeyError, SyntaxError) as error:
             raise UsageError(f"--redraw: something in {self.folder} is missing or damaged "
                              f"({error}); leave --redraw out to make it") from None
         print(f"drew {shown(self.folder / 'figure.png')}, figure.pdf and figure.svg")
         return 0
 
-    def publish_stage(self, stage: list[Entry]) -> None:
+    def _publish_stage(self, stage: list[Entry]) -> None:
         """Shows a first stage early, but never in place of a fuller result."""
         panels = ", ".join(dict.fromkeys(entry.arm.panels[0] for entry in stage))
         target = self._target()
@@ -209,7 +194,7 @@ class Conclusion:
         lacking = {outcome for outcome in self.there - outcomes if outcome[0] in declared}
         return self.partial if lacking else self.folder
 
-    def conclude(self) -> int:
+    def _conclude(self) -> int:
         """Publishes, prints verdicts, files and what is missing; 0 if nothing is."""
         jobs = Jobs(self.cache)
         states = {key: jobs.state(task) for key, task in self.tasks.items()}

@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 from benchmarks.harness.command import sweep
+from benchmarks.harness.results.read import read_table
 from benchmarks.harness.spec.claims import SCALES
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.store.files import write_if_changed
@@ -21,14 +22,14 @@ def tune(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Like `sweep.run`; a whole grid that is complete is then frozen."""
     status = sweep.run(selections, store, options)
     for selection in selections:
-        at_home = options.results_dir.resolve() == ROOT / "results"
+        at_home = options.results_dir == ROOT / "results"
         if status or options.redraw or selection.custom or selection.scale == "smoke":
             print("not frozen: only a whole grid on real data is")
             continue
         if not at_home:
             print("not frozen: the evidence is not in the suite's own results folder")
             continue
-        folder = selection.results(options.results_dir.resolve(), options.cache_dir.resolve())
+        folder = selection.results(options.results_dir, options.cache_dir)
         print(freeze(folder, TUNED / f"{selection.artefact.name.removeprefix('tune-')}.csv"))
     return status
 
@@ -38,8 +39,7 @@ def freeze(folder: Path, target: Path) -> str:
 
     Returns the line that says which.
     """
-    with open(folder / "data.csv", newline="") as file:
-        every = list(csv.DictReader(file))
+    every = read_table(folder / "data.csv")
     if any(int(row["missing"]) for row in every):
         return f"not frozen: {folder} is not complete"
     rows = [row for row in every if row["chosen"] == "True"]

@@ -1,23 +1,14 @@
 """CelebA's aligned images, cropped and resized; CelebA-HQ, resized."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.harness.data.download import digest
-from benchmarks.harness.data.image_files import (
-    Album,
-    Form,
-    Found,
-    Request,
-    centred,
-    form_of,
-    of_album,
-)
-from benchmarks.harness.errors import MissingDataError, UsageError
+from benchmarks.harness.data.image_files import Album, Form, Found, Request, form_of, of_album
+from benchmarks.harness.errors import UsageError
 
 CROP = 140  # MoCA paper, Appendix A: the 140 x 140 in the middle, brought to 64 x 64
 RESAMPLE = {  # crop recipe -> filter, both antialiased
@@ -43,23 +34,17 @@ def find(request: Request) -> Found:
              "img_align_celeba.zip")
     album = _album(request, names, "CelebA", "img_align_celeba.zip, or the folder of its images,")
     splits, deviations = _partition(album)
-    prepare = partial(_cropped, size=request.size, recipe=request.crop)
-    shape = (3, request.size, request.size)
-    found = {split: of_album(album, chosen, FORM, shape, prepare)
+    shape, resample = (3, request.size, request.size), RESAMPLE[request.crop]
+    found = {split: of_album(album, chosen, FORM, shape, CROP, resample)
              for split, chosen in splits.items()}
     return Found(found, album.path.name, deviations)
-
-
-def _cropped(image: Image.Image, size: int, recipe: str) -> Image.Image:
-    return centred(image, CROP).resize((size, size), RESAMPLE[recipe])
 
 
 def _album(request: Request, names: Sequence[str], title: str, what: str) -> Album:
     """The images in the first place that is there; raises UsageError if there is none."""
     places = request.places(*names)
     if not places:
-        raise MissingDataError(f"{title} is missing: {request.asked}; put {what} into DIR and "
-                               "say --data-dir DIR, or try --scale smoke, which needs no data")
+        raise request.missing(title, f"{what} into DIR")
     album = Album(places[0])
     if not album.names:
         raise UsageError(f"{title} is missing: there is no image in {album.path}")
@@ -121,13 +106,9 @@ def find_hq(request: Request) -> Found:
                          f"CelebA-HQ is square, and at least {request.size} wide here")
     order = np.random.default_rng(0).permutation(len(album.names))
     cut = len(order) - max(1, len(order) // HQ_TEST_SHARE)
-    shape, prepare = (3, request.size, request.size), partial(_resized, size=request.size)
-    splits = {split: of_album(album, [album.names[k] for k in chosen], form, shape, prepare)
+    shape = (3, request.size, request.size)
+    splits = {split: of_album(album, [album.names[k] for k in chosen], form, shape)
               for split, chosen in (("train", order[:cut]), ("test", order[cut:]))}
     deviations = [] if len(order) == HQ_COUNT else [
         f"CelebA-HQ: {len(order)} images, the official release has {HQ_COUNT}"]
     return Found(splits, album.path.name, deviations)
-
-
-def _resized(image: Image.Image, size: int) -> Image.Image:
-    return image.resize((size, size), Image.Resampling.LANCZOS)

@@ -7,9 +7,8 @@ import pickle
 
 import numpy as np
 
-from benchmarks.harness.data.download import DownloadError, download
 from benchmarks.harness.data.image_files import ArchivedFile, Found, Request, members, of_array
-from benchmarks.harness.errors import MissingDataError, UsageError
+from benchmarks.harness.errors import UsageError
 
 FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
 ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"  # torchvision's
@@ -34,7 +33,8 @@ def find(request: Request) -> Found:
     Raises UsageError if the files are nowhere to be had, or one is not what it should be.
     """
     places = request.places(FOLDER, f"cifar10/{FOLDER}", ARCHIVE, f"cifar10/{ARCHIVE}")
-    place = places[0] if places else _downloaded(request)
+    place = places[0] if places else request.fetch(
+        "CIFAR-10", f"{ARCHIVE} or {FOLDER}/ into DIR", MIRRORS, {ARCHIVE: ARCHIVE_MD5})[0]
     files = _archived(place) if place.is_file() else _folder(place)
     source = place.name if places else "download"
     batches = {name: _batch(*files[name], md5) for name, md5 in FILES.items()}
@@ -68,13 +68,3 @@ def _batch(data: bytes, name: str, md5: str) -> tuple[np.ndarray, np.ndarray]:
         raise UsageError(f"{name} is damaged or not CIFAR-10's: its md5 is {seen}, not {md5}")
     content = pickle.loads(data, encoding="latin1")
     return content["data"].reshape(-1, 3, 32, 32), np.array(content["labels"], np.uint8)
-
-
-def _downloaded(request: Request) -> Path:
-    try:
-        return download(ARCHIVE, MIRRORS, ARCHIVE_MD5, request.downloads)
-    except DownloadError as error:
-        raise MissingDataError(
-            f"CIFAR-10 is missing: {request.asked}, and no mirror gave it ({error}); put "
-            f"{ARCHIVE} or {FOLDER}/ into DIR and say --data-dir DIR, or try --scale smoke, which "
-            "needs no data") from None

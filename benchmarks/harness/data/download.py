@@ -1,8 +1,8 @@
 """A file from the first of several mirrors that has it: checksum, resumption, progress bar."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 import hashlib
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -90,14 +90,9 @@ def _fetch(url: str, part: Path) -> None:
         line = f"downloading {label} ({size}{', resumed' if have else ''})"
         with (open(part, "ab" if resumed else "wb") as file,
               transfer(label, line, have, total) as tell):
-            for chunk in _chunks(response):
+            while chunk := response.read(CHUNK):
                 file.write(chunk)
                 have += len(chunk)
                 tell(have)
     if total is not None and have < total:
         raise DownloadError(f"it broke off after {have} of {total} bytes")
-
-
-def _chunks(response: HTTPResponse) -> Iterator[bytes]:
-    while chunk := response.read(CHUNK):
-        yield chunk

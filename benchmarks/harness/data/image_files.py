@@ -12,7 +12,8 @@ import zlib
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from benchmarks.harness.errors import UsageError
+from benchmarks.harness.data.download import DownloadError, download
+from benchmarks.harness.errors import MissingDataError, UsageError
 
 # what the libraries raise for damage; the last two are a password and an odd compression
 DAMAGED = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError,
@@ -50,10 +51,18 @@ class Album:
     """The image files below a folder or in a zip file; raises UsageError for what is no such."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.archive = _zip(path) if path.is_file() else None
-        names = _members(path, self.archive) if self.archive else _files(path)
-        self.names = sorted(name for name in names if _is_image(name))
+        self.path, self.archive = path, None
+        if path.is_file():
+            try:
+                self.archive = zipfile.ZipFile(path)
+            except (zipfile.BadZipFile, OSError) as error:
+                raise UsageError(
+                    f"{path} is a damaged zip file ({error}); fetch it again") from None
+            names = _members(path, self.archive)
+        else:
+            names = (file.relative_to(path).as_posix() for file in path.rglob("*")
+                     if file.is_file())
+        self.names = sorted(filter(_is_image, names))
 
     def read(self, name: str) -> bytes:
         """The bytes of one file; raises UsageError if the archive is damaged there."""
@@ -80,19 +89,6 @@ def _is_image(name: str) -> bool:
     path = PurePosixPath(name)
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
     return path.suffix.lower() in SUFFIXES and not hidden
-
-
-def _files(path: Path) -> Iterator[str]:
-    for file in path.rglob("*"):
-        if file.is_file():
-            yield file.relative_to(path).as_posix()
-
-
-def _zip(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UsageError(f"{path} is a damaged zip file ({error}); fetch it again") from None
 
 
 def _members(path: Path, archive: zipfile.ZipFile) -> Iterator[str]:
@@ -135,13 +131,21 @@ class Request(NamedTuple):
         found = [self.data_dir / name for name in names] if self.data_dir else []
         return [path for path in found if path.exists()]
 
-    @property
-    def asked(self) -> str:
-        """Where was looked, for a message."""
-        if self.path:
-            return f"{self.path} has none of its files"
-        return f"{self.data_dir} has none of its files" if self.data_dir else \
-            "no --data-dir was named"
+    def missing(self, title: str, what: str, mirrors: str = "") -> MissingDataError:
+        """Says where was looked for the data set, and what to put where."""
+        place = self.path or self.data_dir
+        asked = f"{place} has none of its files" if place else "no --data-dir was named"
+        return MissingDataError(f"{title} is missing: {asked}{mirrors}; put {what} and say "
+                                "--data-dir DIR, or try --scale smoke, which needs no data")
+
+    def fetch(
+        self, title: str, what: str, mirrors: Sequence[str], md5s: Mapping[str, str]
+    ) -> list[Path]:
+        """The files, downloaded; raises MissingDataError where no mirror has one."""
+        try:
+            return [download(name, mirrors, md5, self.downloads) for name, md5 in md5s.items()]
+        except DownloadError as error:
+            raise self.missing(title, what, f", and no mirror gave it ({error})") from None
 
 
 class Pictures(NamedTuple):
@@ -166,39 +170,29 @@ def of_array(images: np.ndarray, labels: np.ndarray | None) -> Pictures:
     return Pictures(images.shape[1:], images.__getitem__, len(images), labels)
 
 
-Preparation = Callable[[Image.Image], Image.Image]
-
-
 def of_album(
     album: Album, names: Sequence[str], form: Form, shape: tuple[int, int, int],
-    prepare: Preparation, labels: np.ndarray | None = None,
+    crop: int | None = None, resample: Image.Resampling = Image.Resampling.LANCZOS,
+    labels: np.ndarray | None = None,
 ) -> Pictures:
-    """A split of files that must all have one form; `make` raises UsageError for one that has not.
+    """A split of files: the square in their middle, `crop` wide or as large as there is, resized.
 
-    Pictures of one channel are made grey, others RGB.
+    Pictures of one channel are made grey, others RGB. `make` raises UsageError for a picture of
+    another size than `form`, or a grey one where colour is due.
     """
     def make(position: int) -> np.ndarray:
-        image = album.image(names[position])
-        check_form(album, names[position], image, form)
-        array = np.asarray(prepare(image.convert("L" if shape[0] == 1 else "RGB")))
+        image, file = album.image(names[position]), f"{album.path}/{names[position]}"
+        width, height = image.size
+        if image.size != form[:2]:
+            raise UsageError(f"{file} has {width}x{height} pixels, others "
+                             f"{form.width}x{form.height}; all must be of one size")
+        if form_of(image).channels < form.channels:
+            raise UsageError(f"{file} is grey, others are coloured")
+        side = crop or min(image.size)
+        left, top = (width - side) // 2, (height - side) // 2
+        square = image.convert("L" if shape[0] == 1 else "RGB").crop(
+            (left, top, left + side, top + side))
+        array = np.asarray(square.resize(shape[1:], resample))
         return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
 
     return Pictures(shape, make, len(names), labels)
-
-
-def check_form(album: Album, name: str, image: Image.Image, form: Form) -> None:
-    """Raises UsageError for a picture of another size, or a grey one where colour is due."""
-    found = form_of(image)
-    if found[:2] != form[:2]:
-        raise UsageError(f"{album.path}/{name} has {found.width}x{found.height} pixels, others "
-                         f"{form.width}x{form.height}; all must be of one size")
-    if found.channels < form.channels:
-        raise UsageError(f"{album.path}/{name} is grey, others are coloured")
-
-
-def centred(image: Image.Image, side: int | None = None) -> Image.Image:
-    """The square in the middle, of that side or as large as there is."""
-    width, height = image.size
-    side = side or min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    return image.crop((left, top, left + side, top + side))

@@ -9,9 +9,8 @@ import zlib
 
 import numpy as np
 
-from benchmarks.harness.data.download import DownloadError, download
 from benchmarks.harness.data.image_files import ArchivedFile, Found, Request, members, of_array
-from benchmarks.harness.errors import MissingDataError, UsageError
+from benchmarks.harness.errors import UsageError
 
 FOLDERS = ("MNIST/raw", "MNIST", "mnist/raw", "mnist", ".")
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz")
@@ -34,7 +33,8 @@ def find(request: Request) -> Found:
     place = request.path or request.data_dir
     files, source = (_local(place), place.name) if place else ({}, "")
     if not files:
-        files, source = _downloaded(request), "download"
+        paths = request.fetch("MNIST", "its four files into DIR/MNIST/raw", *_mirrors())
+        files, source = _recognised(map(_read, paths)), "download"
     if lacking := [name for name in FILES if name not in files]:
         where = Path(next(iter(files.values())).name).parent
         raise UsageError(f"MNIST in {where} is incomplete: {lacking[0]} is missing")
@@ -42,7 +42,10 @@ def find(request: Request) -> Found:
                                         files[f"{part}-labels-idx1-ubyte"], COUNTS[part]))
               for part, split in (("train", "train"), ("t10k", "test"))}
     for name, md5 in FILES.items():
-        _check_md5(files[name], md5)
+        seen = hashlib.md5(files[name].data).hexdigest()
+        if seen != md5:
+            raise UsageError(f"{files[name].name} is not MNIST's: its content has md5 {seen}, "
+                             f"MNIST's has {md5} (other data sets use the same names)")
     return Found(splits, source)
 
 
@@ -62,19 +65,13 @@ def _checked(
     return x[:, None], y
 
 
-def _check_md5(found: ArchivedFile, md5: str) -> None:
-    seen = hashlib.md5(found.data).hexdigest()
-    if seen != md5:
-        raise UsageError(f"{found.name} is not MNIST's: its content has md5 {seen}, MNIST's has "
-                         f"{md5} (other data sets use the same names)")
-
-
 def _local(place: Path) -> dict[str, ArchivedFile]:
     """The files in an archive, or in the first folder or archive under a folder that has any."""
     if place.is_file():
         return _recognised(members(place))
     for folder in (place / name for name in FOLDERS):
-        if found := _recognised(_files(folder)):
+        files = filter(Path.is_file, sorted(folder.glob("*-ubyte*")))
+        if found := _recognised(map(_read, files)):
             return found
         for path in sorted(folder.glob("*")):
             if path.name.lower().startswith("mnist") and path.name.lower().endswith(ARCHIVES):
@@ -88,14 +85,17 @@ def _recognised(files: Iterator[ArchivedFile]) -> dict[str, ArchivedFile]:
     for data, name in files:
         stem = Path(name).name.removesuffix(".gz").replace(".idx", "-idx")
         if stem in FILES and stem not in found:
-            found[stem] = ArchivedFile(unzipped(data, name) if name.endswith(".gz") else data, name)
+            try:
+                found[stem] = ArchivedFile(
+                    gzip.decompress(data) if name.endswith(".gz") else data, name)
+            except (OSError, EOFError, zlib.error) as error:
+                raise UsageError(
+                    f"{name} is a damaged gzip file ({error}); fetch it again") from None
     return found
 
 
-def _files(folder: Path) -> Iterator[ArchivedFile]:
-    for path in sorted(folder.glob("*-ubyte*")):
-        if path.is_file():
-            yield ArchivedFile(path.read_bytes(), str(path))
+def _read(path: Path) -> ArchivedFile:
+    return ArchivedFile(path.read_bytes(), str(path))
 
 
 def _mirrors() -> tuple[list[str], Mapping[str, str]]:
@@ -104,33 +104,12 @@ def _mirrors() -> tuple[list[str], Mapping[str, str]]:
     return MNIST.mirrors, dict(MNIST.resources)
 
 
-def _downloaded(request: Request) -> dict[str, ArchivedFile]:
-    mirrors, md5s = _mirrors()
-    try:
-        paths = [download(name, mirrors, md5, request.downloads) for name, md5 in md5s.items()]
-    except DownloadError as error:
-        raise MissingDataError(
-            f"MNIST is missing: {request.asked}, and no mirror gave it ({error}); put its four "
-            "files into DIR/MNIST/raw and say --data-dir DIR, or try --scale smoke, which needs no "
-            "data") from None
-    return _recognised(ArchivedFile(path.read_bytes(), str(path)) for path in paths)
-
-
 BYTES = 8  # the format's code for unsigned bytes, the only type that MNIST has
-HEADER_WORDS = {1: 2, 3: 4}  # dimensions of the array -> 32-bit words before its bytes
-
-
-def unzipped(data: bytes, name: str) -> bytes:
-    """The content of a gzip file; raises UsageError, naming it, if that is damaged."""
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UsageError(f"{name} is a damaged gzip file ({error}); fetch it again") from None
 
 
 def idx_array(data: bytes, name: str, dimensions: int) -> np.ndarray:
     """The uint8 array of an IDX file; raises UsageError, naming it, if the bytes are no such."""
-    words = HEADER_WORDS[dimensions]
+    words = 1 + dimensions  # of 32 bits, before the array's bytes
     if len(data) < 4 * words or data[:4] != bytes((0, 0, BYTES, dimensions)):
         raise UsageError(f"{name} is no IDX file of {dimensions} dimensions: it begins with "
                          f"{data[:4]!r}")

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 import shutil
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,23 +23,16 @@ from benchmarks.harness.data.image_files import Found, Pictures, Request
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.artefact import VALIDATION
 from benchmarks.harness.spec.run import Run
-from benchmarks.harness.spec.user_data import is_packed
+from benchmarks.harness.spec.user_data import is_packed, packed_folder
 from benchmarks.harness.store import lease
 from benchmarks.harness.store.files import discard, remove_leftovers, temporary, write_json
 
-VERSION = 1  # raised when the packing changes, so that old arrays are not mistaken for new ones
 POLL_SECONDS = 0.3
 CHUNK = 500  # pictures between two steps of the bar
 MANIFEST = "manifest.json"
-Find = Callable[[Path], Found]  # folder for downloads -> the data set
 
 
-def packed_folder(root: Path, name: str) -> Path:
-    """Where the arrays of a data set are, or will be."""
-    return root / name / f"packed.{VERSION}"
-
-
-def pack(root: Path, name: str, find: Find) -> None:
+def pack(root: Path, name: str, find: Callable[[], Found]) -> None:
     """Makes the arrays unless they are there and whole; one process works, others wait for it.
 
     Raises what `find` and the making of its pictures raise.
@@ -76,9 +69,9 @@ def _is_whole(target: Path) -> bool:
         return False
 
 
-def _write(target: Path, name: str, find: Find) -> None:
+def _write(target: Path, name: str, find: Callable[[], Found]) -> None:
     remove_leftovers(target.parent)
-    found = find(target.parent / "downloads")
+    found = find()
     fresh = temporary(target)
     try:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -168,61 +161,29 @@ def prepare(
     MissingDataError where one is not to be had.
     """
     for name, run in {run.packed_name: run for run in runs if is_packed(run)}.items():
-        pack(root, name, partial(_find_source, run, data_dir, paths.get(run.dataset)))
+        request = Request(paths.get(run.dataset), data_dir, root / name / "downloads",
+                          run.image_size, run.crop)
+        pack(root, name, partial(SOURCES.get(run.dataset, user_images.find), request))
         for line in manifest(root, name)["deviations"]:
             print(f"note: {line}")
 
 
-def unpacked(runs: Iterable[Run], root: Path) -> list[str]:
-    """Names of the packed data sets that the runs need and that are not there."""
-    needed = sorted({run.packed_name for run in runs if is_packed(run)})
-    return [name for name in needed if not packed_folder(root, name).exists()]
+def rows(run: Run, split: str, n: int, root: Path) -> tuple[str, slice]:
+    """The arrays' split and the places in it of n points: the first, the same for every seed.
 
-
-def _find_source(run: Run, data_dir: Path | None, path: Path | None, downloads: Path) -> Found:
-    find = SOURCES.get(run.dataset, user_images.find)
-    return find(Request(path, data_dir, downloads, run.image_size, run.crop))
-
-
-class Portion(NamedTuple):
-    """So many points of a split's arrays, from `start` on."""
-
-    split: str
-    start: int
-    n: int
-
-
-def training_rows(run: Run, root: Path) -> Portion:
-    """The first n_train, the same for every seed; raises UsageError if there are fewer."""
-    return _leading(run, "train", run.n_train, root)
-
-
-def test_rows(run: Run, n: int, root: Path) -> Portion:
-    """Raises UsageError if there are fewer than n."""
-    return _leading(run, "test", n, root)
-
-
-def validation_rows(run: Run, n: int, root: Path) -> Portion:
-    """Of the last VALIDATION of the training set; UsageError if the run trains on them."""
-    count = _count(run, "train", root)
-    if run.n_train > count - VALIDATION or n > VALIDATION:
-        raise UsageError(f"{run.dataset} has {count} training images: {run.n_train} to train "
-                         f"on and {n} of the last {VALIDATION} to choose by are too many")
-    return Portion("train", count - VALIDATION, n)
-
-
-EVALUATION_ROWS = {"test": test_rows, "validation": validation_rows}
-
-
-def _leading(run: Run, split: str, n: int, root: Path) -> Portion:
-    count = _count(run, split, root)
-    if count < n:
-        raise UsageError(f"{run.dataset} has {count} images in its {split} split, not {n}")
-    return Portion(split, 0, n)
-
-
-def _count(run: Run, split: str, root: Path) -> int:
-    images = packed_array(root, run.packed_name, f"{split}.images")
+    "validation" is taken from the last VALIDATION of the training set. Raises UsageError where
+    there are fewer points, or the run trains on them.
+    """
+    stored = "train" if split == "validation" else split
+    images = packed_array(root, run.packed_name, f"{stored}.images")
     if images is None:
-        raise UsageError(f"{run.dataset} has no {split} split")
-    return len(images)
+        raise UsageError(f"{run.dataset} has no {stored} split")
+    count, start = len(images), 0
+    if split == "validation":
+        start = count - VALIDATION
+        if run.n_train > start or n > VALIDATION:
+            raise UsageError(f"{run.dataset} has {count} training images: {run.n_train} to train "
+                             f"on and {n} of the last {VALIDATION} to choose by are too many")
+    elif count < n:
+        raise UsageError(f"{run.dataset} has {count} images in its {split} split, not {n}")
+    return stored, slice(start, start + n)

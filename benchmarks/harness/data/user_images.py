@@ -1,7 +1,6 @@
 """A user's own folder or zip file of images as a data set (`--dataset NAME=PATH`)."""
 
 from collections.abc import Sequence
-from functools import partial
 import hashlib
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from benchmarks.harness.data.image_files import Album, Found, Request, centred, form_of, of_album
+from benchmarks.harness.data.image_files import Album, Found, Request, form_of, of_album
 from benchmarks.harness.errors import UsageError
 
 TEST_SHARE, MOST_TEST = 10, 10_000  # one in ten is a test image where the folder has no split
@@ -83,11 +82,9 @@ def find(request: Request) -> Found:
     form = form_of(album.image(album.names[0]))._replace(channels=1)
     channels = 3 if any(_is_coloured(album.image(name)) for name in album.names) else 1
     size = request.size or min(form.width, form.height)
-    prepare = partial(_prepared, size=size)
-    splits = {}
-    for split, names in found.splits.items():
-        splits[split] = of_album(album, names, form, (channels, size, size), prepare,
-                                 _labels(names, found))
+    splits = {split: of_album(album, names, form, (channels, size, size),
+                              labels=_labels(names, found))
+              for split, names in found.splits.items()}
     return Found(splits, request.path.name)
 
 
@@ -102,7 +99,3 @@ def _labels(names: Sequence[str], found: Survey) -> np.ndarray | None:
         return None
     folders = [PurePosixPath(name).parts[found.depth] for name in names]
     return np.array([found.classes[folder] for folder in folders], np.int64)
-
-
-def _prepared(image: Image.Image, size: int) -> Image.Image:
-    return centred(image).resize((size, size), Image.Resampling.LANCZOS)

@@ -6,9 +6,10 @@ import traceback
 from typing import TextIO
 
 from benchmarks.harness.launch.options import Options
-from benchmarks.harness.store import lease, provenance, run_folder
+from benchmarks.harness.spec.run import SETTLED
+from benchmarks.harness.store import lease, provenance
 from benchmarks.harness.store.files import remove_leftovers
-from benchmarks.harness.store.task import SETTLED, Task
+from benchmarks.harness.store.task import Task
 from benchmarks.harness.train.interrupts import InterruptedRun, StopRequest
 
 Report = Callable[[float], None]
@@ -56,7 +57,7 @@ def _perform(
     from benchmarks.harness.launch import train_and_measure  # torch, only where a run is trained
     folder = task.folder
     unmeasured = task.outcome() == "unmeasured"
-    if lost := unmeasured and not run_folder.weights_are_whole(folder.path, folder.result()):
+    if lost := unmeasured and not folder.weights_are_whole():
         log.write("the trained weights are missing or damaged: training anew\n")
     if lost or not task.is_trained():
         train_and_measure.train_run(task, held, options, stop.is_set, report, log)

@@ -9,33 +9,33 @@ import time
 from benchmarks.harness.launch.execute import execute
 from benchmarks.harness.launch.local import train_in_pool
 from benchmarks.harness.launch.options import Options
-from benchmarks.harness.launch.progress import POLL_SECONDS, Watch, settled
+from benchmarks.harness.launch.progress import POLL_SECONDS, Progress, settled
 from benchmarks.harness.launch.slurm import train_on_slurm
 from benchmarks.harness.store.task import Task
 from benchmarks.harness.train.interrupts import stop_on_signals
 
 
-def train_inline(tasks: list[Task], options: Options, watch: Watch) -> None:
+def train_inline(tasks: list[Task], options: Options, progress: Progress) -> None:
     """Does the tasks in order; KeyboardInterrupt once a signal has come."""
     queue, waiting = deque(tasks), list[Task]()
     while queue or waiting:
         if not queue:
             time.sleep(POLL_SECONDS)
-            queue.extend(settled(waiting, watch))
+            queue.extend(settled(waiting, progress))
             continue
         task = queue.popleft()
-        watch.started(task.folder)
+        progress.started(task.folder)
         with stop_on_signals() as stop:
-            state = execute(task, options, stop, partial(watch.moved, task.folder))
+            state = execute(task, options, stop, partial(progress.moved, task.folder))
         if stop.is_set():
             raise KeyboardInterrupt
         if state == "elsewhere":
             waiting.append(task)
         else:
-            watch.finished(task.folder, state)
+            progress.finished(task.folder, state)
 
 
-Launcher = Callable[[list[Task], Options, Watch], None]
+Launcher = Callable[[list[Task], Options, Progress], None]
 LAUNCHERS: dict[str, Launcher] = {
     "local": train_in_pool, "slurm": train_on_slurm, "debug": train_inline}
 

@@ -15,7 +15,7 @@ from threading import Thread
 
 from benchmarks.harness.launch.execute import execute
 from benchmarks.harness.launch.options import Options
-from benchmarks.harness.launch.progress import POLL_SECONDS, Watch, settled
+from benchmarks.harness.launch.progress import POLL_SECONDS, Progress, settled
 from benchmarks.harness.store.task import Task
 from benchmarks.harness.train import device
 from benchmarks.harness.train.interrupts import stop_on_signals
@@ -24,18 +24,18 @@ SHUT_DOWN_SECONDS = 60.0
 LIVES = 2  # a run whose worker dies is given to another one, this often in all
 
 
-def train_in_pool(tasks: list[Task], options: Options, watch: Watch) -> None:
+def train_in_pool(tasks: list[Task], options: Options, progress: Progress) -> None:
     """Does the tasks on `options.jobs` processes; returns when each is settled."""
     with device.shared_gpus(options.runs_per_gpu):
-        Pool(tasks, options, watch).run()
+        Pool(tasks, options, progress).run()
 
 
 class Pool:
     """Workers, the queue they share, and the runs that another command is training."""
 
-    def __init__(self, tasks: list[Task], options: Options, watch: Watch) -> None:
+    def __init__(self, tasks: list[Task], options: Options, progress: Progress) -> None:
         self.queue, self.waiting = deque(tasks), list[Task]()
-        self.options, self.watch = options, watch
+        self.options, self.progress = options, progress
         self.workers: list[Worker] = []
         self.deaths: Counter[str] = Counter()
 
@@ -43,7 +43,7 @@ class Pool:
         """Works the queue off; on Ctrl-C lets the workers checkpoint first."""
         try:
             while self.queue or self.waiting or any(worker.task for worker in self.workers):
-                self.queue.extend(settled(self.waiting, self.watch))
+                self.queue.extend(settled(self.waiting, self.progress))
                 self._assign()
                 connection.wait([end for worker in self.workers
                                  for end in (worker.line, worker.process.sentinel)], POLL_SECONDS)
@@ -64,7 +64,7 @@ class Pool:
 
     def _give(self, worker: Worker) -> None:
         task = self.queue.popleft()
-        self.watch.started(task.folder)
+        self.progress.started(task.folder)
         worker.task = task
         with suppress(BrokenPipeError):  # it died idle: `_listen` finds it dead with this run
             worker.line.send(task)
@@ -73,7 +73,7 @@ class Pool:
         for message in worker.messages():
             assert worker.task
             if isinstance(message, float):
-                self.watch.moved(worker.task.folder, message)
+                self.progress.moved(worker.task.folder, message)
                 continue
             task, worker.task = worker.task, None
             if message == "elsewhere":
@@ -81,7 +81,7 @@ class Pool:
             elif message == "interrupted":  # somebody stopped this worker, not the sweep
                 self.queue.append(task)
             else:
-                self.watch.finished(task.folder, message)
+                self.progress.finished(task.folder, message)
         if not worker.process.is_alive():
             self._bury(worker)
 
@@ -95,7 +95,7 @@ class Pool:
             self.queue.append(task)
             return
         folder.fail(f"its worker died {LIVES} times, last with exit code {worker.process.exitcode}")
-        self.watch.finished(folder, "failed")
+        self.progress.finished(folder, "failed")
 
     def _shut_down(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the workers' last checkpoints come first

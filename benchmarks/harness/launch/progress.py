@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from benchmarks.harness.store.run_folder import RunFolder
 from benchmarks.harness.store.task import UNSETTLED, Task
@@ -15,35 +15,6 @@ if TYPE_CHECKING:
     import rich.progress
 
 POLL_SECONDS = 0.3
-
-
-class Watch(Protocol):
-    """Who is told about the runs' progress."""
-
-    def started(self, folder: RunFolder) -> None:
-        """Training began."""
-
-    def moved(self, folder: RunFolder, fraction: float) -> None:
-        """A fraction of the training is done."""
-
-    def described(self, text: str) -> None:
-        """What the sweep is at, in a few words."""
-
-    def finished(self, folder: RunFolder, state: str) -> None:
-        """The run has an outcome, or failed."""
-
-
-def settled(waiting: list[Task], watch: Watch) -> Iterator[Task]:
-    """Takes tasks that no other process works on out of `waiting`; yields those still to do."""
-    for task in list(waiting):
-        state = task.state()
-        if state == "running":
-            continue
-        waiting.remove(task)
-        if state in UNSETTLED:
-            yield task
-        else:
-            watch.finished(task.folder, state)
 
 
 OnFinished = Callable[[RunFolder, str], None]
@@ -111,3 +82,16 @@ def _bar() -> rich.progress.Progress:
         columns.TimeElapsedColumn(), columns.TextColumn("left:"), columns.TimeRemainingColumn(),
         console=Console(stderr=True),
     )
+
+
+def settled(waiting: list[Task], progress: Progress) -> Iterator[Task]:
+    """Takes tasks that no other process works on out of `waiting`; yields those still to do."""
+    for task in list(waiting):
+        state = task.state()
+        if state == "running":
+            continue
+        waiting.remove(task)
+        if state in UNSETTLED:
+            yield task
+        else:
+            progress.finished(task.folder, state)

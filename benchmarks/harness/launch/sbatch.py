@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import asdict, replace
+import getpass
 import io
 import json
 import os
@@ -26,10 +27,11 @@ from benchmarks.harness.launch.execute import execute
 from benchmarks.harness.launch.options import Options, parameters
 from benchmarks.harness.launch.slurm_queue import Submission
 from benchmarks.harness.spec.artefact import Curve, Measure
+from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.store import provenance
 from benchmarks.harness.store.files import discard
 from benchmarks.harness.store.run_folder import RunFolder
-from benchmarks.harness.store.task import SETTLED, Task
+from benchmarks.harness.store.task import Task
 from benchmarks.harness.train.interrupts import stop_on_signals
 
 REQUEUE = signal.SIGUSR2  # submitit's: time is nearly up, or the job is preempted
@@ -64,8 +66,9 @@ class Order:
         options = Options(**order["options"] | {"data": Path(order["options"]["data"])})
         with stop_on_signals(signal.SIGTERM, signal.SIGINT, REQUEUE) as stop:
             for task in tasks:
-                if not stop.is_set():
-                    print(f"{task.folder.key}: {execute(task, options, stop, _silent)}", flush=True)
+                if not stop.is_set():  # progress is read off the runs' folders
+                    state = execute(task, options, stop, lambda fraction: None)
+                    print(f"{task.folder.key}: {state}", flush=True)
         if REQUEUE in stop.signals:
             signal.raise_signal(REQUEUE)  # to submitit's own handler, which is in force again
         if stop.is_set():
@@ -89,10 +92,6 @@ def _refuse(tasks: list[Task]) -> None:
         if task.outcome() not in SETTLED:
             task.folder.fail("the code was edited after this run was submitted; nothing is "
                              "trained by code that nobody asked for")
-
-
-def _silent(fraction: float) -> None:
-    """Nobody listens: who follows the sweep looks at the runs' folders."""
 
 
 BACK_OFF = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before the next attempt
@@ -153,7 +152,7 @@ def _attempt(jobs: list[list[Task]], options: Options) -> Submission:
             first, *_ = _executor(submission, options).submit_array(orders)
     except (FailedJobError, FailedSubmissionError):
         with suppress(slurm_queue.QueueError):  # a time-out may come after the jobs were made
-            slurm_queue.cancel_named(submission.name)
+            slurm_queue.cancel(f"--user={getpass.getuser()}", f"--name={submission.name}")
         discard(folder)
         raise
     submission = replace(submission, array=first.job_id.split("_")[0])

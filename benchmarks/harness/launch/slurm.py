@@ -9,10 +9,11 @@ from typing import TypeVar
 
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.launch.options import Options
-from benchmarks.harness.launch.progress import POLL_SECONDS, Watch
+from benchmarks.harness.launch.progress import POLL_SECONDS, Progress
 from benchmarks.harness.launch.slurm_queue import Jobs, QueueError, max_array_size
+from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.store import lease
-from benchmarks.harness.store.task import SETTLED, UNSETTLED, Task
+from benchmarks.harness.store.task import UNSETTLED, Task
 
 LOOK_SECONDS = 5.0  # between two questions to the queue
 LIVES = 2  # a run whose job vanishes is sent again while it is followed, this often in all
@@ -70,17 +71,17 @@ def submit(tasks: list[Task], options: Options) -> set[str]:
     return sent_keys
 
 
-def train_on_slurm(tasks: list[Task], options: Options, watch: Watch) -> None:
+def train_on_slurm(tasks: list[Task], options: Options, progress: Progress) -> None:
     """Follows what was submitted until it is settled, if that is asked for; Ctrl-C detaches."""
     if not options.how.wait:
         return
     try:
-        _follow({task.folder.key: task for task in tasks}, options, watch)
+        _follow({task.folder.key: task for task in tasks}, options, progress)
     except KeyboardInterrupt:
         print("\nno longer followed; the jobs go on (bench.py cancel NAME ends them)", flush=True)
 
 
-def _follow(waiting: dict[str, Task], options: Options, watch: Watch) -> None:
+def _follow(waiting: dict[str, Task], options: Options, progress: Progress) -> None:
     sent = Counter[str]()  # how often, as far as this command knows
     placed = set[str]()
     while waiting:
@@ -92,12 +93,12 @@ def _follow(waiting: dict[str, Task], options: Options, watch: Watch) -> None:
         for key, state in states.items():
             given_up = state not in ON_THE_WAY and (sent[key] >= LIVES or key in cancelled)
             if state in (*SETTLED, "failed") or given_up:
-                watch.finished(waiting.pop(key).folder, state)
+                progress.finished(waiting.pop(key).folder, state)
         idle = [waiting[key] for key in waiting if states[key] not in ON_THE_WAY]
         if idle and not jobs.silence:
             sent.update(submit(idle, options))  # less those that SLURM does not take yet
         counts = Counter(states[key] for key in waiting)
-        watch.described(", ".join(f"{counts[state]} {state}" for state in ON_THE_WAY))
+        progress.described(", ".join(f"{counts[state]} {state}" for state in ON_THE_WAY))
         time.sleep(LOOK_SECONDS if waiting else 0)
 
 

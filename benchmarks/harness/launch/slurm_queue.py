@@ -13,10 +13,11 @@ import re
 import subprocess
 from typing import Any, NamedTuple
 
+from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.store.files import discard, write_json
 from benchmarks.harness.store.run_folder import RunFolder, Store
-from benchmarks.harness.store.task import SETTLED, STATES, TO_TRAIN, Task, tasks
+from benchmarks.harness.store.task import STATES, TO_TRAIN, Task, tasks
 
 ANSWER_SECONDS = 30  # that a controller may take to answer
 DEFAULT_MAX_ARRAY_SIZE = 1001  # SLURM's own, slurm.conf(5)
@@ -62,14 +63,9 @@ def look_up() -> dict[tuple[str, int], Queued]:
     return found
 
 
-def cancel(jobs: Iterable[str]) -> None:
-    """Cancels the jobs; those that are over already do not matter. Raises QueueError."""
-    ask("scancel", "--quiet", *jobs)
-
-
-def cancel_named(name: str) -> None:
-    """Cancels what was submitted under that name. Raises QueueError."""
-    ask("scancel", "--quiet", f"--user={getpass.getuser()}", f"--name={name}")
+def cancel(*which: str) -> None:
+    """Cancels jobs by id or scancel's options, over already or not. Raises QueueError."""
+    ask("scancel", "--quiet", *which)
 
 
 def max_array_size() -> int:
@@ -181,15 +177,10 @@ class Jobs:
             return
         in_queue = {name for name, _ in self.queue}
         expected = {place.submission.name for key, place in self.places.items()
-                    if not _is_settled(store / key)}
+                    if (run := RunFolder(store / key)).has_failed() or run.state() not in SETTLED}
         for submission in self.submissions:
             if submission.name not in in_queue | expected:
                 discard(submission.folder)
-
-
-def _is_settled(folder: Path) -> bool:
-    run = RunFolder(folder)
-    return not run.has_failed() and run.state() in SETTLED
 
 
 def counted(states: Iterable[str]) -> str:

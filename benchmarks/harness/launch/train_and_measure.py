@@ -8,12 +8,11 @@ from typing import Any, TextIO
 from threadpoolctl import threadpool_limits
 import torch
 
-from benchmarks.harness.data.datasets import dataset, load, points_of
+from benchmarks.harness.data.datasets import identity, points
 from benchmarks.harness.launch.options import Options
 from benchmarks.harness.measure.trained_model import Trained
 from benchmarks.harness.spec.artefact import Measure
-from benchmarks.harness.store import checkpoints, lease, provenance, run_folder
-from benchmarks.harness.store.checkpoints import seal
+from benchmarks.harness.store import checkpoints, lease, provenance
 from benchmarks.harness.store.lease import job
 from benchmarks.harness.store.run_folder import RunFolder
 from benchmarks.harness.store.task import Task
@@ -34,25 +33,26 @@ def train_run(
     folder, began = task.folder, time.time()
     run = folder.run()
     device = prepare_torch(options.device, run.precision)
-    scene = Scene(run, load(run, options.data), options.data, device)
+    data = points(run, "train", run.n_train, options.data).x
+    scene = Scene(run, data, options.data, device)
     training = Training(scene, task.recorded, folder.path / "method.py", options.plain)
     warning = _resume(task, training)
     training.attempts.append({
         **provenance.code(), **provenance.environment(), "device": device,
-        "data": dataset(run).identity(run, options.data)})
+        "data": identity(run, options.data)})
     log.write(f"{time.ctime()}: {device}, from step {training.step} of {run.steps}"
               f"{'; ' + warning if warning else ''}\n")
 
     def save() -> None:
         held.insist()
-        checkpoints.save(folder.path, seal(_pack(training.state())))
+        checkpoints.save(folder.path, _pack(training.state()))
 
     def tell() -> None:
         row, epoch = training.ledger.rows[-1], training.epoch
         if epoch in (run.snapshots or ()):
             held.insist()
-            training.snapshots[str(epoch)] = run_folder.keep_weights(
-                folder.path, build.weights_to_bytes(training.objective), epoch)
+            training.snapshots[str(epoch)] = folder.keep_weights(
+                build.weights_to_bytes(training.objective), epoch)
         log.write(" ".join(f"{k} {v:.6g}" for k, v in row.items()) + "\n")
         report(training.step / run.steps)
 
@@ -67,7 +67,7 @@ def _resume(task: Task, training: Training) -> str | None:
     sealed, warning = checkpoints.newest(task.folder.path)
     if sealed is None:
         return warning
-    state = _unpack(sealed)
+    state = torch.load(io.BytesIO(sealed), map_location="cpu", weights_only=True)
     if set(state["columns"]) != {curve.id for curve in task.recorded}:
         return "the checkpoint lacks a curve that is asked for now"
     training.restore(state)
@@ -78,11 +78,6 @@ def _pack(state: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()
-
-
-def _unpack(data: bytes) -> dict[str, Any]:
-    state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    return state
 
 
 def _provenance(training: Training, began: float, size: int) -> dict[str, Any]:
@@ -107,8 +102,8 @@ def measure_run(
     device = prepare_torch(options.device, run.precision)
     # one thread, as in training: their number changes the order of sums
     with torch.no_grad(), threadpool_limits(1):
-        test = points_of(run, measure, options.data)
-        weights = run_folder.weights_file(folder.path, measure.epoch)
+        test = points(run, measure.split, measure.n_eval, options.data)
+        weights = folder.weights_file(measure.epoch)
         model = build.load_model(run, tuple(test.x.shape[1:]), weights, device)
         trained = Trained(run, model, test, options.data, device)
         numbers, files = MEASURES[measure.name](trained)
@@ -116,5 +111,5 @@ def measure_run(
     shown = " ".join(f"{name} {value:.6g}" for name, value in numbers.items())
     log.write(f"{measure.id}: {shown or ', '.join(files)} ({seconds:.1f} s)\n")
     held.insist()
-    run_folder.save_measurement(folder.path, measure, numbers, files, {
+    folder.save_measurement(measure, numbers, files, {
         **provenance.code(), **provenance.environment(), "device": device, "seconds": seconds})

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.harness.data.datasets import Split, dataset, to_float
+from benchmarks.harness.data.datasets import Split, points, to_float
 from benchmarks.harness.data.seeding import generator, stream
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.run import Run
@@ -57,8 +57,8 @@ class Trained:
     @cached_property
     def training_codes(self) -> Tensor:
         """(n, dim) codes of the first n training points, which were shuffled when packed."""
-        x = dataset(self.run).train(self.run, self.root).x[:self.n]
-        return in_chunks(self.encode, x)
+        x = points(self.run, "train", self.run.n_train, self.root).x
+        return in_chunks(self.encode, x[:self.n])
 
     @cached_property
     def samples(self) -> Tensor:

@@ -1,20 +1,21 @@
-"""Results that are already there: are they intact, are they fuller, how far off is the new."""
+"""Reads a results folder: its tables, missing runs, verdicts, provenance."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 import csv
 from dataclasses import dataclass
 import io
-from itertools import compress
+from itertools import chain, compress
 import json
 import math
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+from benchmarks.harness.analysis.derived_verdicts import Parts, conclusions
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.spec.claims import Claim, SpeedClaim, Untestable
+from benchmarks.harness.spec.claims import Claim, Untestable
+from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import Selection
-from benchmarks.harness.store.task import SETTLED
 
 LABELS = ("scale", "dataset", "panel", "arm", "epoch", "n")
 TABLES = {"runs.csv": ("arm", "seed", "epoch", "status"), "data.csv": ("scale", "n"),
@@ -187,28 +188,56 @@ def standing(selection: Selection, results: Path, cache: Path) -> Standing:
     return Standing(selection, folder, None, [], claims)
 
 
-def unjudged(claim: Claim | SpeedClaim) -> dict[str, str]:
+def unjudged(claim: Claim) -> dict[str, str]:
     """The row of a claim without results."""
-    test = claim.test if isinstance(claim, Claim) else None
-    reason = test.reason if isinstance(test, Untestable) else ""
+    reason = claim.test.reason if isinstance(claim.test, Untestable) else ""
+    return _row(claim.id, claim.basis, reason, "not testable here" if reason else "not run",
+                claim.place, claim.text)
+
+
+def _row(
+    claim: str, basis: str, comparison: str, verdict: str, place: str, text: str
+) -> dict[str, str]:
+    """A verdict that no numbers decided, as a row of claims.csv."""
     empty = dict.fromkeys(("statistic", "estimate", "low", "high", "noise"), "")
-    return {"claim": claim.id, "role": "verdict", "basis": claim.basis, "comparison": reason,
-            **empty, "n": "0", "verdict": "not testable here" if reason else "not run",
-            "place": claim.place, "text": claim.text}
+    return {"claim": claim, "role": "verdict", "basis": basis, "comparison": comparison, **empty,
+            "n": "0", "verdict": verdict, "place": place, "text": text}
+
+
+LEAST = "the least favourable of "
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """The verdicts at one scale: of artefacts, of `speed`, and what is derived from them."""
+
+    standings: Sequence[Standing]
+    speed: Mapping[Path | None, Sequence[Row]]  # see `of_speed`
+    parts: Parts
+
+    @property
+    def judged(self) -> list[Row]:
+        """Each verdict once, though several artefacts may be there for one claim."""
+        every = chain(*(one.verdicts for one in self.standings), *self.speed.values())
+        return list({(row["claim"], row["text"], row["verdict"]): row for row in every}.values())
+
+    @property
+    def derived(self) -> list[Row]:
+        """The conclusions that rest on any of the paper's claims among them."""
+        verdicts = {row["claim"]: row["verdict"] for row in self.judged if row["basis"] == "paper"}
+        return [_row(each.id, "paper", LEAST + ", ".join(map(" ".join, each.parts.items())),
+                     each.verdict, "Conclusion", each.text)
+                for each in conclusions(verdicts, self.parts) if each.parts]
 
 
 def of_speed(
-    results: Path, cache: Path, scale: str
-) -> Iterator[tuple[Path, list[dict[str, str]]]]:
-    """Per device that C31 was measured on: its folder, and the rows of its claims.csv."""
-    place = speed_folder(results, cache, scale)
-    for path in sorted(place.glob("*/claims.csv")):
-        yield path.parent, read_table(path)
-
-
-def distinct(rows: Iterable[Row]) -> list[Row]:
-    """Each verdict once, though several artefacts may be there for one claim."""
-    return list({(row["claim"], row["text"], row["verdict"]): row for row in rows}.values())
+    results: Path, cache: Path, scale: str, claims: Iterable[Claim]
+) -> dict[Path | None, Sequence[Row]]:
+    """C31's verdicts by the folder of each device; by None the unjudged claims if there is none."""
+    found: dict[Path | None, Sequence[Row]] = {
+        path.parent: [row for row in read_table(path) if row["role"] == "verdict"]
+        for path in sorted(speed_folder(results, cache, scale).glob("*/claims.csv"))}
+    return found or {None: [unjudged(claim) for claim in claims]}
 
 
 def speed_folder(results: Path, cache: Path, scale: str) -> Path:

@@ -7,11 +7,10 @@ from dataclasses import fields
 import io
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.harness.spec.run import Run
+from benchmarks.harness.spec.run import SETTLED, Run
 from benchmarks.harness.spec.selection import Entry, Selection
-from benchmarks.harness.store import run_folder
 from benchmarks.harness.store.run_folder import RunFolder, Store
-from benchmarks.harness.store.task import SETTLED, Task
+from benchmarks.harness.store.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +64,7 @@ def _measured(folder: RunFolder, entry: Entry) -> dict[int | None, dict[str, Any
     """What was measured, by epoch: it stands in that epoch's row; None is the final model."""
     values: dict[int | None, dict[str, Any]] = {}
     for measure in entry.measures:
-        found = run_folder.find_measurement(folder.path, measure)
+        found = folder.measurement(measure)
         if found and found["numbers"]:
             of_epoch = values.setdefault(measure.epoch, {})
             of_epoch |= found["numbers"] | {"n_eval": measure.n_eval}

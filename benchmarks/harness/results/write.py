@@ -1,15 +1,12 @@
 """From stored runs to runs.csv, data.csv, claims.csv, the figure and provenance.json."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.harness.results.rows import collect, read_csv, runs_csv
 from benchmarks.harness.spec.artefact import exhibit_stem
 from benchmarks.harness.spec.selection import Entry, Selection
-from benchmarks.harness.store import run_folder
 from benchmarks.harness.store.files import (
     remove_leftovers,
     write_atomically,
@@ -18,9 +15,6 @@ from benchmarks.harness.store.files import (
 )
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.harness.store.task import Task, tasks
-
-if TYPE_CHECKING:
-    pass
 
 PICTURES = ("figure.png", "figure.pdf", "figure.svg")
 
@@ -40,7 +34,7 @@ def publish(selection: Selection, store: Store, folder: Path) -> str:
     write_exhibits(selection.entries(), store, folder)
     drawn = all((folder / name).exists() for name in PICTURES)
     if not drawn or not target.exists() or target.read_bytes() != data.encode():
-        draw(selection.artefact.name, data, folder)
+        draw(selection.artefact.figure, data, folder)
     write_if_changed(folder / "runs.csv", runs.encode())
     write_if_changed(folder / "claims.csv", claims.encode())
     write_provenance(selection, store, folder)
@@ -69,7 +63,7 @@ def write_exhibits(entries: Iterable[Entry], store: Store, folder: Path) -> None
     for entry in entries:
         stem = exhibit_stem(entry.arm.name, entry.run.seed)
         for measure in entry.measures:
-            found = run_folder.measurement_files(store.folder(entry.run.key).path, measure)
+            found = store.folder(entry.run.key).measurement_files(measure)
             for name, data in found.items():
                 wanted[folder / EXHIBIT_FOLDERS[Path(name).suffix] / f"{stem}.{name}"] = data
     there: set[Path] = set()
@@ -119,7 +113,7 @@ def write_provenance(selection: Selection, store: Store, folder: Path) -> None:
 def _run_provenance(task: Task) -> dict[str, Any]:
     """Where the run came from; of its measures, how long they took and what differs from that."""
     trained = task.folder.provenance()
-    found = {measure.id: run_folder.find_measurement(task.folder.path, measure)
+    found = {measure.id: task.folder.measurement(measure)
              for measure in task.measures}
     measured = {id: outcome["provenance"] for id, outcome in found.items() if outcome}
     if not measured:

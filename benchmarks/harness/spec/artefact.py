@@ -89,6 +89,7 @@ class Artefact:
     name: str
     caption: str
     place: str
+    figure: str  # the plot of data.csv, in figures.FIGURES
     seeds: Mapping[str, int]  # scale -> default number of seeds
     arms: Callable[[str], tuple[Arm, ...]]  # scale -> arms, seed 0
     template: Callable[[str], Run]  # scale -> the run that a method of the user's is put into

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 SCALES = ("paper", "mini", "smoke")
 
@@ -80,8 +79,12 @@ class Untestable:
     reason: str
 
 
+class BySpeed:
+    """No test of runs: `speed` decides it, from what it times and counts."""
+
+
 FID_NOISE = 0.8  # the smallest difference that the paper's own replicates allow to be credited
-Test = Ordering | Equivalence | Trend | Range | Tracking | Untestable
+Test = Ordering | Equivalence | Trend | Range | Tracking | Untestable | BySpeed
 
 
 @dataclass(frozen=True)
@@ -122,13 +125,3 @@ def _renamed(statistic: str) -> str:
     kind, separator, score = statistic.rpartition(":")
     assert score == "fid"
     return f"{kind}{separator}fd_cifar10"
-
-
-class SpeedClaim(NamedTuple):
-    """A claim on what something costs; see `Claim`."""
-
-    id: str
-    text: str
-    statistic: str
-    place: str = "Section 3"
-    basis: str = "paper"

@@ -11,6 +11,7 @@ import json
 from benchmarks.harness.errors import unknown
 from methods import Scalar
 
+SETTLED = ("done", "diverged")  # states of a run that has an outcome
 CHOICES = {
     "objective": ("wae", "latent", "svae"), "prior": ("sphere", "gaussian"), "optimizer": ("adam",),
     "precision": ("fp32", "tf32", "bf16"),  # fp32: TF32 off everywhere

@@ -20,6 +20,11 @@ def is_packed(run: Run) -> bool:
     return run.dataset in FILE_DATASETS or run.data_digest is not None
 
 
+def packed_folder(root: Path, name: str) -> Path:
+    """Where the arrays of a data set are, or will be."""
+    return root / name / "packed.1"  # raised with the packing: old arrays are not taken for new
+
+
 @dataclass(frozen=True)
 class UserData:
     """A folder or zip file of images, by content."""

@@ -9,11 +9,11 @@ from benchmarks.harness.store.files import write_atomically
 NAMES = ("checkpoint.pt", "checkpoint.previous.pt")
 
 
-def save(folder: Path, sealed: bytes) -> None:
+def save(folder: Path, data: bytes) -> None:
     """The new checkpoint in full, and the one before it kept; never neither."""
     current, previous = (folder / name for name in NAMES)
     fresh = folder / "checkpoint.fresh.pt"
-    write_atomically(fresh, sealed)
+    write_atomically(fresh, hashlib.sha256(data).digest() + data)
     if current.exists():
         current.replace(previous)
     fresh.replace(current)
@@ -27,7 +27,7 @@ def newest(folder: Path) -> tuple[bytes | None, str | None]:
     warning = None
     for path in (folder / name for name in NAMES):
         try:
-            return unseal(path), warning
+            return _unsealed(path), warning
         except FileNotFoundError:
             continue
         except CorruptError as corrupt:
@@ -45,13 +45,8 @@ class CorruptError(Exception):
     """A file whose content is not what was written."""
 
 
-def seal(data: bytes) -> bytes:
-    """The data behind its SHA-256 digest."""
-    return hashlib.sha256(data).digest() + data
-
-
-def unseal(path: Path) -> bytes:
-    """The data of a sealed file; raises CorruptError if any byte of it is not what was sealed."""
+def _unsealed(path: Path) -> bytes:
+    """The data behind its digest; raises CorruptError if any byte of it is not what was sealed."""
     content = path.read_bytes()
     digest, data = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
     if hashlib.sha256(data).digest() != digest:

@@ -4,8 +4,8 @@ spec.json              the run's fields
 method.py              the text of a user's own method
 claim.N                who trains it; see `lease`
 checkpoint.pt          sealed; checkpoint.previous.pt is the one before
-model*.safetensors     trained weights; see `model_files`
-measures/              what was measured of it; see `evaluations`
+model*.safetensors     trained weights: the final ones, and those of snapshots
+measures/              per measure <id>.json (numbers, digests, provenance; written last), its files
 log.txt                what the run printed, with the trace of an error
 error.json             why it failed
 result.json            the outcome, written last
@@ -20,11 +20,9 @@ from typing import Any
 
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.artefact import Measure
-from benchmarks.harness.spec.run import Run
+from benchmarks.harness.spec.run import SETTLED, Run
 from benchmarks.harness.store import checkpoints, lease
 from benchmarks.harness.store.files import discard, write_atomically, write_json
-
-OUTCOMES = ("done", "diverged")
 
 
 class RunFolder:
@@ -85,7 +83,7 @@ class RunFolder:
         try:
             content: dict[str, Any] = json.loads(path.read_text())
             if not content or (name == "result.json" and (
-                    content["status"] not in OUTCOMES or "curves" not in content)):
+                    content["status"] not in SETTLED or "curves" not in content)):
                 raise ValueError
         except (ValueError, KeyError, TypeError, FileNotFoundError):
             raise UsageError(f"{path} is corrupt; remove its folder to train it anew") from None
@@ -105,10 +103,10 @@ class RunFolder:
         What was measured of other weights, trained earlier, is removed too.
         """
         (self.path / "error.json").unlink(missing_ok=True)
-        digest = weights_digest(model)
+        digest = _digest(model)
         if self.is_finished() and self.result()["model"] != digest:
             discard(self.path / "measures")
-        keep_weights(self.path, model)
+        self.keep_weights(model)
         write_json(self.path / "provenance.json", provenance)
         write_json(self.path / "result.json", {**result, "model": digest})
         spent = [self.path / name for name in checkpoints.NAMES]
@@ -127,6 +125,56 @@ class RunFolder:
         """Removes the run."""
         discard(self.path)
 
+    def weights_file(self, epoch: int | None = None) -> Path:
+        """Where the final weights are, or those of the snapshot of an epoch."""
+        return self.path / (f"model.epoch{epoch}.safetensors" if epoch else "model.safetensors")
+
+    def keep_weights(self, weights: bytes, epoch: int | None = None) -> str:
+        """Stores them; returns the digest by which the outcome names them."""
+        write_atomically(self.weights_file(epoch), weights)
+        return _digest(weights)
+
+    def weights_are_whole(self) -> bool:
+        """Whether all weights that the outcome names are there, and intact."""
+        outcome = self.result()
+        files = {self.weights_file(): outcome["model"], **{
+            self.weights_file(int(epoch)): told for epoch, told in outcome["snapshots"].items()}}
+        try:
+            return all(_digest(path.read_bytes()) == told for path, told in files.items())
+        except FileNotFoundError:
+            return False
+
+    def save_measurement(
+        self, measure: Measure, numbers: Mapping[str, float], files: Mapping[str, bytes],
+        provenance: Mapping[str, Any],
+    ) -> None:
+        """Stores a measure's outcome: the files, then the numbers, which vouch for the files."""
+        for name, data in files.items():
+            write_atomically(self._measured(measure, name), data)
+        digests = {name: _digest(data) for name, data in files.items()}
+        write_json(self._measured(measure, "json"),
+                   {"numbers": dict(numbers), "files": digests, "provenance": dict(provenance)})
+
+    def measurement(self, measure: Measure) -> dict[str, Any] | None:
+        """The stored outcome; None where it is not whole, so that it is measured (again)."""
+        try:
+            content: dict[str, Any] = json.loads(self._measured(measure, "json").read_text())
+            content["numbers"], content["provenance"]
+            for name, digest in content["files"].items():
+                if _digest(self._measured(measure, name).read_bytes()) != digest:
+                    return None
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        return content
+
+    def measurement_files(self, measure: Measure) -> dict[str, bytes]:
+        """The measure's files by name; none where it has no outcome that is whole."""
+        found = self.measurement(measure) or {"files": {}}
+        return {name: self._measured(measure, name).read_bytes() for name in found["files"]}
+
+    def _measured(self, measure: Measure, name: str) -> Path:
+        return self.path / "measures" / f"{measure.id}.{name}"
+
 
 class Store:
     """All runs under one folder."""
@@ -139,61 +187,5 @@ class Store:
         return RunFolder(self.root / key)
 
 
-def weights_file(folder: Path, epoch: int | None = None) -> Path:
-    """Where the final weights are, or those of the snapshot of an epoch."""
-    return folder / (f"model.epoch{epoch}.safetensors" if epoch else "model.safetensors")
-
-
-def keep_weights(folder: Path, weights: bytes, epoch: int | None = None) -> str:
-    """Stores them; returns their digest."""
-    write_atomically(weights_file(folder, epoch), weights)
-    return weights_digest(weights)
-
-
-def weights_are_whole(folder: Path, outcome: Mapping[str, Any]) -> bool:
-    """Whether all weights are there, and those that the outcome names."""
-    files = {weights_file(folder): outcome["model"], **{
-        weights_file(folder, int(epoch)): told for epoch, told in outcome["snapshots"].items()}}
-    try:
-        return all(weights_digest(path.read_bytes()) == told for path, told in files.items())
-    except FileNotFoundError:
-        return False
-
-
-def weights_digest(weights: bytes) -> str:
-    """By which the outcome names them."""
-    return hashlib.sha256(weights).hexdigest()
-
-
-def save_measurement(
-    folder: Path, measure: Measure, numbers: Mapping[str, float], files: Mapping[str, bytes],
-    provenance: Mapping[str, Any],
-) -> None:
-    """Stores a measure's outcome: the files, then what vouches for them."""
-    for name, data in files.items():
-        write_atomically(folder / "measures" / f"{measure.id}.{name}", data)
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    write_json(folder / "measures" / f"{measure.id}.json",
-               {"numbers": dict(numbers), "files": digests, "provenance": dict(provenance)})
-
-
-def find_measurement(folder: Path, measure: Measure) -> dict[str, Any] | None:
-    """The stored outcome; None if there is none that is whole, so that it is measured (again)."""
-    try:
-        path = folder / "measures" / f"{measure.id}.json"
-        content: dict[str, Any] = json.loads(path.read_text())
-        content["numbers"], content["provenance"]
-        for name, digest in content["files"].items():
-            data = (folder / "measures" / f"{measure.id}.{name}").read_bytes()
-            if hashlib.sha256(data).hexdigest() != digest:
-                return None
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return content
-
-
-def measurement_files(folder: Path, measure: Measure) -> dict[str, bytes]:
-    """The measure's files by name; none where it has no outcome that is whole."""
-    found = find_measurement(folder, measure) or {"files": {}}
-    return {name: (folder / "measures" / f"{measure.id}.{name}").read_bytes()
-            for name in found["files"]}
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from benchmarks.harness.spec.artefact import Curve, Measure
+from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import Entry
-from benchmarks.harness.store import run_folder
 from benchmarks.harness.store.run_folder import RunFolder, Store
 
-STATES = ("done", "diverged", "failed", "running", "queued", "lost", "unmeasured",
+STATES = (*SETTLED, "failed", "running", "queued", "lost", "unmeasured",
           "uncharted", "missing")
-SETTLED = ("done", "diverged")
 TO_TRAIN = ("missing", "lost", "uncharted")  # and there is "failed"
 UNSETTLED = ("running", "unmeasured", *TO_TRAIN)
 
@@ -30,7 +29,7 @@ class Task:
     def lacking(self) -> list[Measure]:
         """The measures that have no stored outcome yet."""
         return [measure for measure in self.measures
-                if run_folder.find_measurement(self.folder.path, measure) is None]
+                if self.folder.measurement(measure) is None]
 
     def is_trained(self) -> bool:
         """Whether there is an outcome with every curve that is asked for."""

@@ -12,13 +12,12 @@ from torch.nn.functional import cross_entropy, pad
 
 from benchmarks.harness.console import steps
 from benchmarks.harness.data import packed
-from benchmarks.harness.data.datasets import Split, dataset, to_float
+from benchmarks.harness.data.datasets import Split, identity, points, to_float
 from benchmarks.harness.data.seeding import generator, stream
 from benchmarks.harness.measure.features import WEIGHTS, Classifier
 from benchmarks.harness.measure.trained_model import in_chunks
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.store import checkpoints, provenance
-from benchmarks.harness.store.checkpoints import seal
 from benchmarks.harness.store.files import write_atomically, write_json
 from benchmarks.harness.train.device import prepare_torch
 from benchmarks.harness.train.loop import Batches
@@ -34,24 +33,23 @@ def teach(options: Namespace) -> int:
 
     It goes on from the last complete epoch. Returns 0; raises UsageError where CIFAR-10 is missing.
     """
-    root = options.cache_dir.resolve() / "data"
+    root = options.cache_dir / "data"
     run = Run("cifar10", N_TRAIN, "mlp2", "mmd", (), "", dim=1, epochs=EPOCHS, batch=BATCH)
     packed.prepare([run], root, options.data_dir, options.paths)
     device = prepare_torch(options.device, "fp32")
     torch.set_num_threads(options.jobs)
-    source = dataset(run)
-    course = Course(source.train(run, root), device)
-    place = options.cache_dir.resolve() / "classifier"
+    course = Course(points(run, "train", N_TRAIN, root), device)
+    place = options.cache_dir / "classifier"
     sealed, _ = checkpoints.newest(place)
     if sealed:
         course.restore(sealed)
     while course.epoch < EPOCHS:
         loss = course.advance()
-        checkpoints.save(place, seal(course.state()))
+        checkpoints.save(place, course.state())
         print(f"epoch {course.epoch} of {EPOCHS}: loss {loss:.4f}, {course.seconds:.0f} s",
               flush=True)
-    accuracy = accuracy_of(course.network, source.test(run, N_TEST, root), device)
-    write(course, accuracy, device, source.identity(run, root))
+    accuracy = accuracy_of(course.network, points(run, "test", N_TEST, root), device)
+    write(course, accuracy, device, identity(run, root))
     print(f"{accuracy:.2%} of {N_TEST} test images are classified rightly; weights: {WEIGHTS}")
     return 0
 

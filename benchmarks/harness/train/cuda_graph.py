@@ -11,19 +11,6 @@ import torch
 WARM_UP = 3  # steps, as written, before one is captured: libraries choose their kernels in them
 
 
-class Eager:
-    """Calls the step."""
-
-    name = "eager"
-
-    def __init__(self, step: Callable[[], None]) -> None:
-        self.step = step
-
-    def __call__(self) -> None:
-        """One step."""
-        self.step()
-
-
 class Graphed:
     """Captures the step as a CUDA graph once it is warm, and replays that.
 
@@ -31,8 +18,6 @@ class Graphed:
     are that it goes on from. It must work on the same ones every time, and never wait for the GPU;
     otherwise RuntimeError at capture says what to do about it.
     """
-
-    name = "graph"
 
     def __init__(
         self, step: Callable[[], None], draws: Iterable[torch.Generator], whose: str,

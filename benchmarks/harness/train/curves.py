@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from benchmarks.harness.data.datasets import dataset, to_float
+from benchmarks.harness.data.datasets import points, to_float
 from benchmarks.harness.measure.latent_metrics import LatentSWD
 from benchmarks.harness.measure.trained_model import Model
 from benchmarks.harness.spec.artefact import Curve
@@ -39,7 +39,7 @@ def _measure(scene: Scene, curve: Curve) -> Point:
     from benchmarks.harness.measure.trained_model import Trained
     run, root, device = scene.run, scene.root, scene.device
     assert curve.n_eval is not None
-    test = dataset(run).test(run, curve.n_eval, root)
+    test = points(run, "test", curve.n_eval, root)
     return lambda model: MEASURES[curve.name](Trained(run, model, test, root, device)).numbers
 
 

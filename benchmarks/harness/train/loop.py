@@ -13,7 +13,7 @@ from benchmarks.harness.data.datasets import to_float
 from benchmarks.harness.data.seeding import generator, stream
 from benchmarks.harness.spec.artefact import Curve
 from benchmarks.harness.train.build import NOTES, build, layout
-from benchmarks.harness.train.cuda_graph import Eager, Graphed
+from benchmarks.harness.train.cuda_graph import Graphed
 from benchmarks.harness.train.curves import Recorder, Scene
 from benchmarks.harness.train.interrupts import InterruptedRun
 from benchmarks.harness.train.optimizers import Optimizers
@@ -43,9 +43,8 @@ class Training:
         self.batches = Batches(run.n_train, run.batch, generator(run.seed, "order"), device)
         self.recorder = Recorder(curves, scene)
         graphed = not plain and self.data.is_cuda and self.objective.capturable
-        self.execute: Eager | Graphed = Eager(self._work)
-        if graphed:
-            self.execute = Graphed(self._work, draws, run.method, self.places)
+        self.execute: Callable[[], None] = (
+            Graphed(self._work, draws, run.method, self.places) if graphed else self._work)
         self.step, self.seconds, self.attempts = 0, 0.0, list[dict[str, Any]]()
         self.clock = torch.zeros((), dtype=torch.long, device=device)  # `step`, where the work is
         self.ledger = Ledger(device)
@@ -54,7 +53,8 @@ class Training:
     @property
     def path(self) -> str:
         """How a step is executed, and how images lie in memory."""
-        return self.execute.name + NOTES[self.layout]
+        name = "graph" if isinstance(self.execute, Graphed) else "eager"
+        return name + NOTES[self.layout]
 
     @property
     def epoch(self) -> int:
@@ -93,10 +93,11 @@ class Training:
         self.optimizers.freeze_adversary(True)
         terms, step = self.objective.loss(batch)
         self.optimizers.minimise(terms["loss"], "main")
-        self.objective.after_step(step)
-        if self.optimizers.network:
+        if regularizer := self.objective.regularizer:
+            regularizer.after_step(step)
+        if regularizer and self.optimizers.network:
             self.optimizers.freeze_adversary(False)
-            terms["adversary"] = self.objective.adversary_loss(step)
+            terms["adversary"] = regularizer.adversary_loss(step)
             self.optimizers.minimise(terms["adversary"], "adversary")
         self.ledger.add(terms, self.clock)
         self.clock.add_(1)

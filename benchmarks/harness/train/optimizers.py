@@ -16,15 +16,16 @@ class Optimizers:
     """The main optimizer and, where the objective has an adversary, the adversary's."""
 
     def __init__(self, objective: Objective, run: Run) -> None:
-        self.network = objective.adversary()
+        regularizer = objective.regularizer
+        self.network = regularizer.adversary() if regularizer else None
         against = list(self.network.parameters()) if self.network else []
         others = set(against)
         own = [p for p in objective.parameters() if p.requires_grad and p not in others]
         self.rates = {"main": run.lr}
         self.adams = {"main": _adam(own, run.lr, run.beta1 or BETA1)}
-        if self.network:
-            self.rates["adversary"] = lr = objective.adversary_lr or run.lr
-            self.adams["adversary"] = _adam(against, lr, objective.adversary_beta1)
+        if regularizer and self.network:
+            self.rates["adversary"] = lr = regularizer.adversary_lr or run.lr
+            self.adams["adversary"] = _adam(against, lr, regularizer.adversary_beta1)
 
     def set_rates(self, factor: float) -> None:
         """The learning rates at which the run began, times the factor."""
