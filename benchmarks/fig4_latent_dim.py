@@ -9,7 +9,7 @@ from benchmarks import grid_artefact
 from benchmarks.harness.spec.artefact import Arm
 from benchmarks.harness.spec.claims import FID_NOISE, Claim, Ordering, Range, Trend
 from benchmarks.harness.spec.run import Run
-from benchmarks.recipes import CELEBA, warmer
+from benchmarks.recipes import CELEBA, with_temperature
 
 DIMS = {"paper": (64, 128, 256, 512), "mini": (64, 512), "smoke": (64, 512)}
 # of "a wide range between 100 and 144,000" (A13)
@@ -36,8 +36,9 @@ def arms(scale: str) -> tuple[Arm, ...]:
                  for (dim, lam), run in runs.items())
     if scale == "mini":
         return cold
-    return cold + tuple(Arm(f"tau=1,d={dim},lam={lam:g}", warmer(run), (f"tau=1,d={dim}",), 1)
-                        for (dim, lam), run in runs.items())
+    return cold + tuple(
+        Arm(f"tau=1,d={dim},lam={lam:g}", with_temperature(run, 1.0), (f"tau=1,d={dim}",), 1)
+        for (dim, lam), run in runs.items())
 
 
 def by_dimension(scale: str, prefix: str, note: str, basis: str) -> tuple[Claim, ...]:

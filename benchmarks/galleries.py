@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.harness.spec.artefact import Arm, Artefact, Measure
 from benchmarks.harness.spec.claims import Claim, Untestable
-from benchmarks.recipes import CELEBA, CELEBA_HQ, CIFAR10, Images
+from benchmarks.recipes import CELEBA, CELEBA_HQ, CIFAR10, DatasetRecipe
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -24,14 +24,14 @@ class Gallery(NamedTuple):
     caption: str
     place: str
     shows: tuple[str, ...]
-    images: tuple[Images, ...]
+    images: tuple[DatasetRecipe, ...]
     early: bool = False  # shows the snapshot instead of the final model
 
     def epoch(self, scale: str) -> int | None:
         """The snapshot that is shown; None for the final model."""
         return self.images[0].snapshot[scale] if self.early else None
 
-    def measures(self, images: Images, scale: str) -> tuple[Measure, ...]:
+    def measures(self, images: DatasetRecipe, scale: str) -> tuple[Measure, ...]:
         """The scores and the pictures."""
         epoch = self.epoch(scale)
         others = () if self.early else ("reconstruction",)

@@ -21,7 +21,7 @@ EXTRACTORS = {"paper": ("cifar10", "inception"), "mini": ("cifar10", "inception"
 Counts = Mapping[str, int]  # by scale
 
 
-class Rival(NamedTuple):
+class TableRow(NamedTuple):
     """A regularizer with a prior, as a table's rows name it."""
 
     label: str
@@ -29,9 +29,9 @@ class Rival(NamedTuple):
     prior: str
 
 
-def warmer(run: Run) -> Run:
-    """MoCA at the temperature of Appendix D, where the paper does not say which it was (A8)."""
-    return resolve(run, run.method, dict(run.hyper) | {"tau": 1.0})
+def with_temperature(run: Run, tau: float) -> Run:
+    """The run at another temperature: where the paper does not say which it was (A8)."""
+    return resolve(run, run.method, dict(run.hyper) | {"tau": tau})
 
 
 class Recipe(NamedTuple):
@@ -44,7 +44,7 @@ class Recipe(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Images:
+class DatasetRecipe:
     """A data set's settings; the methods give runs, arms and measures at a scale."""
 
     name: str  # of the data set where it is real
@@ -92,7 +92,7 @@ class Images:
             run = replace(run, lr=GAN["lr"], beta1=GAN["beta1"])
         return resolve(run, method, self.settings(scale).get(method, {}))
 
-    def contender(self, scale: str, architecture: str, who: Rival, lam: float) -> Run:
+    def contender(self, scale: str, architecture: str, who: TableRow, lam: float) -> Run:
         """MoCA or another regularizer at a lambda that is not the paper's."""
         if who.method == "moca":
             return replace(self.template(scale, architecture), lam=lam)
@@ -107,7 +107,7 @@ class Images:
         found = tuple(Arm(f"moca[{name}]", run) for name, run in runs.items())
         if scale == "mini":
             return found
-        return found + tuple(Arm(f"moca[{name},tau=1]", warmer(run), ("tau=1",), 1)
+        return found + tuple(Arm(f"moca[{name},tau=1]", with_temperature(run, 1.0), ("tau=1",), 1)
                              for name, run in runs.items() if run.lam)
 
     def grids_by_lambda(self, arms: tuple[Arm, ...]) -> list[tuple[tuple[str, ...], str, str]]:
@@ -131,7 +131,7 @@ class Images:
         return Recipe(self.moca, self.settings, self.scores, self.ambiguities)
 
 
-CIFAR10 = Images(
+CIFAR10 = DatasetRecipe(
     name="cifar10",
     n_train={"paper": 50_000, "mini": 10_000, "smoke": 192},
     n_eval={"paper": 10_000, "mini": 2000, "smoke": 48},
@@ -144,7 +144,7 @@ CIFAR10 = Images(
                  "A26", "A29", "A31", "A33"),
 )
 
-CELEBA = Images(
+CELEBA = DatasetRecipe(
     name="celeba",
     n_train={"paper": 182_637, "mini": 2400, "smoke": 192},  # official training and validation
     n_eval={"paper": 10_000, "mini": 300, "smoke": 48},
@@ -158,7 +158,7 @@ CELEBA = Images(
     crop="lanczos140",  # WAE's own; CWAE's code has bilinear
 )
 
-CELEBA_HQ = Images(
+CELEBA_HQ = DatasetRecipe(
     name="celebahq",
     n_train={"paper": 27_000, "mini": 2400, "smoke": 192},
     n_eval={"paper": 3000, "mini": 300, "smoke": 48},  # the test set has no more

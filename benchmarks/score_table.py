@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks.harness.spec.artefact import Arm, Measure
 from benchmarks.harness.spec.claims import FID_NOISE, Claim, Ordering, Untestable
 from benchmarks.harness.spec.run import Run
-from benchmarks.recipes import Images, Rival
+from benchmarks.recipes import DatasetRecipe, TableRow
 from benchmarks.tuning import RIVALS, Choice, choices
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ class Ranking:
     """What is in the table; the methods give arms, measures, table and claims."""
 
     name: str
-    images: Images
+    images: DatasetRecipe
     cited: Mapping[str, float]  # arm -> FID as the paper prints it
     architectures: tuple[str, ...]  # that every regularizer is trained with
-    own: tuple[tuple[str, Rival, float], ...] = ()  # lambdas that a method's authors give
+    own: tuple[tuple[str, TableRow, float], ...] = ()  # lambdas that a method's authors give
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by scale
     until_tuned: str | None = None  # the table whose lambdas serve as long as this one has none
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from benchmarks.harness.spec.artefact import Arm, Artefact
 from benchmarks.harness.spec.claims import Claim, Ordering, Range
 from benchmarks.harness.spec.run import Run
-from benchmarks.recipes import CELEBA, Rival
+from benchmarks.recipes import CELEBA, TableRow
 from benchmarks.score_table import Ranking
 
 BEATEN = ("mmd gaussian[A1]", "sae[A1]", "swd[A1]", "cramer-wold[A1]")
@@ -16,8 +16,8 @@ RANKING = Ranking(
     # copied by the paper from where each was published, with other networks and reference sets
     cited={"mmd gaussian[A1]": 55.0, "gan gaussian[A1]": 42.0, "sae[A1]": 56.0, "swd[A1]": 79.0,
            "cramer-wold[A1]": 49.69, "moca[A1]": 48.43, "moca[A2]": 44.59},
-    own=(("a1", Rival("mmd gaussian", "mmd", "gaussian"), 500.0),  # WAE's code, in our loss
-         ("a1", Rival("cramer-wold", "cramer-wold", "sphere"), 5.0)),  # CWAE's code
+    own=(("a1", TableRow("mmd gaussian", "mmd", "gaussian"), 500.0),  # WAE's code, in our loss
+         ("a1", TableRow("cramer-wold", "cramer-wold", "sphere"), 5.0)),  # CWAE's code
     left_out={"mini": ("moca[A1,tuned]", "mmd sphere[A1]", "gan sphere[A1]", "sinkhorn[A1]",
                        "uniformity[A1]", "lam=0 gaussian[A1]", "mmd gaussian[A1,lam=500]",
                        "cramer-wold[A1,lam=5]")},

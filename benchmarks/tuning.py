@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.harness.spec.artefact import VALIDATION, Arm, Artefact, Measure
 from benchmarks.harness.spec.run import Run
-from benchmarks.recipes import EXTRACTORS, Images, Rival
+from benchmarks.recipes import EXTRACTORS, DatasetRecipe, TableRow
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -24,15 +24,16 @@ METRICS = ("fid", "fd_cifar10")  # the first that every run has
 
 
 RIVALS = (
-    Rival("moca", "moca", "sphere"), Rival("mmd sphere", "mmd", "sphere"),
-    Rival("mmd gaussian", "mmd", "gaussian"), Rival("gan sphere", "gan", "sphere"),
-    Rival("gan gaussian", "gan", "gaussian"), Rival("swd", "swd", "sphere"),
-    Rival("sinkhorn", "sinkhorn", "sphere"), Rival("sae", "sae", "sphere"),
-    Rival("cramer-wold", "cramer-wold", "sphere"), Rival("uniformity", "uniformity", "sphere"),
+    TableRow("moca", "moca", "sphere"), TableRow("mmd sphere", "mmd", "sphere"),
+    TableRow("mmd gaussian", "mmd", "gaussian"), TableRow("gan sphere", "gan", "sphere"),
+    TableRow("gan gaussian", "gan", "gaussian"), TableRow("swd", "swd", "sphere"),
+    TableRow("sinkhorn", "sinkhorn", "sphere"), TableRow("sae", "sae", "sphere"),
+    TableRow("cramer-wold", "cramer-wold", "sphere"),
+    TableRow("uniformity", "uniformity", "sphere"),
 )
 
 
-def search(table: str, architecture: str, images: Images) -> Artefact:
+def search(table: str, architecture: str, images: DatasetRecipe) -> Artefact:
     """The grid of a table's architecture as an artefact of its own.
 
     At the paper's scale the last training images are kept to choose by.

@@ -6,7 +6,16 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pandas import DataFrame, read_csv
 
-from figures.style import FLOOR, RC, by_lambda, frechet, lacking, legend_beside, setting, warn
+from figures.style import (
+    FLOOR,
+    RC,
+    by_lambda,
+    frechet,
+    lacking,
+    legend_beside,
+    setting,
+    warn,
+)
 
 
 @rc_context(RC)

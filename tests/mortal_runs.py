@@ -58,7 +58,7 @@ def attempt(folder, killed):
     store, tasks = Store(folder / "runs"), []
     for run in RUNS:
         tasks.append(Task(store.folder(run.key)))
-        tasks[-1].folder.declare(run, None)
+        tasks[-1].folder.write_spec(run, None)
     train_inline(tasks, Options(folder / "data", "cpu", checkpoint_seconds=0), Silent())
 
 

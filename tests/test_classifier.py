@@ -24,10 +24,10 @@ def small(monkeypatch):
 
 
 def test_three_epochs_are_one_and_two_more(small):
-    whole, first = (classifier_training.Course(small, "cpu") for _ in range(2))
+    whole, first = (classifier_training.ClassifierTrainer(small, "cpu") for _ in range(2))
     losses = [whole.advance() for _ in range(3)]
     first.advance()
-    second = classifier_training.Course(small, "cpu")
+    second = classifier_training.ClassifierTrainer(small, "cpu")
     second.restore(first.state())
     assert [second.advance() for _ in range(2)] == losses[1:]
     for a, b in zip(whole.network.parameters(), second.network.parameters(), strict=True):
@@ -38,7 +38,7 @@ def test_three_epochs_are_one_and_two_more(small):
 def test_pictures_are_mirrored_and_moved_and_nothing_else():
     row = torch.arange(32.0)
     x = (row[:, None] * 32 + row).expand(200, 3, 32, 32)
-    made = classifier_training.changed(x, torch.Generator().manual_seed(0))
+    made = classifier_training.augment(x, torch.Generator().manual_seed(0))
     assert made.shape == x.shape
     inner = made[:, :, 8:24, 8:24]
     steps = inner[:, 0, :, 1:] - inner[:, 0, :, :-1]

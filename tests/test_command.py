@@ -302,7 +302,7 @@ def test_damaged_results_are_neither_judged_nor_shown_nor_drawn(damage, words, c
 def test_corrupt_checkpoints_without_a_good_one_stop_the_command(capsys, place):
     run = ARTEFACTS["fig1-synthetic"].arms("smoke")[0].run
     folder = Store(place.cache / "runs").folder(run.key)
-    folder.declare(run, None)
+    folder.write_spec(run, None)
     checkpoints.save(folder.path, b"x")
     with open(folder.path / "checkpoint.pt", "ab") as file:
         file.write(b"rubbish")

@@ -13,7 +13,7 @@ from benchmarks.harness.spec.artefact import Arm, Curve, Measure
 from benchmarks.harness.spec.claims import SCALES
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
-from benchmarks.harness.spec.selection import Entry, asked_curves, select
+from benchmarks.harness.spec.selection import PlannedRun, asked_curves, select
 from benchmarks.harness.spec.user_data import UserData
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.harness.store.task import Task
@@ -38,7 +38,7 @@ def do(tmp_path):
     """Brings a task for RUN up to date; returns its folder, the outcome and its log."""
     def done(*curves, recorded=(), measures=(), run=RUN):
         folder = Store(tmp_path / "runs").folder(run.key)
-        folder.declare(run, None)
+        folder.write_spec(run, None)
         task = Task(folder, curves, measures, (*curves, *recorded))
         watch = Silent()
         train_inline([task], Options(tmp_path / "data", "cpu"), watch)
@@ -76,12 +76,12 @@ def test_a_curve_ends_at_the_measure_of_the_final_model(do):
 def test_who_asked_for_one_curve_is_shown_that_one(do):
     _, result, _ = do(DISTANCE, recorded=(ERROR, LATENT))
     assert set(result["curves"]) == {DISTANCE.id, ERROR.id, LATENT.id}
-    rows = asked_of(result, Entry(Arm("mmd", RUN), RUN, curves=(DISTANCE,)))
+    rows = asked_of(result, PlannedRun(Arm("mmd", RUN), RUN, curves=(DISTANCE,)))
     assert [row["epoch"] for row in rows if "swd_image_std" in row] == [0, 3, 5]
     assert not any("swd2_root" in row or "test_reconstruction" in row for row in rows)
     rarer = replace(ERROR, every=4)  # the same columns at fewer epochs
     result["curves"][rarer.id] = result["curves"][ERROR.id]
-    rows = asked_of(result, Entry(Arm("mmd", RUN), RUN, curves=(rarer,)))
+    rows = asked_of(result, PlannedRun(Arm("mmd", RUN), RUN, curves=(rarer,)))
     assert [row["epoch"] for row in rows if "test_reconstruction" in row] == [0, 4, 5]
 
 
@@ -89,7 +89,7 @@ def test_a_run_without_a_curve_that_is_wanted_is_trained_anew_and_stands_until_t
     task, before, _ = do(ERROR, measures=(Measure("reconstruction", 20),))
     wanting = replace(task, curves=(ERROR, LATENT), recorded=(ERROR, LATENT))
     assert task.state() == "done"
-    assert wanting.state() == "uncharted"
+    assert wanting.state() == "lacks-curve"
     assert task.folder.result() == before
     _, after, log = do(ERROR, LATENT)
     assert log.count("from step 0") == 2
@@ -131,7 +131,7 @@ def test_a_checkpoint_that_lacks_a_curve_is_not_gone_on_from(do, tmp_path):
     from benchmarks.harness.launch import train_and_measure
     from benchmarks.harness.store import checkpoints, lease
     folder = Store(tmp_path / "runs").folder(RUN.key)
-    folder.declare(RUN, None)
+    folder.write_spec(RUN, None)
     held = lease.acquire(folder.path)
     saved = []
 
@@ -174,7 +174,7 @@ def test_plan_says_what_is_trained_again_for_a_curve(place):
     for path in (place.cache / "runs").glob("*/result.json"):
         path.write_text(path.read_text().replace('"latent_swd/1"', '"another/1"'))
     planned = place.bench("plan", *few).stdout
-    assert "3 uncharted" in planned
+    assert "3 lacks-curve" in planned
     assert "to train: 3," in planned
     assert "trained already, but without a curve that is wanted now: 3" in planned
     assert place.bench(*few).returncode == 0

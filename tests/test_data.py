@@ -10,7 +10,7 @@ from benchmarks.harness.data.datasets import GENERATED, labelled_images, points,
 from benchmarks.harness.data.seeding import generator, stream
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.run import Run
-from benchmarks.harness.train.loop import Batches
+from benchmarks.harness.train.loop import BatchSampler
 
 RUN = Run("synthetic-normal", 4000, "mlp2", "mmd", (), "1", dim=8, epochs=1, batch=8)
 
@@ -61,7 +61,7 @@ def test_streams_are_independent_and_named():
 
 
 def test_batches_drop_the_incomplete_last_one():
-    batches = Batches(10, 4, generator(0, "order"))
+    batches = BatchSampler(10, 4, generator(0, "order"))
     epochs = []
     for _ in range(3):
         batches.renew()

@@ -14,12 +14,12 @@ from benchmarks.harness.measure.features import Classifier
 from benchmarks.harness.measure.image_swd import image_swd
 from benchmarks.harness.measure.latent_metrics import spread_of
 from benchmarks.harness.measure.measures import MEASURES
-from benchmarks.harness.measure.trained_model import Trained
+from benchmarks.harness.measure.trained_model import TrainedModel
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.train import build
-from benchmarks.harness.train.curves import Scene
-from benchmarks.harness.train.loop import Training, train
+from benchmarks.harness.train.curves import TrainingSetup
+from benchmarks.harness.train.loop import Trainer, train
 from methods.priors import Sphere
 
 RUN = resolve(Run("procedural", 64, "a1", "moca", (), "1", dim=8, epochs=1, batch=16, lam=5.0,
@@ -31,14 +31,14 @@ N = 50
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     data = points(RUN, "train", RUN.n_train, folder).x
-    training = Training(Scene(RUN, data, folder, "cpu"), (), folder)
+    training = Trainer(TrainingSetup(RUN, data, folder, "cpu"), (), folder)
     train(training, math.inf, lambda: False, lambda: None, lambda: None)
     path = folder / "model.safetensors"
     path.write_bytes(build.weights_to_bytes(training.objective))
     test = points(RUN, "test", N, folder)
     with torch.no_grad():
         model = build.load_model(RUN, (3, 32, 32), path, "cpu")
-        yield Trained(RUN, model, test, folder / "data", "cpu")
+        yield TrainedModel(RUN, model, test, folder / "data", "cpu")
 
 
 def test_samples_are_decoded_prior_draws_of_the_seed(model):
@@ -48,9 +48,9 @@ def test_samples_are_decoded_prior_draws_of_the_seed(model):
 
 def test_grey_images_count_as_three_equal_channels(model, monkeypatch):
     grey = model.test._replace(x=model.test.x[:, :1])
-    shown = Trained(RUN, (model.encoder, model.decoder), grey, model.root, "cpu")
-    monkeypatch.setattr(Trained, "samples", model.samples[:, :1])
-    thrice = Trained(RUN, (model.encoder, model.decoder),
+    shown = TrainedModel(RUN, (model.encoder, model.decoder), grey, model.root, "cpu")
+    monkeypatch.setattr(TrainedModel, "samples", model.samples[:, :1])
+    thrice = TrainedModel(RUN, (model.encoder, model.decoder),
                      grey._replace(x=grey.x.repeat(1, 3, 1, 1)), model.root, "cpu")
     assert MEASURES["image_swd"](shown).numbers == MEASURES["image_swd"](thrice).numbers
 

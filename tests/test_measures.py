@@ -20,15 +20,15 @@ from benchmarks.harness.errors import UsageError
 from benchmarks.harness.measure.image_grids import GAP, png
 from benchmarks.harness.measure.latent_metrics import LatentSWD
 from benchmarks.harness.measure.measures import MEASURES
-from benchmarks.harness.measure.trained_model import POINTS_AT_ONCE, Trained, in_chunks
+from benchmarks.harness.measure.trained_model import POINTS_AT_ONCE, TrainedModel, in_chunks
 from benchmarks.harness.spec.artefact import Measure
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.store.run_folder import RunFolder
 from benchmarks.harness.train import build
-from benchmarks.harness.train.curves import Scene
+from benchmarks.harness.train.curves import TrainingSetup
 from benchmarks.harness.train.interrupts import InterruptedRun, StopRequest, stop_on_signals
-from benchmarks.harness.train.loop import Training, train
+from benchmarks.harness.train.loop import Trainer, train
 from methods.priors import PRIORS, Gaussian, Sphere
 
 WAE_RUN = resolve(Run("procedural-28", 192, "mlp3", "moca", (), "1", dim=6, epochs=2, batch=64,
@@ -44,13 +44,13 @@ def trained(tmp_path_factory):
     folder, found = tmp_path_factory.mktemp("models"), {}
     for name, run in RUNS.items():
         data = points(run, "train", run.n_train, folder).x
-        training = Training(Scene(run, data, folder, "cpu"), (), folder)
+        training = Trainer(TrainingSetup(run, data, folder, "cpu"), (), folder)
         train(training, math.inf, lambda: False, lambda: None, lambda: None)
         path = folder / f"{name}.safetensors"
         path.write_bytes(build.weights_to_bytes(training.objective))
         with torch.no_grad():
             model = build.load_model(run, (1, 28, 28), path, "cpu")
-            found[name] = (Trained(run, model, points(run, "test", N, folder), folder, "cpu"),
+            found[name] = (TrainedModel(run, model, points(run, "test", N, folder), folder, "cpu"),
                            training)
     return found
 
@@ -168,7 +168,7 @@ def test_tiles_show_inputs_reconstructions_samples_and_the_way_between(trained):
     seen = {}
     for name, (model, _) in trained.items():
         with torch.no_grad():
-            few = Trained.__new__(Trained)
+            few = TrainedModel.__new__(TrainedModel)
             few.__dict__ |= {**model.__dict__, "test": type(model.test)(
                 model.test.x[:10], model.test.labels[:10])}
             few.__dict__.pop("codes", None)

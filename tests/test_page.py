@@ -165,7 +165,7 @@ def served(place):
 def test_the_served_page_shows_what_is_running(window, place, served):
     entry = select(ARTEFACTS["fig1-synthetic"], "smoke", None, None, ()).entries()[0]
     folder = Store(place.cache / "runs").folder(entry.run.key)
-    folder.declare(entry.run, None)
+    folder.write_spec(entry.run, None)
     held = lease.acquire(folder.path)  # or the sweep might be over before the page asks
     sweep = subprocess.Popen(place.command("fig1-synthetic", "--scale", "smoke"),
                              stdout=subprocess.DEVNULL)

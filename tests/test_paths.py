@@ -22,10 +22,10 @@ from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.selection import select
 from benchmarks.harness.train import device
 from benchmarks.harness.train.build import evaluated, layout
-from benchmarks.harness.train.cuda_graph import WARM_UP, Graphed
-from benchmarks.harness.train.curves import Scene
+from benchmarks.harness.train.cuda_graph import WARM_UP, CudaGraphStep
+from benchmarks.harness.train.curves import TrainingSetup
 from benchmarks.harness.train.device import prepare_torch
-from benchmarks.harness.train.loop import Training
+from benchmarks.harness.train.loop import Trainer
 from methods import METHODS
 
 NAMES = [*METHODS, "svae"]
@@ -41,16 +41,16 @@ def image_run(name, **changes):
 
 def made(run, folder, plain):
     data = points(run, "train", run.n_train, folder).x
-    return Training(Scene(run, data, folder, "cpu"), (), folder / "method.py", plain)
+    return Trainer(TrainingSetup(run, data, folder, "cpu"), (), folder / "method.py", plain)
 
 
 def curve(training, steps):
     """The loss of every step."""
     found = []
     for _ in range(steps):
-        before = float(training.ledger.sums["loss"]) if training.ledger.sums else 0.0
+        before = float(training.epoch_log.sums["loss"]) if training.epoch_log.sums else 0.0
         training.advance()
-        found.append(float(training.ledger.sums["loss"]) - before)
+        found.append(float(training.epoch_log.sums["loss"]) - before)
     return np.array(found)
 
 
@@ -156,7 +156,7 @@ def test_a_step_works_on_the_same_tensors_every_time(name, tmp_path):
         training.advance()
 
     def places():
-        held = {"diverged_at": training.ledger.diverged_at, "order": training.batches.order}
+        held = {"diverged_at": training.epoch_log.diverged_at, "order": training.batches.order}
         for adam in training.optimizers.adams.values():
             for k, moments in enumerate(adam.state.values()):
                 held |= {f"{k}/{kind}": moment for kind, moment in moments.items()}
@@ -198,7 +198,7 @@ class FakeCuda:
 def test_a_graph_is_captured_once_it_is_warm_and_then_replayed(monkeypatch):
     fake, draws = FakeCuda(), torch.Generator()
     monkeypatch.setattr(torch, "cuda", fake)
-    execute = Graphed(lambda: fake.said.append("step"), [draws], "moca", dict)
+    execute = CudaGraphStep(lambda: fake.said.append("step"), [draws], "moca", dict)
     for _ in range(WARM_UP + 2):
         execute()
     assert fake.said == [*["aside", "step"] * WARM_UP, draws, "capture", "step", "replay", "replay"]
@@ -206,7 +206,7 @@ def test_a_graph_is_captured_once_it_is_warm_and_then_replayed(monkeypatch):
 
 def test_a_step_that_cannot_be_captured_says_what_to_do(monkeypatch):
     monkeypatch.setattr(torch, "cuda", FakeCuda("operation not permitted"))
-    execute = Graphed(lambda: None, [], "mine", dict)
+    execute = CudaGraphStep(lambda: None, [], "mine", dict)
     for _ in range(WARM_UP):
         execute()
     with pytest.raises(RuntimeError, match=r"mine cannot be captured .*not permitted.*--plain"):
@@ -217,8 +217,11 @@ def test_a_step_that_rebinds_its_tensors_is_refused(monkeypatch):
     """A graph would go on reading the one that was there when it was captured."""
     monkeypatch.setattr(torch, "cuda", FakeCuda())
     places = {"regularizer.mean": 1}
-    execute = Graphed(lambda: places.update({"regularizer.mean": places["regularizer.mean"] + 1}),
-                      [], "mine", lambda: dict(places))
+
+    def rebind():
+        places["regularizer.mean"] += 1
+
+    execute = CudaGraphStep(rebind, [], "mine", lambda: dict(places))
     for _ in range(WARM_UP):
         execute()
     with pytest.raises(RuntimeError, match=r"regularizer\.mean is another tensor"):

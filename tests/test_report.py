@@ -264,7 +264,7 @@ def test_the_command_beside_results_asks_for_every_seed_that_they_show(place):
         rows = [",".join([*line[:k], str(seed), *line[k + 1:]])
                 for seed in range(declared + more) for line in one]
         (folder / "runs.csv").write_text("\n".join([header, *rows, ""]))
-        (block,) = [each for each in gathered(place).blocks if each.standing.runs]
+        (block,) = [each for each in gathered(place).blocks if each.results.runs]
         command_line = f"python bench.py {TOP_MINI} --scale mini" + asked.format(declared + more)
         assert (block.command, block.seeds) == (command_line, declared + more)
 

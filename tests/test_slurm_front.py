@@ -50,7 +50,7 @@ def test_slurm_collection_of_a_thousand_runs_is_quick(closed, site):
     for path in list((site.cache / "runs").iterdir()):
         for seed in range(1, SEEDS):
             run = replace(RunFolder(path).run(), seed=seed)
-            RunFolder(shutil.copytree(path, path.with_name(run.key))).declare(run, None)
+            RunFolder(shutil.copytree(path, path.with_name(run.key))).write_spec(run, None)
     work = []
     for _ in range(3):  # the least of them counts: what runs beside only adds
         spent = metered(site.command(*MANY, "--cluster", "slurm"), site.folder)

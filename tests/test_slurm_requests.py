@@ -13,13 +13,13 @@ from benchmarks.harness.launch.options import (
     MARGIN,
     START_MINUTES,
     Options,
-    Sending,
+    SlurmOptions,
     minutes,
     overrides,
     parameters,
 )
-from benchmarks.harness.launch.sbatch import Order
-from benchmarks.harness.launch.slurm import JOB_SECONDS, chunks, packs
+from benchmarks.harness.launch.sbatch import JobPayload
+from benchmarks.harness.launch.slurm import JOB_SECONDS, chunks, group_runs
 from benchmarks.harness.launch.slurm_queue import Jobs, Queued, QueueError, Submission
 from benchmarks.harness.spec.artefact import Resources
 from benchmarks.harness.store import lease
@@ -81,11 +81,12 @@ def test_slurm_resources_of_images_at_the_papers_scale_have_a_gpu(artefact):
 
 
 def test_slurm_jobs_hold_as_many_runs_as_take_half_an_hour():
-    assert packs("abcde", dict.fromkeys("abcde", JOB_SECONDS / 2), None) == [
+    assert group_runs("abcde", dict.fromkeys("abcde", JOB_SECONDS / 2), None) == [
         ("a", "b"), ("c", "d"), ("e",)]
-    assert packs("abc", dict.fromkeys("abc", 2 * JOB_SECONDS), None) == [("a",), ("b",), ("c",)]
-    assert packs("abc", {"b": 1.0}, None) == [("a",), ("b",), ("c",)]  # of unknown length
-    assert packs("abc", {}, 2) == [("a", "b"), ("c",)]
+    long = dict.fromkeys("abc", 2 * JOB_SECONDS)
+    assert group_runs("abc", long, None) == [("a",), ("b",), ("c",)]
+    assert group_runs("abc", {"b": 1.0}, None) == [("a",), ("b",), ("c",)]  # of unknown length
+    assert group_runs("abc", {}, 2) == [("a", "b"), ("c",)]
     assert chunks(range(37), 16) == [tuple(range(16)), tuple(range(16, 32)), tuple(range(32, 37))]
 
 
@@ -111,16 +112,16 @@ def declared(tmp_path):
     store, found = Store(tmp_path / "cache" / "runs"), []
     for arm in arms("smoke")[:2]:
         folder = store.folder(arm.run.key)
-        folder.declare(arm.run, None)
+        folder.write_spec(arm.run, None)
         found.append(Task(folder))
-    sending = Sending(tmp_path / "cache", "fig1", Resources())
-    return found, Options(tmp_path / "cache" / "data", sending=sending)
+    sending = SlurmOptions(tmp_path / "cache", "fig1", Resources())
+    return found, Options(tmp_path / "cache" / "data", slurm_options=sending)
 
 
 def test_slurm_job_refuses_code_that_was_edited_after_it_was_submitted(declared):
     (first, second), options = declared
     first.folder.finish({"status": "diverged", "curves": {}}, {}, b"")
-    Order.of([first, second], options, "another fingerprint")()
+    JobPayload.of([first, second], options, "another fingerprint")()
     assert second.folder.state() == "failed"
     assert "the code was edited" in second.folder.error()
     assert first.folder.state() == "diverged"
@@ -174,11 +175,11 @@ def test_slurm_jobs_inherit_no_limit_of_a_surrounding_job(monkeypatch):
 
 def submitted(tasks, options, name, queue, monkeypatch):
     """The jobs after one array, a job a run, was submitted under that name."""
-    submission = Submission(options.how.cache / "slurm" / name,
+    submission = Submission(options.slurm.cache / "slurm" / name,
                             tuple((task.folder.key,) for task in tasks), 1.0, "7")
     submission.write()
     monkeypatch.setattr(slurm_queue, "look_up", lambda: queue)
-    return Jobs(options.how.cache)
+    return Jobs(options.slurm.cache)
 
 
 def test_slurm_run_is_lost_once_its_job_has_left_the_queue(declared, monkeypatch):
@@ -190,9 +191,9 @@ def test_slurm_run_is_lost_once_its_job_has_left_the_queue(declared, monkeypatch
     def silent():
         raise QueueError("squeue did not answer within 30 s")
     monkeypatch.setattr(slurm_queue, "look_up", silent)
-    jobs = Jobs(options.how.cache)
+    jobs = Jobs(options.slurm.cache)
     assert jobs.state(second) == "queued"  # nothing is lost while nobody says so
-    assert "did not answer" in jobs.silence
+    assert "did not answer" in jobs.queue_error
 
 
 def test_slurm_node_that_died_is_noticed_within_two_heartbeats(declared, monkeypatch):
@@ -232,4 +233,4 @@ def test_slurm_submissions_are_dropped_once_nothing_is_to_be_learnt(declared, mo
     jobs = submitted([second], options, "open", {}, monkeypatch)
     first.folder.finish({"status": "diverged", "curves": {}}, {}, b"")
     jobs.prune(first.folder.path.parent)
-    assert [path.name for path in (options.how.cache / "slurm").iterdir()] == ["open"]
+    assert [path.name for path in (options.slurm.cache / "slurm").iterdir()] == ["open"]

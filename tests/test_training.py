@@ -14,9 +14,9 @@ from benchmarks.harness.spec.artefact import Curve
 from benchmarks.harness.spec.hyperparameters import UserMethod, resolve
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.train.build import evaluated
-from benchmarks.harness.train.curves import Scene
+from benchmarks.harness.train.curves import TrainingSetup
 from benchmarks.harness.train.interrupts import InterruptedRun
-from benchmarks.harness.train.loop import Training, train
+from benchmarks.harness.train.loop import Trainer, train
 from methods import METHODS
 
 SMALL = {  # 12 is no multiple of the batch
@@ -33,11 +33,11 @@ def run_of(name, **changes):
 
 
 def scene_of(run, folder):
-    return Scene(run, points(run, "train", run.n_train, folder).x, folder, "cpu")
+    return TrainingSetup(run, points(run, "train", run.n_train, folder).x, folder, "cpu")
 
 
 def training_of(run, folder):
-    return Training(scene_of(run, folder), (Curve("latent_swd"),), folder / "method.py")
+    return Trainer(scene_of(run, folder), (Curve("latent_swd"),), folder / "method.py")
 
 
 def finish(training, stop_at=None):
@@ -221,7 +221,7 @@ def test_divergence_is_an_outcome_with_its_step(tmp_path):
 def test_wae_learns_to_reconstruct_images_under_every_method(name, tmp_path):
     run = run_of(name, dataset="procedural", objective="wae", n_train=64, epochs=12, lam=1.0,
                  halve_every=None, halve_until=None, lr=3e-3)
-    training = Training(scene_of(run, tmp_path), (), tmp_path)
+    training = Trainer(scene_of(run, tmp_path), (), tmp_path)
     outcome = finish(training)
     losses = [row["train_reconstruction"] for row in outcome["rows"][1:]]
     assert outcome["status"] == "done"
@@ -230,10 +230,10 @@ def test_wae_learns_to_reconstruct_images_under_every_method(name, tmp_path):
 
 def test_loss_is_reconstruction_plus_lambda_times_penalty(tmp_path):
     run = run_of("mmd", dataset="procedural", objective="wae", lam=7.0)
-    training = Training(scene_of(run, tmp_path), (), tmp_path)
+    training = Trainer(scene_of(run, tmp_path), (), tmp_path)
     training.advance()
     loss, penalty, reconstruction = (
-        float(training.ledger.sums[k]) for k in ("loss", "penalty", "reconstruction"))
+        float(training.epoch_log.sums[k]) for k in ("loss", "penalty", "reconstruction"))
     assert loss == pytest.approx(reconstruction + 7 * penalty, rel=1e-6)
 
 
@@ -299,7 +299,7 @@ def test_the_loop_trains_the_critic_with_its_own_settings(tmp_path):
     assert adams["main"].param_groups[0]["betas"] == (0.9, 0.999)
     other = training_of(run_of("gan", beta1=0.5), tmp_path)
     assert other.optimizers.adams["main"].param_groups[0]["betas"] == (0.5, 0.999)
-    assert float(training.ledger.sums["adversary"]) > 0
+    assert float(training.epoch_log.sums["adversary"]) > 0
 
 
 def test_the_loop_hands_every_method_the_same_prior_draws_and_batches(tmp_path, monkeypatch):

@@ -12,7 +12,12 @@ from urllib.parse import unquote
 
 from PIL import Image
 
-from benchmarks.harness.results.read import Row, Standing, read_provenance, read_table
+from benchmarks.harness.results.read import (
+    ArtefactResults,
+    Row,
+    read_provenance,
+    read_table,
+)
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.report.table_view import Values, values
 
@@ -50,55 +55,55 @@ def _embedded(path: Path, kind: str) -> str:
 class Block:
     """The results of an artefact at a scale."""
 
-    standing: Standing
+    results: ArtefactResults
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """Of its runs."""
-        return read_provenance(self.standing.folder)
+        return read_provenance(self.results.folder)
 
     @property
     def name(self) -> str:
         """Unique on the page."""
-        kind = "custom-" if self.standing.selection.custom else ""
-        return f"{self.standing.selection.artefact.name}-{kind}{self.standing.selection.scale}"
+        kind = "custom-" if self.results.selection.custom else ""
+        return f"{self.results.selection.artefact.name}-{kind}{self.results.selection.scale}"
 
     @property
     def is_tuning(self) -> bool:
         """Whether it is a grid by which lambdas were chosen: no part of the paper."""
-        return self.standing.selection.artefact.name.startswith("tune-")
+        return self.results.selection.artefact.name.startswith("tune-")
 
     @property
     def datasets(self) -> list[str]:
         """That runs were made on."""
-        rows = self.standing.runs or []
+        rows = self.results.runs or []
         there = [row for row in rows if row["status"] in SETTLED]
         return list(dict.fromkeys(row["dataset"] for row in there or rows))
 
     @property
     def seeds(self) -> int:
         """The most that an arm has."""
-        done = {(row["arm"], row["seed"]) for row in self.standing.runs or []
+        done = {(row["arm"], row["seed"]) for row in self.results.runs or []
                 if row["status"] == "done"}
         return max(Counter(arm for arm, _ in done).values(), default=0)
 
     @property
     def values(self) -> Values:
         """Its data.csv."""
-        return values(self.standing.data, self.unmeasured)
+        return values(self.results.data, self.unmeasured)
 
     @property
     def figure(self) -> Picture | None:
         """With what is said of it to who cannot see it."""
-        selection = self.standing.selection
-        return figure(self.standing.folder, f"{selection.artefact.caption}; {selection.scale} "
+        selection = self.results.selection
+        return figure(self.results.folder, f"{selection.artefact.caption}; {selection.scale} "
                       f"scale, {', '.join(self.datasets)}")
 
     @property
     def tiles(self) -> list[Picture]:
         """The grids of images of single runs, one pixel of theirs a CSS pixel."""
         found = []
-        for path in sorted((self.standing.folder / "tiles").glob("[!.]*.png")):
+        for path in sorted((self.results.folder / "tiles").glob("[!.]*.png")):
             named = re.fullmatch(r"(.*)\.seed(\d+)\.(\w+)", path.stem)
             if not named:
                 continue  # not one that was written here
@@ -111,10 +116,10 @@ class Block:
     @property
     def command(self) -> str:
         """That makes it again; the options of what was picked by hand are not on record."""
-        selection = self.standing.selection
+        selection = self.results.selection
         table = re.sub("^tune-", "tune ", selection.artefact.name)  # is made by `tune`
         scale = [] if selection.scale == "paper" else ["--scale", selection.scale]
-        asked = len({row["seed"] for row in self.standing.runs or []})
+        asked = len({row["seed"] for row in self.results.runs or []})
         seeds = ["--seeds", str(asked)] if asked > selection.seeds else []
         return " ".join(["python bench.py", table, *scale, *seeds, *["…"] * selection.custom])
 

@@ -10,12 +10,12 @@ from typing import NamedTuple
 from benchmarks.harness.analysis.derived_verdicts import Parts, divergences
 from benchmarks.harness.analysis.verdicts import Effect, effects
 from benchmarks.harness.results.read import (
+    ArtefactResults,
     Row,
-    Standing,
     Verdicts,
+    artefact_results,
     of_speed,
     runs_of,
-    standing,
     tables,
 )
 from benchmarks.harness.results.rows import read_csv
@@ -42,10 +42,10 @@ class Failure(NamedTuple):
     custom: bool  # picked by hand
 
 
-def failures(standings: Iterable[Standing], store: Store) -> list[Failure]:
+def failures(artefacts: Iterable[ArtefactResults], store: Store) -> list[Failure]:
     """The failed and diverged runs in order, each once per artefact."""
     found: dict[tuple[str, str, bool, str, str], Failure] = {}
-    for one in standings:
+    for one in artefacts:
         chosen = one.selection
         name, scale, custom = chosen.artefact.name, chosen.scale, chosen.custom
         # which runs those picked by hand were, the tables do not say
@@ -147,7 +147,7 @@ class Report:
     def blocks(self) -> list[Block]:
         """All of them that are not picked by hand."""
         return [block for blocks in self.sections.values() for block in blocks
-                if not block.standing.selection.custom]
+                if not block.results.selection.custom]
 
     @property
     def speed(self) -> list[Speed]:
@@ -162,8 +162,8 @@ class Report:
     def divergences(self, scale: str) -> str:
         """How many runs diverged."""
         return divergences(row for block in self.blocks
-                           if block.standing.selection.scale == scale and not block.is_tuning
-                           for row in block.standing.runs or [])
+                           if block.results.selection.scale == scale and not block.is_tuning
+                           for row in block.results.runs or [])
 
     @property
     def cost(self) -> Cost:
@@ -206,14 +206,14 @@ def collect(
     scales = list(dict.fromkeys(selection.scale for selection in every))
     sections: dict[str, list[Block]] = defaultdict(list)
     for selection in every:
-        declared = Block(standing(selection, results, cache))
-        by_hand = Block(standing(replace(selection, custom=True), results, cache))
+        declared = Block(artefact_results(selection, results, cache))
+        by_hand = Block(artefact_results(replace(selection, custom=True), results, cache))
         main = selection.scale == scales[0] and not declared.is_tuning
         sections[selection.artefact.name] += [
             block for block, wanted in ((declared, main), (by_hand, False))
-            if wanted or block.standing.runs is not None]
+            if wanted or block.results.runs is not None]
     sections = {name: blocks for name, blocks in sections.items() if blocks}
-    there = [block.standing for blocks in sections.values() for block in blocks]
+    there = [block.results for blocks in sections.values() for block in blocks]
     judged = {scale: Verdicts(
         [one for one in there if one.selection.scale == scale and not one.selection.custom],
         of_speed(results, cache, scale, claims if scale == scales[0] else ()), parts)
@@ -223,12 +223,12 @@ def collect(
 
 
 def _varied(
-    ambiguities: Iterable[Ambiguity], standings: Iterable[Standing]
+    ambiguities: Iterable[Ambiguity], artefacts: Iterable[ArtefactResults]
 ) -> list[tuple[Ambiguity, list[Effect]]]:
     known = list(ambiguities)
     wanted = {variation.artefact for each in known for variation in each.variations}
     rows = {(one.selection.artefact.name, one.selection.scale):
-            read_csv((one.folder / "runs.csv").read_text()) for one in standings
+            read_csv((one.folder / "runs.csv").read_text()) for one in artefacts
             if one.runs is not None and not one.selection.custom
             and one.selection.artefact.name in wanted}
     return [(each, effects(each.variations, rows)) for each in known]

@@ -41,9 +41,9 @@ def export(report: Report, folder: Path) -> int:
                   f"{name}.tex": latex(*shown_table).encode(),
                   f"{name}.csv": _csv(*shown_table).encode()}
     for block in report.blocks:
-        if block.standing.runs is not None:
+        if block.results.runs is not None:
             for table in ("data", "claims"):
-                source = block.standing.folder / f"{table}.csv"
+                source = block.results.folder / f"{table}.csv"
                 files[f"{block.name}.{table}.csv"] = source.read_bytes()
     for speed in report.speed:
         source = speed.folder / "data.csv"
@@ -88,9 +88,9 @@ def _tables(report: Report) -> dict[str, Table]:
               for each, effects in report.open_choices for effect in effects]
     found["choices"] = (VARIED, varied, "What other choices change where the paper leaves one open")
     for block in report.blocks:
-        if block.standing.runs is not None:
-            table, artefact = block.values, block.standing.selection.artefact
-            caption = (f"{artefact.place}: {artefact.caption}; {block.standing.selection.scale} "
+        if block.results.runs is not None:
+            table, artefact = block.values, block.results.selection.artefact
+            caption = (f"{artefact.place}: {artefact.caption}; {block.results.selection.scale} "
                        f"scale, {', '.join(block.datasets)}. {table.note}")
             found[block.name] = (table.header,
                                  [[cell.text for cell in row] for row in table.rows], caption)

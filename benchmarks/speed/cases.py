@@ -12,9 +12,9 @@ from torch import Tensor
 
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
-from benchmarks.harness.train.cuda_graph import WARM_UP, Graphed
-from benchmarks.harness.train.curves import Scene
-from benchmarks.harness.train.loop import Training
+from benchmarks.harness.train.cuda_graph import WARM_UP, CudaGraphStep
+from benchmarks.harness.train.curves import TrainingSetup
+from benchmarks.harness.train.loop import Trainer
 from benchmarks.recipes import CIFAR10, resized
 from methods.base import Regularizer
 
@@ -119,15 +119,15 @@ def run(architecture: str, method: str, width: float | None, precision: str = "f
 
 def training(
     run: Run, device: str, plain: bool = False, regularizer: Regularizer | None = None
-) -> Training:
+) -> Trainer:
     """The loop of the suite, without a curve to record; `regularizer`: in the place of the run's.
 
     On a GPU so many steps are done that the graph is there.
     """
     side = run.image_size or 32
-    made = Training(Scene(run, images(IMAGES, side), NOWHERE, device), (), NOWHERE, plain)
+    made = Trainer(TrainingSetup(run, images(IMAGES, side), NOWHERE, device), (), NOWHERE, plain)
     if regularizer is not None:
         made.objective.regularizer = regularizer
-    for _ in range(WARM_UP + 1 if isinstance(made.execute, Graphed) else 0):
+    for _ in range(WARM_UP + 1 if isinstance(made.execute, CudaGraphStep) else 0):
         made.advance()
     return made

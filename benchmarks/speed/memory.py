@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.train.cuda_graph import WARM_UP
-from benchmarks.harness.train.loop import Training
+from benchmarks.harness.train.loop import Trainer
 from benchmarks.speed.cases import Sizes, in_mebibytes, run, training
 from benchmarks.speed.negatives import saved
 
@@ -52,7 +52,7 @@ def _resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _counted(one: Training) -> int:
+def _counted(one: Trainer) -> int:
     """Bytes, from the numbers of weights and what autograd says it keeps."""
     trained = sum(p.numel() for p in one.objective.parameters() if p.requires_grad)
     kept = sum(p.numel() for p in one.objective.parameters() if not p.requires_grad)

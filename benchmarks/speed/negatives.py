@@ -18,7 +18,7 @@ GROUP = "queue or re-encoding"
 TAU = 0.05
 
 
-class Ways:
+class NegativesCase:
     """The regularizer's own part of a step at one K, beside an autoencoder's that is there anyway.
 
     A batch of 64 is encoded for the reconstruction; what has to be encoded more is counted.
@@ -63,13 +63,13 @@ def cases(sizes: Sizes, device: str) -> list[Case]:
     """At every K, in time."""
     found = []
     for K in sizes.queues:
-        ways = Ways(sizes, device, K)
+        ways = NegativesCase(sizes, device, K)
 
-        def queue(ways: Ways = ways) -> None:
+        def queue(ways: NegativesCase = ways) -> None:
             torch.autograd.backward(ways.by_queue())
             ways.by_queue_after()
 
-        def direct(ways: Ways = ways) -> None:
+        def direct(ways: NegativesCase = ways) -> None:
             torch.autograd.backward(ways.directly())
 
         found += [Case(GROUP, _what(K), QUEUE, queue), Case(GROUP, _what(K), DIRECT, direct)]
@@ -84,7 +84,7 @@ def memory(sizes: Sizes, device: str) -> list[dict[str, Any]]:
     """At every K, what is held for the backward pass and from step to step, counted in MiB."""
     rows = []
     for K in sizes.queues:
-        ways = Ways(sizes, device, K)
+        ways = NegativesCase(sizes, device, K)
         regularizer = ways.training.objective.regularizer
         assert isinstance(regularizer, torch.nn.Module)
         state = list(regularizer.state_dict().values())

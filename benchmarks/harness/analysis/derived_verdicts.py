@@ -11,7 +11,7 @@ Parts = Mapping[str, tuple[str, tuple[str, ...]]]  # claim -> its text, the clai
 LEAST_FAVOURABLE_FIRST = ("contradicted", "not run", "inconclusive", "reproduced")  # of a "both"
 
 
-class Conclusion(NamedTuple):
+class DerivedClaim(NamedTuple):
     """A claim about claims."""
 
     id: str
@@ -20,7 +20,7 @@ class Conclusion(NamedTuple):
     parts: dict[str, str]  # id of a claim that it rests on -> verdict
 
 
-def conclusions(verdicts: Mapping[str, str], derived: Parts) -> list[Conclusion]:
+def conclusions(verdicts: Mapping[str, str], derived: Parts) -> list[DerivedClaim]:
     """The least favourable verdict of the paper's claims that each rests on.
 
     Of `verdicts`, by claim, only what is judged by the paper's settings; what cannot be tested at
@@ -31,7 +31,7 @@ def conclusions(verdicts: Mapping[str, str], derived: Parts) -> list[Conclusion]
         parts = {claim: verdict for claim, verdict in verdicts.items()
                  if claim.split("[")[0] in names and verdict != "not testable here"}
         decides = min(parts.values(), key=LEAST_FAVOURABLE_FIRST.index, default="not run")
-        found.append(Conclusion(id, text, decides, parts))
+        found.append(DerivedClaim(id, text, decides, parts))
     return found
 
 

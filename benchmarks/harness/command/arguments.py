@@ -156,7 +156,7 @@ def check_values(options: Namespace, commands: Commands) -> None:
     _check_cluster(options)
     _check_report(options)
     command = commands.get(options.words[0])
-    _check_company(options, command.unused if command else ())
+    check_unused_options(options, command.unused if command else ())
     reads = command is not None and command.reads_results
     if reads and options.scale != "smoke" and not options.results_dir.is_dir():
         raise UsageError(f"--results-dir: there is no folder {options.results_dir}")
@@ -186,7 +186,7 @@ def _check_report(options: Namespace) -> None:
         raise UsageError("report takes one of --serve and --export at a time")
 
 
-def _check_company(options: Namespace, unused: Sequence[str]) -> None:
+def check_unused_options(options: Namespace, unused: Sequence[str]) -> None:
     """Raises UsageError for an option beside a command, or another option, that has no use for it.
 
     What is given and does nothing would be taken for done.

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.results.read import read_provenance
 from benchmarks.harness.spec.run import Run
-from benchmarks.harness.spec.selection import Entry, Selection
+from benchmarks.harness.spec.selection import PlannedRun, Selection
 
 
 class Estimates:
@@ -38,19 +38,19 @@ class Estimates:
                 f"{path} is corrupt; restore it with git checkout, or remove it") from None
         return cls(measured, path) if measured else None
 
-    def training(self, entry: Entry) -> float:
+    def training(self, entry: PlannedRun) -> float:
         """Seconds."""
         return entry.run.steps * self._typical(entry, "seconds")
 
-    def measuring(self, entry: Entry) -> float:
+    def measuring(self, entry: PlannedRun) -> float:
         """Seconds."""
         return self._typical(entry, "measuring")
 
-    def disk(self, entry: Entry) -> float:
+    def disk(self, entry: PlannedRun) -> float:
         """Bytes."""
         return self._typical(entry, "bytes")
 
-    def _typical(self, entry: Entry, name: str) -> float:
+    def _typical(self, entry: PlannedRun, name: str) -> float:
         if entry.arm.name in self.measured:
             return self.measured[entry.arm.name][name]
         return mean(values[name] for values in self.measured.values())
@@ -176,7 +176,7 @@ class Costs:
 
     def __init__(self, selections: Iterable[Selection], options: Namespace) -> None:
         self.own: dict[str, Estimates] = {}
-        self.alike: dict[tuple[object, ...], tuple[Estimates, Entry]] = {}
+        self.alike: dict[tuple[object, ...], tuple[Estimates, PlannedRun]] = {}
         for selection in selections:
             folder = selection.results(options.results_dir, options.cache_dir)
             known = Estimates.read(folder)
@@ -187,7 +187,7 @@ class Costs:
                 if entry.arm.name in known.measured:
                     self.alike.setdefault(_kind(entry), (known, entry))
 
-    def of(self, artefact: str, entry: Entry, *, to_train: bool) -> Cost:
+    def of(self, artefact: str, entry: PlannedRun, *, to_train: bool) -> Cost:
         """Of one run; of measuring alone where it is trained already."""
         known = self.own.get(artefact)
         if known is None or entry.arm.name not in known.measured:
@@ -205,6 +205,6 @@ class Costs:
         return Cost(seconds, 0.0, known.disk(like), seconds)
 
 
-def _kind(entry: Entry) -> tuple[object, ...]:
+def _kind(entry: PlannedRun) -> tuple[object, ...]:
     run = entry.run
     return run.architecture, run.image_size, run.width, run.precision, run.batch

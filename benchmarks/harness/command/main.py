@@ -40,8 +40,8 @@ def _own_methods(paths: Sequence[str]) -> list[UserMethod]:
 
 def _classifier(options: Namespace) -> int:
     options.paths, _ = read_datasets(options.datasets)
-    from benchmarks.harness.train.classifier_training import teach  # imports torch
-    return teach(options)
+    from benchmarks.harness.train.classifier_training import train_classifier  # imports torch
+    return train_classifier(options)
 
 
 def _speed(options: Namespace) -> int:

@@ -9,7 +9,7 @@ from tempfile import NamedTemporaryFile
 
 from benchmarks.harness.data.download import DownloadError, digest, download
 from benchmarks.harness.errors import MissingDataError, UsageError
-from benchmarks.harness.spec.selection import Entry, Selection
+from benchmarks.harness.spec.selection import PlannedRun, Selection
 from benchmarks.harness.spec.user_data import is_packed
 from benchmarks.harness.store import checkpoints
 from benchmarks.harness.store.files import temporary
@@ -40,7 +40,7 @@ def check_runs(tasks: Mapping[str, Task], labels: Mapping[str, str], rerun: bool
 
 
 def prepare_data(
-    entries: Sequence[Entry], tasks: Mapping[str, Task], store: Path, root: Path,
+    entries: Sequence[PlannedRun], tasks: Mapping[str, Task], store: Path, root: Path,
     options: Namespace,
 ) -> dict[str, MissingDataError]:
     """Packs, under `root`, every data set that something is still to be done with.

@@ -32,8 +32,8 @@ def list_artefacts(selections: list[Selection], store: Store, options: Namespace
 def status(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Counts per artefact, then each run that is not simply done or missing."""
     jobs = Jobs(options.cache_dir)
-    if jobs.silence:
-        print(f"warning: what is queued may be over by now: {jobs.silence}")
+    if jobs.queue_error:
+        print(f"warning: what is queued may be over by now: {jobs.queue_error}")
     for selection in selections:
         states = states_of(selection, store, jobs)
         print(f"{selection.artefact.name}, {selection.scale} scale: {counted(states.values())}")
@@ -83,8 +83,8 @@ def logs(names: list[str], options: Namespace) -> int:
 def cancel(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Ends every job for a run of the artefacts that has no outcome yet; what it stored stays."""
     jobs = Jobs(options.cache_dir)
-    if jobs.silence:
-        raise UsageError(f"cancel: {jobs.silence}")
+    if jobs.queue_error:
+        raise UsageError(f"cancel: {jobs.queue_error}")
     asked = tasks([entry for one in selections for entry in one.entries()], store)
     open_keys = {key for key, task in asked.items()
                  if jobs.queued(key) and jobs.state(task) not in (*SETTLED, "failed")}
@@ -92,7 +92,7 @@ def cancel(selections: list[Selection], store: Store, options: Namespace) -> int
     ids = sorted({place.queued.job for place in places if place.queued})
     submissions = {place.submission for place in places}
     for submission in submissions:
-        submission.without(open_keys).write()
+        submission.drop_jobs_with(open_keys).write()
     try:
         if ids:
             slurm_queue.cancel(*ids)
@@ -122,7 +122,7 @@ def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
         print(f"{name}, {selection.scale} scale: {len(entries)} runs "
               f"({len(selection.arms)} arms, {selection.seeds} seeds): {counted(states.values())}")
         print(f"  to train: {len(todo)}, of which shared with an artefact above: {len(shared)}")
-        if again := sum(state == "uncharted" for state in states.values()):
+        if again := sum(state == "lacks-curve" for state in states.values()):
             print(f"  of these trained already, but without a curve that is wanted now: {again}")
         if lacking:
             print(f"  trained, and to be measured: {len(lacking)}")

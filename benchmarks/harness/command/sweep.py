@@ -16,14 +16,14 @@ from benchmarks.harness.command.costs import Estimates
 from benchmarks.harness.console import print_verdicts, shown
 from benchmarks.harness.errors import MissingDataError, UsageError
 from benchmarks.harness.launch.launchers import LAUNCHERS
-from benchmarks.harness.launch.options import Options, Sending, overrides
+from benchmarks.harness.launch.options import Options, SlurmOptions, overrides
 from benchmarks.harness.launch.progress import Progress
 from benchmarks.harness.launch.slurm import submit
 from benchmarks.harness.launch.slurm_queue import Jobs, forget
 from benchmarks.harness.results import read
 from benchmarks.harness.results.write import draw, publish
 from benchmarks.harness.spec.run import SETTLED
-from benchmarks.harness.spec.selection import Entry, Selection
+from benchmarks.harness.spec.selection import PlannedRun, Selection
 from benchmarks.harness.store import lease
 from benchmarks.harness.store.run_folder import RunFolder, Store
 from benchmarks.harness.store.task import UNSETTLED, Task, tasks, work_of
@@ -122,14 +122,14 @@ class Sweep:
                 continue
             folder = self.tasks[entry.run.key].folder
             if self.options.rerun and folder.key not in self.renewed:
-                folder.discard()
+                folder.delete()
                 self.renewed.add(folder.key)
             if self.options.retry_failed and folder.has_failed():
-                folder.forgive()
+                folder.clear_error()
                 forgiven.add(folder.key)
             if folder.is_finished():
                 lease.remove_dead(folder.path)
-            folder.declare(entry.run, self.selection.sources.get(entry.run.method))
+            folder.write_spec(entry.run, self.selection.sources.get(entry.run.method))
         forget(self.cache, forgiven)
 
     def _work(self, todo: dict[str, Task]) -> None:
@@ -158,7 +158,7 @@ class Sweep:
         artefact, known = self.selection.artefact, Estimates.read(self.folder)
         seconds = {entry.run.key: known.training(entry) + known.measuring(entry)
                    for entry in self.entries} if known else {}
-        return replace(options, sending=Sending(
+        return replace(options, slurm_options=SlurmOptions(
             self.cache, artefact.name, artefact.resources[self.selection.scale], seconds,
             overrides(asked.slurm), asked.runs_per_job, asked.wait))
 
@@ -176,7 +176,7 @@ class Sweep:
         print(f"drew {shown(self.folder / 'figure.png')}, figure.pdf and figure.svg")
         return 0
 
-    def _publish_stage(self, stage: list[Entry]) -> None:
+    def _publish_stage(self, stage: list[PlannedRun]) -> None:
         """Shows a first stage early, but never in place of a fuller result."""
         panels = ", ".join(dict.fromkeys(entry.arm.panels[0] for entry in stage))
         target = self._target()

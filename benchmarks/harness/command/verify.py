@@ -6,7 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.harness.analysis.derived_verdicts import Parts, divergences
 from benchmarks.harness.console import print_verdicts, verdict_line
-from benchmarks.harness.results.read import LEAST, NONE, Verdicts, of_speed, standing
+from benchmarks.harness.results.read import (
+    LEAST,
+    NONE,
+    Verdicts,
+    artefact_results,
+    of_speed,
+)
 from benchmarks.harness.spec.claims import Claim
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.store.run_folder import Store
@@ -21,27 +27,27 @@ def verify(
     `claims`: of `speed`; `parts`: of derived claims. Raises UsageError where a table is corrupt.
     """
     scale, places = selections[0].scale, (options.results_dir, options.cache_dir)
-    standings = []
+    artefacts = []
     for selection in selections:
-        standings.append(found := standing(selection, *places))
-        print(f"{selection.artefact.name}, {selection.scale} scale: {found.lacks or 'complete'}")
+        artefacts.append(found := artefact_results(selection, *places))
+        print(f"{selection.artefact.name}, {selection.scale} scale: {found.missing or 'complete'}")
         print_verdicts(found.verdicts)
     everything = len(options.words) == 1 or "all" in options.words
     speed = of_speed(*places, scale, claims) if everything else {}
     for folder, rows in speed.items():
         print(f"speed, {scale} scale" + (f", {folder.name}" if folder else f": {NONE}"))
         print_verdicts(rows)
-    verdicts = Verdicts(standings, speed, parts)
+    verdicts = Verdicts(artefacts, speed, parts)
     if derived := verdicts.derived:
         print("conclusions, from the claims above")
     for row in derived:
         print(verdict_line(row["claim"], row["verdict"], row["basis"], row["text"]))
         print(f"  {'':<28} from {row['comparison'].removeprefix(LEAST)}")
-    print(f"diverged: {divergences(row for one in standings for row in one.runs or [])}")
+    print(f"diverged: {divergences(row for one in artefacts for row in one.runs or [])}")
     for kind, proxies in (("paper and ours", False), ("by proxy", True)):
         counts = Counter(row["verdict"] for row in [*verdicts.judged, *derived]
                          if (row["basis"] == "proxy") is proxies)
         print(f"{kind}: " + ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items())))
-    if lacking := [one.selection.artefact.name for one in standings if one.lacks]:
+    if lacking := [one.selection.artefact.name for one in artefacts if one.missing]:
         print(f"not complete: {', '.join(lacking)}")
     return int(bool(lacking))

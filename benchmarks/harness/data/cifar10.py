@@ -7,7 +7,13 @@ import pickle
 
 import numpy as np
 
-from benchmarks.harness.data.image_files import ArchivedFile, Found, Request, members, of_array
+from benchmarks.harness.data.image_files import (
+    ArchivedFile,
+    FoundDataset,
+    Request,
+    members,
+    split_of_array,
+)
 from benchmarks.harness.errors import UsageError
 
 FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
@@ -27,7 +33,7 @@ FILES = {  # torchvision's md5s
 }
 
 
-def find(request: Request) -> Found:
+def find(request: Request) -> FoundDataset:
     """Training and test images (n, 3, 32, 32) with their classes, every file's md5 verified.
 
     Raises UsageError if the files are nowhere to be had, or one is not what it should be.
@@ -40,8 +46,8 @@ def find(request: Request) -> Found:
     batches = {name: _batch(*files[name], md5) for name, md5 in FILES.items()}
     train = [batch for name, batch in batches.items() if name != "test_batch"]
     images, labels = (np.concatenate(parts) for parts in zip(*train, strict=True))
-    return Found({"train": of_array(images, labels), "test": of_array(*batches["test_batch"])},
-                 source)
+    return FoundDataset({"train": split_of_array(images, labels),
+                         "test": split_of_array(*batches["test_batch"])}, source)
 
 
 def _folder(place: Path) -> Mapping[str, ArchivedFile]:

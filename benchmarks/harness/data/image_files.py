@@ -47,7 +47,7 @@ def members(path: Path) -> Iterator[ArchivedFile]:
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
-class Album:
+class ImageCollection:
     """The image files below a folder or in a zip file; raises UsageError for what is no such."""
 
     def __init__(self, path: Path) -> None:
@@ -102,7 +102,7 @@ def _members(path: Path, archive: zipfile.ZipFile) -> Iterator[str]:
             yield member.filename
 
 
-class Form(NamedTuple):
+class ImageFormat(NamedTuple):
     """What the pictures of a set have in common."""
 
     width: int
@@ -110,9 +110,9 @@ class Form(NamedTuple):
     channels: int  # 1 for grey
 
 
-def form_of(image: Image.Image) -> Form:
+def format_of(image: Image.Image) -> ImageFormat:
     """Size and channels; a palette or transparency makes no grey picture."""
-    return Form(*image.size, 1 if image.mode in ("1", "L", "I", "I;16", "F") else 3)
+    return ImageFormat(*image.size, 1 if image.mode in ("1", "L", "I", "I;16", "F") else 3)
 
 
 class Request(NamedTuple):
@@ -148,7 +148,7 @@ class Request(NamedTuple):
             raise self.missing(title, what, f", and no mirror gave it ({error})") from None
 
 
-class Pictures(NamedTuple):
+class ImageSplit(NamedTuple):
     """One split of a data set, made picture by picture while it is packed."""
 
     shape: tuple[int, int, int]  # (C, H, W)
@@ -157,24 +157,24 @@ class Pictures(NamedTuple):
     labels: np.ndarray | None  # (size,)
 
 
-class Found(NamedTuple):
+class FoundDataset(NamedTuple):
     """A data set that is there."""
 
-    splits: Mapping[str, Pictures]  # "train", "test"
+    splits: Mapping[str, ImageSplit]  # "train", "test"
     source: str
     deviations: Sequence[str] = ()  # from the official release, one line each
 
 
-def of_array(images: np.ndarray, labels: np.ndarray | None) -> Pictures:
+def split_of_array(images: np.ndarray, labels: np.ndarray | None) -> ImageSplit:
     """A split that is in memory already, images (n, C, H, W)."""
-    return Pictures(images.shape[1:], images.__getitem__, len(images), labels)
+    return ImageSplit(images.shape[1:], images.__getitem__, len(images), labels)
 
 
-def of_album(
-    album: Album, names: Sequence[str], form: Form, shape: tuple[int, int, int],
+def split_of_files(
+    album: ImageCollection, names: Sequence[str], form: ImageFormat, shape: tuple[int, int, int],
     crop: int | None = None, resample: Image.Resampling = Image.Resampling.LANCZOS,
     labels: np.ndarray | None = None,
-) -> Pictures:
+) -> ImageSplit:
     """A split of files: the square in their middle, `crop` wide or as large as there is, resized.
 
     Pictures of one channel are made grey, others RGB. `make` raises UsageError for a picture of
@@ -186,7 +186,7 @@ def of_album(
         if image.size != form[:2]:
             raise UsageError(f"{file} has {width}x{height} pixels, others "
                              f"{form.width}x{form.height}; all must be of one size")
-        if form_of(image).channels < form.channels:
+        if format_of(image).channels < form.channels:
             raise UsageError(f"{file} is grey, others are coloured")
         side = crop or min(image.size)
         left, top = (width - side) // 2, (height - side) // 2
@@ -195,4 +195,4 @@ def of_album(
         array = np.asarray(square.resize(shape[1:], resample))
         return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
 
-    return Pictures(shape, make, len(names), labels)
+    return ImageSplit(shape, make, len(names), labels)

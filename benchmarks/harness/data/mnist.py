@@ -9,7 +9,13 @@ import zlib
 
 import numpy as np
 
-from benchmarks.harness.data.image_files import ArchivedFile, Found, Request, members, of_array
+from benchmarks.harness.data.image_files import (
+    ArchivedFile,
+    FoundDataset,
+    Request,
+    members,
+    split_of_array,
+)
 from benchmarks.harness.errors import UsageError
 
 FOLDERS = ("MNIST/raw", "MNIST", "mnist/raw", "mnist", ".")
@@ -25,7 +31,7 @@ COUNTS = {"train": 60000, "t10k": 10000}
 SIZE = 28
 
 
-def find(request: Request) -> Found:
+def find(request: Request) -> FoundDataset:
     """Training and test images (n, 1, 28, 28) with their classes, every file verified.
 
     Raises UsageError if the files are nowhere to be had, or one of them is not what it should be.
@@ -38,7 +44,7 @@ def find(request: Request) -> Found:
     if lacking := [name for name in FILES if name not in files]:
         where = Path(next(iter(files.values())).name).parent
         raise UsageError(f"MNIST in {where} is incomplete: {lacking[0]} is missing")
-    splits = {split: of_array(*_checked(files[f"{part}-images-idx3-ubyte"],
+    splits = {split: split_of_array(*_checked(files[f"{part}-images-idx3-ubyte"],
                                         files[f"{part}-labels-idx1-ubyte"], COUNTS[part]))
               for part, split in (("train", "train"), ("t10k", "test"))}
     for name, md5 in FILES.items():
@@ -46,7 +52,7 @@ def find(request: Request) -> Found:
         if seen != md5:
             raise UsageError(f"{files[name].name} is not MNIST's: its content has md5 {seen}, "
                              f"MNIST's has {md5} (other data sets use the same names)")
-    return Found(splits, source)
+    return FoundDataset(splits, source)
 
 
 def _checked(

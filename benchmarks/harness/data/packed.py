@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.harness.console import steps
 from benchmarks.harness.data import celeba, cifar10, mnist, user_images
 from benchmarks.harness.data.download import digest
-from benchmarks.harness.data.image_files import Found, Pictures, Request
+from benchmarks.harness.data.image_files import FoundDataset, ImageSplit, Request
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.artefact import VALIDATION
 from benchmarks.harness.spec.run import Run
@@ -32,7 +32,7 @@ CHUNK = 500  # pictures between two steps of the bar
 MANIFEST = "manifest.json"
 
 
-def pack(root: Path, name: str, find: Callable[[], Found]) -> None:
+def pack(root: Path, name: str, find: Callable[[], FoundDataset]) -> None:
     """Makes the arrays unless they are there and whole; one process works, others wait for it.
 
     Raises what `find` and the making of its pictures raise.
@@ -53,7 +53,7 @@ def pack(root: Path, name: str, find: Callable[[], Found]) -> None:
                     print(f"{target} is damaged: packing {name} anew", flush=True)
                     discard(target)
                 _write(target, name, find)
-            for dead in lease.outnumbered(target.parent):
+            for dead in lease.superseded(target.parent):
                 dead.unlink(missing_ok=True)
         finally:
             held.release()
@@ -69,7 +69,7 @@ def _is_whole(target: Path) -> bool:
         return False
 
 
-def _write(target: Path, name: str, find: Callable[[], Found]) -> None:
+def _write(target: Path, name: str, find: Callable[[], FoundDataset]) -> None:
     remove_leftovers(target.parent)
     found = find()
     fresh = temporary(target)
@@ -88,7 +88,7 @@ def _write(target: Path, name: str, find: Callable[[], Found]) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _write_split(fresh: Path, name: str, split: str, pictures: Pictures) -> None:
+def _write_split(fresh: Path, name: str, split: str, pictures: ImageSplit) -> None:
     """Images and labels in an order that is random and the same everywhere.
 
     A set that is stored class by class would otherwise give a biased "first n".
@@ -146,7 +146,7 @@ def _corrupt(path: Path) -> UsageError:
     return UsageError(f"{path} is corrupt; remove {path.parent} to have it packed anew")
 
 
-SOURCES: dict[str, Callable[[Request], Found]] = {
+SOURCES: dict[str, Callable[[Request], FoundDataset]] = {
     "mnist": mnist.find, "cifar10": cifar10.find, "celeba": celeba.find,
     "celebahq": celeba.find_hq,
 }

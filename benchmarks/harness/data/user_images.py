@@ -9,7 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from benchmarks.harness.data.image_files import Album, Found, Request, form_of, of_album
+from benchmarks.harness.data.image_files import (
+    FoundDataset,
+    ImageCollection,
+    Request,
+    format_of,
+    split_of_files,
+)
 from benchmarks.harness.errors import UsageError
 
 TEST_SHARE, MOST_TEST = 10, 10_000  # one in ten is a test image where the folder has no split
@@ -30,7 +36,7 @@ def survey(path: Path) -> Survey:
     """Names, splits and classes; raises UsageError for a folder without images."""
     if not path.exists():
         raise UsageError(f"--dataset: there is no {path}")
-    album = Album(path)
+    album = ImageCollection(path)
     if len(album.names) < 2:
         raise UsageError(f"--dataset: {path} has {len(album.names)} images (PNG, JPEG or WebP); "
                          "that is no data set")
@@ -72,20 +78,20 @@ def _splits(
     return {"train": sorted(order[count:]), "test": sorted(order[:count])}, around
 
 
-def find(request: Request) -> Found:
+def find(request: Request) -> FoundDataset:
     """The folder's images, the square in their middle, at the size that is asked for.
 
     Colour if any picture is coloured. Raises UsageError for pictures of different sizes.
     """
     assert request.path
-    album, found = Album(request.path), survey(request.path)
-    form = form_of(album.image(album.names[0]))._replace(channels=1)
+    album, found = ImageCollection(request.path), survey(request.path)
+    form = format_of(album.image(album.names[0]))._replace(channels=1)
     channels = 3 if any(_is_coloured(album.image(name)) for name in album.names) else 1
     size = request.size or min(form.width, form.height)
-    splits = {split: of_album(album, names, form, (channels, size, size),
+    splits = {split: split_of_files(album, names, form, (channels, size, size),
                               labels=_labels(names, found))
               for split, names in found.splits.items()}
-    return Found(splits, request.path.name)
+    return FoundDataset(splits, request.path.name)
 
 
 def _is_coloured(image: Image.Image) -> bool:

@@ -65,5 +65,5 @@ def _perform(
         for measure in task.lacking():
             with stop.at_once():
                 train_and_measure.measure_run(task.folder, held, measure, options, log)
-    task.folder.forgive()
+    task.folder.clear_error()
     return task.outcome()

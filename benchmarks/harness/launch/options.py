@@ -11,7 +11,7 @@ from benchmarks.harness.spec.artefact import Resources
 
 
 @dataclass(frozen=True)
-class Sending:
+class SlurmOptions:
     """How runs are sent to a cluster."""
 
     cache: Path  # on a file system that all nodes share
@@ -33,13 +33,13 @@ class Options:
     checkpoint_seconds: float = 120.0
     plain: bool = False  # step by step as written: no CUDA graph, no channels-last images
     runs_per_gpu: int = 1
-    sending: Sending | None = None  # with --cluster slurm
+    slurm_options: SlurmOptions | None = None  # with --cluster slurm
 
     @property
-    def how(self) -> Sending:
+    def slurm(self) -> SlurmOptions:
         """The same, for those who cannot do without."""
-        assert self.sending is not None, "the slurm launcher was not told how to send runs"
-        return self.sending
+        assert self.slurm_options is not None, "the slurm launcher was not told how to send runs"
+        return self.slurm_options
 
 
 LEAST_MINUTES = 15  # below it, submitit takes every signal for a time-out

@@ -37,14 +37,14 @@ from benchmarks.harness.train.interrupts import stop_on_signals
 REQUEUE = signal.SIGUSR2  # submitit's: time is nearly up, or the job is preempted
 
 
-class Order:
+class JobPayload:
     """The runs of one job; called in the job."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
     @classmethod
-    def of(cls, tasks: list[Task], options: Options, fingerprint: str) -> Order:
+    def of(cls, tasks: list[Task], options: Options, fingerprint: str) -> JobPayload:
         """The order for the tasks, by a suite of that fingerprint."""
         return cls(json.dumps({
             "tasks": [{"folder": str(task.folder.path),
@@ -123,7 +123,7 @@ def clean_environment() -> Iterator[None]:
         os.environ.update(inherited)
 
 
-def send(jobs: list[list[Task]], options: Options) -> Submission:
+def submit_array(jobs: list[list[Task]], options: Options) -> Submission:
     """Submits an array of a job for each list of tasks, which is on record before it exists.
 
     Raises UsageError for what SLURM refuses, BusyError where it takes no more jobs for now.
@@ -141,12 +141,12 @@ def send(jobs: list[list[Task]], options: Options) -> Submission:
 
 
 def _attempt(jobs: list[list[Task]], options: Options) -> Submission:
-    sending = options.how
+    slurm = options.slurm
     keys = tuple(tuple(task.folder.key for task in job) for job in jobs)
-    folder = sending.cache / "slurm" / f"{sending.name}-{uuid.uuid4().hex[:8]}"
+    folder = slurm.cache / "slurm" / f"{slurm.name}-{uuid.uuid4().hex[:8]}"
     submission = Submission(folder, keys, time.time())
     submission.write()
-    orders = [Order.of(job, options, provenance.fingerprint()) for job in jobs]
+    orders = [JobPayload.of(job, options, provenance.fingerprint()) for job in jobs]
     try:
         with clean_environment(), redirect_stderr(io.StringIO()):  # submitit prints what it raises
             first, *_ = _executor(submission, options).submit_array(orders)
@@ -161,13 +161,13 @@ def _attempt(jobs: list[list[Task]], options: Options) -> Submission:
 
 
 def _executor(submission: Submission, options: Options) -> SlurmExecutor:
-    sending = options.how
+    slurm = options.slurm
     # an array has one limit: that of its longest job
-    expected = [[sending.seconds[key] for key in job if key in sending.seconds]
+    expected = [[slurm.seconds[key] for key in job if key in slurm.seconds]
                 for job in submission.keys]
     whole = all(len(job) == len(keys) for job, keys in zip(expected, submission.keys, strict=True))
     seconds = max(sum(job) for job in expected) if whole else None
-    asked = parameters(sending.needs, max(map(len, submission.keys)), seconds, dict(sending.own),
+    asked = parameters(slurm.needs, max(map(len, submission.keys)), seconds, dict(slurm.own),
                        SlurmExecutor._valid_parameters())
     executor = SlurmExecutor(submission.folder, max_num_timeout=MAX_TIME_OUTS)
     executor.update_parameters(**asked | {

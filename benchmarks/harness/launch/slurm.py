@@ -38,17 +38,17 @@ def submit(tasks: list[Task], options: Options) -> set[str]:
     Says so where SLURM takes no more for now. Raises UsageError where it does not answer, or
     refuses what was asked of it.
     """
-    from benchmarks.harness.launch.sbatch import BusyError, send  # submitit
+    from benchmarks.harness.launch.sbatch import BusyError, submit_array  # submitit
     sent_keys = set[str]()
     if not tasks:
         return sent_keys
-    sending = options.how
-    with _alone(sending.cache / "slurm"):
-        jobs = Jobs(sending.cache)
+    slurm = options.slurm
+    with _alone(slurm.cache / "slurm"):
+        jobs = Jobs(slurm.cache)
         todo = {task.folder.key: task for task in tasks
                 if jobs.state(task) in UNSETTLED and jobs.state(task) != "running"}
-        if jobs.silence:
-            raise UsageError(f"--cluster slurm: {jobs.silence}")
+        if jobs.queue_error:
+            raise UsageError(f"--cluster slurm: {jobs.queue_error}")
         jobs.prune(tasks[0].folder.path.parent)
         if not todo:
             return sent_keys
@@ -57,9 +57,9 @@ def submit(tasks: list[Task], options: Options) -> set[str]:
         except QueueError as error:
             raise UsageError(f"--cluster slurm: {error}") from None
         left = len(todo)
-        for array in chunks(packs(list(todo), sending.seconds, sending.runs_per_job), size):
+        for array in chunks(group_runs(list(todo), slurm.seconds, slurm.runs_per_job), size):
             try:
-                sent = send([[todo[key] for key in job] for job in array], options)
+                sent = submit_array([[todo[key] for key in job] for job in array], options)
             except BusyError as error:
                 print(f"{left} of {len(todo)} runs are not submitted yet ({error}); "
                       "the same command submits them", flush=True)
@@ -73,7 +73,7 @@ def submit(tasks: list[Task], options: Options) -> set[str]:
 
 def train_on_slurm(tasks: list[Task], options: Options, progress: Progress) -> None:
     """Follows what was submitted until it is settled, if that is asked for; Ctrl-C detaches."""
-    if not options.how.wait:
+    if not options.slurm.wait:
         return
     try:
         _follow({task.folder.key: task for task in tasks}, options, progress)
@@ -85,7 +85,7 @@ def _follow(waiting: dict[str, Task], options: Options, progress: Progress) -> N
     sent = Counter[str]()  # how often, as far as this command knows
     placed = set[str]()
     while waiting:
-        jobs = Jobs(options.how.cache)  # the queue first: who has left it has written all it will
+        jobs = Jobs(options.slurm.cache)  # the queue first: who has left it has written all it will
         states = {key: jobs.state(task) for key, task in waiting.items()}
         cancelled = placed - jobs.places.keys()  # by another command
         placed = waiting.keys() & jobs.places.keys()
@@ -95,7 +95,7 @@ def _follow(waiting: dict[str, Task], options: Options, progress: Progress) -> N
             if state in (*SETTLED, "failed") or given_up:
                 progress.finished(waiting.pop(key).folder, state)
         idle = [waiting[key] for key in waiting if states[key] not in ON_THE_WAY]
-        if idle and not jobs.silence:
+        if idle and not jobs.queue_error:
             sent.update(submit(idle, options))  # less those that SLURM does not take yet
         counts = Counter(states[key] for key in waiting)
         progress.described(", ".join(f"{counts[state]} {state}" for state in ON_THE_WAY))
@@ -106,7 +106,7 @@ JOB_SECONDS = 1800.0  # a job is worth its start from here on
 T = TypeVar("T")
 
 
-def packs(
+def group_runs(
     keys: Sequence[str], seconds: Mapping[str, float], per_job: int | None
 ) -> list[tuple[str, ...]]:
     """The runs of each job, in order.

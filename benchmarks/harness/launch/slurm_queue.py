@@ -94,12 +94,12 @@ class Submission:
                    "array": self.array}
         write_json(self.folder / "submission.json", content)
 
-    def without(self, keys: Iterable[str]) -> "Submission":
+    def drop_jobs_with(self, keys: Iterable[str]) -> "Submission":
         """The submission of whose jobs nothing is expected any more that has one of the runs."""
         given_up = set(keys)
         return replace(self, keys=tuple(() if given_up & set(job) else job for job in self.keys))
 
-    def passing_over(self, keys: set[str]) -> "Submission":
+    def drop_runs(self, keys: set[str]) -> "Submission":
         """The submission without these runs; of its jobs the others are expected as before."""
         return replace(self, keys=tuple(
             tuple(key for key in job if key not in keys) for job in self.keys))
@@ -109,7 +109,7 @@ class Submission:
         return f"{self.array}_{index}" if len(self.keys) > 1 else str(self.array)
 
 
-class Place(NamedTuple):
+class JobOfRun(NamedTuple):
     """Where a run was sent to: the job that it is part of."""
 
     submission: Submission
@@ -131,7 +131,7 @@ def forget(cache: Path, keys: set[str]) -> None:
     """Expects nothing of earlier jobs for these runs: they have failed there."""
     for submission in read_all(cache / "slurm") if keys else ():
         if keys & {key for job in submission.keys for key in job}:
-            submission.passing_over(keys).write()
+            submission.drop_runs(keys).write()
 
 
 class Jobs:
@@ -139,18 +139,18 @@ class Jobs:
 
     def __init__(self, cache: Path) -> None:
         self.root = cache / "slurm"
-        self.places: dict[str, Place] = {}
-        self.silence: str | None = None  # why the queue is not known
+        self.places: dict[str, JobOfRun] = {}
+        self.queue_error: str | None = None  # why the queue is not known
         self.submissions = read_all(self.root)
         self.queue: Mapping[tuple[str, int], Queued] = {}
         if self.submissions:
             try:
                 self.queue = look_up()
             except QueueError as error:
-                self.silence = str(error)
+                self.queue_error = str(error)
         for submission in self.submissions:
             for index, keys in enumerate(submission.keys):
-                place = Place(submission, index, self.queue.get((submission.name, index)))
+                place = JobOfRun(submission, index, self.queue.get((submission.name, index)))
                 self.places |= dict.fromkeys(keys, place)
 
     def state(self, task: Task) -> str:
@@ -163,7 +163,7 @@ class Jobs:
         place = self.places.get(task.folder.key)
         if place is None or state not in (*TO_TRAIN, "unmeasured"):
             return state
-        if place.queued or self.silence:
+        if place.queued or self.queue_error:
             return "queued"
         return "lost" if state == "missing" else state
 
@@ -173,7 +173,7 @@ class Jobs:
 
     def prune(self, store: Path) -> None:
         """Drops submissions of which nothing is expected, nor to be learnt, any more."""
-        if self.silence:
+        if self.queue_error:
             return
         in_queue = {name for name, _ in self.queue}
         expected = {place.submission.name for key, place in self.places.items()

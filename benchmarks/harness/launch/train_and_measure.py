@@ -10,16 +10,16 @@ import torch
 
 from benchmarks.harness.data.datasets import identity, points
 from benchmarks.harness.launch.options import Options
-from benchmarks.harness.measure.trained_model import Trained
+from benchmarks.harness.measure.trained_model import TrainedModel
 from benchmarks.harness.spec.artefact import Measure
 from benchmarks.harness.store import checkpoints, lease, provenance
 from benchmarks.harness.store.lease import job
 from benchmarks.harness.store.run_folder import RunFolder
 from benchmarks.harness.store.task import Task
 from benchmarks.harness.train import build
-from benchmarks.harness.train.curves import Scene
+from benchmarks.harness.train.curves import TrainingSetup
 from benchmarks.harness.train.device import prepare_torch
-from benchmarks.harness.train.loop import Training, train
+from benchmarks.harness.train.loop import Trainer, train
 
 
 def train_run(
@@ -34,8 +34,8 @@ def train_run(
     run = folder.run()
     device = prepare_torch(options.device, run.precision)
     data = points(run, "train", run.n_train, options.data).x
-    scene = Scene(run, data, options.data, device)
-    training = Training(scene, task.recorded, folder.path / "method.py", options.plain)
+    setup = TrainingSetup(run, data, options.data, device)
+    training = Trainer(setup, task.recorded, folder.path / "method.py", options.plain)
     warning = _resume(task, training)
     training.attempts.append({
         **provenance.code(), **provenance.environment(), "device": device,
@@ -44,25 +44,25 @@ def train_run(
               f"{'; ' + warning if warning else ''}\n")
 
     def save() -> None:
-        held.insist()
-        checkpoints.save(folder.path, _pack(training.state()))
+        held.check_held()
+        checkpoints.save(folder.path, _to_bytes(training.state()))
 
     def tell() -> None:
-        row, epoch = training.ledger.rows[-1], training.epoch
+        row, epoch = training.epoch_log.rows[-1], training.epoch
         if epoch in (run.snapshots or ()):
-            held.insist()
+            held.check_held()
             training.snapshots[str(epoch)] = folder.keep_weights(
                 build.weights_to_bytes(training.objective), epoch)
         log.write(" ".join(f"{k} {v:.6g}" for k, v in row.items()) + "\n")
         report(training.step / run.steps)
 
     result = train(training, options.checkpoint_seconds, stop, save, tell)
-    held.insist()
+    held.check_held()
     model = build.weights_to_bytes(training.objective)
     folder.finish(result, _provenance(training, began, folder.size() + len(model)), model)
 
 
-def _resume(task: Task, training: Training) -> str | None:
+def _resume(task: Task, training: Trainer) -> str | None:
     """Goes on from the last checkpoint that is of use; returns what is wrong with the others."""
     sealed, warning = checkpoints.newest(task.folder.path)
     if sealed is None:
@@ -74,13 +74,13 @@ def _resume(task: Task, training: Training) -> str | None:
     return warning
 
 
-def _pack(state: dict[str, Any]) -> bytes:
+def _to_bytes(state: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()
 
 
-def _provenance(training: Training, began: float, size: int) -> dict[str, Any]:
+def _provenance(training: Trainer, began: float, size: int) -> dict[str, Any]:
     """What the numbers do not say: code, machine, cost; and every attempt, if they differ."""
     first, *later = training.attempts
     attempts = {"each_attempt": training.attempts} if any(x != first for x in later) else {}
@@ -105,11 +105,11 @@ def measure_run(
         test = points(run, measure.split, measure.n_eval, options.data)
         weights = folder.weights_file(measure.epoch)
         model = build.load_model(run, tuple(test.x.shape[1:]), weights, device)
-        trained = Trained(run, model, test, options.data, device)
+        trained = TrainedModel(run, model, test, options.data, device)
         numbers, files = MEASURES[measure.name](trained)
     seconds = round(time.monotonic() - began, 3)
     shown = " ".join(f"{name} {value:.6g}" for name, value in numbers.items())
     log.write(f"{measure.id}: {shown or ', '.join(files)} ({seconds:.1f} s)\n")
-    held.insist()
+    held.check_held()
     folder.save_measurement(measure, numbers, files, {
         **provenance.code(), **provenance.environment(), "device": device, "seconds": seconds})

@@ -11,7 +11,7 @@ from torchvision.utils import make_grid
 from benchmarks.harness.data.datasets import to_float
 from benchmarks.harness.data.seeding import generator
 from benchmarks.harness.measure.feature_scores import as_8_bits
-from benchmarks.harness.measure.trained_model import Measured, Trained
+from benchmarks.harness.measure.trained_model import MeasureResult, TrainedModel
 from benchmarks.harness.spec.run import Run
 from methods.priors import PRIORS
 
@@ -52,18 +52,18 @@ def png(images: Tensor, columns: int) -> bytes:
 ROW = 8  # images of a row, or decoded steps between two of them
 
 
-def samples(trained: Trained) -> Measured:
+def samples(trained: TrainedModel) -> MeasureResult:
     """samples.png: n decoded prior draws, the same draws for every model of one seed."""
-    return Measured({}, {"samples.png": png(trained.samples, ROW)})
+    return MeasureResult({}, {"samples.png": png(trained.samples, ROW)})
 
 
-def reconstructions(trained: Trained) -> Measured:
+def reconstructions(trained: TrainedModel) -> MeasureResult:
     """reconstructions.png: the first n test images, each with what is made of it on its right."""
     pairs = torch.stack([to_float(trained.test.x), trained.decode(trained.codes)], dim=1)
-    return Measured({}, {"reconstructions.png": png(pairs.flatten(0, 1), ROW)})
+    return MeasureResult({}, {"reconstructions.png": png(pairs.flatten(0, 1), ROW)})
 
 
-def interpolations(trained: Trained) -> Measured:
+def interpolations(trained: TrainedModel) -> MeasureResult:
     """interpolations.png: a row for every two of the first n test images, which are at its ends.
 
     Between them, decoded points at equal steps from one code to the other, both ends among them;
@@ -75,4 +75,4 @@ def interpolations(trained: Trained) -> Measured:
     for first in range(0, trained.n - 1, 2):
         path = trained.prior.between(z[first], z[first + 1], steps)
         rows += [x[first:first + 1], trained.decode(path), x[first + 1:first + 2]]
-    return Measured({}, {"interpolations.png": png(torch.cat(rows), ROW + 2)})
+    return MeasureResult({}, {"interpolations.png": png(torch.cat(rows), ROW + 2)})

@@ -15,18 +15,18 @@ from benchmarks.harness.measure.feature_scores import as_8_bits, feature_scores
 from benchmarks.harness.measure.image_grids import tiles
 from benchmarks.harness.measure.image_swd import image_swd
 from benchmarks.harness.measure.latent_metrics import LatentSWD
-from benchmarks.harness.measure.trained_model import Measured, Trained, in_chunks
+from benchmarks.harness.measure.trained_model import MeasureResult, TrainedModel, in_chunks
 
 SWD_DRAWS = 2  # random seeds of Figure 2's distance (METHODS section 3)
 
 
-def pictures(trained: Trained) -> Measured:
+def pictures(trained: TrainedModel) -> MeasureResult:
     """PNG tiles of the first n test images; see `tiles`."""
     shown = tiles(trained.run, to_float(trained.test.x), trained.codes, trained.decode)
-    return Measured({}, shown)
+    return MeasureResult({}, shown)
 
 
-def distances(trained: Trained) -> Measured:
+def distances(trained: TrainedModel) -> MeasureResult:
     """`swd_image_std`, the paper's normalisation, and `swd_image_unit`: means over two draws.
 
     Grey images count as three equal channels, as they do for the networks below.
@@ -35,11 +35,11 @@ def distances(trained: Trained) -> Measured:
                   for images in (to_float(trained.test.x), trained.samples.clamp(0, 1)))
     draws = trained.draws("evaluation")
     found = [image_swd(real, made, draws) for _ in range(SWD_DRAWS)]
-    return Measured({f"swd_image_{kind}": sum(values[kind] for values in found) / SWD_DRAWS
+    return MeasureResult({f"swd_image_{kind}": sum(values[kind] for values in found) / SWD_DRAWS
                      for kind in found[0]}, {})
 
 
-def cifar10_scores(trained: Trained) -> Measured:
+def cifar10_scores(trained: TrainedModel) -> MeasureResult:
     """The scores in the features of the suite's own classifier; `fd_cifar10` is no `fid`."""
     network = features.shipped_classifier().to(trained.device)
 
@@ -51,23 +51,25 @@ def cifar10_scores(trained: Trained) -> Measured:
     return _scored("cifar10", trained, lambda x: in_chunks(penultimate, x))
 
 
-def inception_scores(trained: Trained) -> Measured:
+def inception_scores(trained: TrainedModel) -> MeasureResult:
     """FID, KID and the manifold scores in the features of Inception-2015."""
     network = features.inception_network(trained.weights, trained.device)
     return _scored("inception", trained,
                    lambda x: features.inception_features(network, x, trained.device))
 
 
-def _scored(extractor: str, trained: Trained, features: Callable[[Tensor], Tensor]) -> Measured:
+def _scored(
+    extractor: str, trained: TrainedModel, features: Callable[[Tensor], Tensor]
+) -> MeasureResult:
     real, made = (features(x) for x in (trained.test.x, as_8_bits(trained.samples)))
     draws = trained.draws("evaluation")
-    return Measured(feature_scores(extractor, real=real, made=made, draws=draws), {})
+    return MeasureResult(feature_scores(extractor, real=real, made=made, draws=draws), {})
 
 
 NEIGHBOURS = 10  # C14
 
 
-def clusters(trained: Trained) -> Measured:
+def clusters(trained: TrainedModel) -> MeasureResult:
     """How far the classes are told apart by the codes (claim C14).
 
     `knn10_accuracy`: a test point's class by vote of its 10 nearest among the other test points.
@@ -76,35 +78,35 @@ def clusters(trained: Trained) -> Measured:
     z, labels = trained.codes.numpy(), trained.labels
     kmeans = KMeans(len(set(labels.tolist())), n_init=10, random_state=trained.random_state).fit(z)
     neighbours = KNeighborsClassifier(NEIGHBOURS).fit(z, labels)
-    return Measured({
+    return MeasureResult({
         "knn10_accuracy": float(neighbours.score(None, labels)),  # None: no point votes for itself
         "nmi": float(normalized_mutual_info_score(labels, kmeans.labels_)),
     }, {})
 
 
-def reconstruction(trained: Trained) -> Measured:
+def reconstruction(trained: TrainedModel) -> MeasureResult:
     """`test_reconstruction`: squared error summed over an image, its mean over the test set."""
     x = to_float(trained.test.x)
     error = (trained.decode(trained.codes) - x).double().square().flatten(1).sum(1).mean()
-    return Measured({"test_reconstruction": float(error)}, {})
+    return MeasureResult({"test_reconstruction": float(error)}, {})
 
 
-def latent_swd(trained: Trained) -> Measured:
+def latent_swd(trained: TrainedModel) -> MeasureResult:
     """`test_swd2_root` of the codes to the prior, and `test_floor_root` of the prior to itself."""
     values = LatentSWD(trained.run, trained.test.x)(trained.encode)
-    return Measured({f"test_{name}": values[name] for name in ("swd2_root", "floor_root")}, {})
+    return MeasureResult({f"test_{name}": values[name] for name in ("swd2_root", "floor_root")}, {})
 
 
-def tsne(trained: Trained) -> Measured:
+def tsne(trained: TrainedModel) -> MeasureResult:
     """`points.csv`: label, x, y of a t-SNE (scikit-learn's defaults, PCA start) of the codes."""
     plane = TSNE(init="pca", random_state=trained.random_state, n_jobs=1)
     places = plane.fit_transform(trained.codes.numpy())
     lines = [f"{label},{x:.3f},{y:.3f}\n"
              for label, (x, y) in zip(trained.labels.tolist(), places.tolist(), strict=True)]
-    return Measured({}, {"points.csv": "".join(["label,x,y\n", *lines]).encode()})
+    return MeasureResult({}, {"points.csv": "".join(["label,x,y\n", *lines]).encode()})
 
 
-def isotropy(trained: Trained) -> Measured:
+def isotropy(trained: TrainedModel) -> MeasureResult:
     """`isotropy`, its floor from as many prior draws, and spectrum.csv: both sets' singular values.
 
     Of the codes of training images, without centring (Section 4.2, Figure 3).
@@ -115,11 +117,11 @@ def isotropy(trained: Trained) -> Measured:
     lines = [f"{k},{code:.6g},{draw:.6g}\n"
              for k, (code, draw) in enumerate(zip(*both, strict=True), start=1)]
     floor = {f"floor_{name}": value for name, value in latent_metrics.spread_of(prior).items()}
-    return Measured({**latent_metrics.spread_of(codes), **floor},
+    return MeasureResult({**latent_metrics.spread_of(codes), **floor},
                     {"spectrum.csv": "".join(["rank,codes,prior\n", *lines]).encode()})
 
 
-MEASURES: dict[str, Callable[[Trained], Measured]] = {
+MEASURES: dict[str, Callable[[TrainedModel], MeasureResult]] = {
     "clusters": clusters,
     "reconstruction": reconstruction,
     "latent_swd": latent_swd,

@@ -33,14 +33,14 @@ def in_chunks(
     return torch.cat([network(part).cpu() for part in torch.split(x, chunk)])
 
 
-class Measured(NamedTuple):
+class MeasureResult(NamedTuple):
     """Numbers by column name, and files by name."""
 
     numbers: dict[str, float]
     files: dict[str, bytes]
 
 
-class Trained:
+class TrainedModel:
     """A model in evaluation mode, and n points of the test set that it is judged on."""
 
     def __init__(self, run: Run, model: Model, test: Split, root: Path, device: str) -> None:

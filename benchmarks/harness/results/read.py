@@ -145,7 +145,7 @@ Row = Mapping[str, str]  # of a result table
 
 
 @dataclass(frozen=True)
-class Standing:
+class ArtefactResults:
     """Of one selection, as its results folder has it."""
 
     selection: Selection
@@ -155,7 +155,7 @@ class Standing:
     claims: list[dict[str, str]]  # the rows of claims.csv; without results, a verdict for each
 
     @property
-    def lacks(self) -> str | None:
+    def missing(self) -> str | None:
         """What there should be and is not, in a few words."""
         if self.runs is None:
             return NONE
@@ -178,17 +178,17 @@ class Standing:
         return [row for row in self.claims if row["role"] == "verdict"]
 
 
-def standing(selection: Selection, results: Path, cache: Path) -> Standing:
+def artefact_results(selection: Selection, results: Path, cache: Path) -> ArtefactResults:
     """Reads the results of a selection; raises UsageError where a table is corrupt."""
     folder = selection.results(results, cache)
     if found := tables(folder):
-        return Standing(selection, folder, *(found[f"{name}.csv"]
+        return ArtefactResults(selection, folder, *(found[f"{name}.csv"]
                                              for name in ("runs", "data", "claims")))
-    claims = [unjudged(claim.at(selection.scale)) for claim in selection.claims]
-    return Standing(selection, folder, None, [], claims)
+    claims = [unjudged_row(claim.at(selection.scale)) for claim in selection.claims]
+    return ArtefactResults(selection, folder, None, [], claims)
 
 
-def unjudged(claim: Claim) -> dict[str, str]:
+def unjudged_row(claim: Claim) -> dict[str, str]:
     """The row of a claim without results."""
     reason = claim.test.reason if isinstance(claim.test, Untestable) else ""
     return _row(claim.id, claim.basis, reason, "not testable here" if reason else "not run",
@@ -211,14 +211,14 @@ LEAST = "the least favourable of "
 class Verdicts:
     """The verdicts at one scale: of artefacts, of `speed`, and what is derived from them."""
 
-    standings: Sequence[Standing]
+    artefacts: Sequence[ArtefactResults]
     speed: Mapping[Path | None, Sequence[Row]]  # see `of_speed`
     parts: Parts
 
     @property
     def judged(self) -> list[Row]:
         """Each verdict once, though several artefacts may be there for one claim."""
-        every = chain(*(one.verdicts for one in self.standings), *self.speed.values())
+        every = chain(*(one.verdicts for one in self.artefacts), *self.speed.values())
         return list({(row["claim"], row["text"], row["verdict"]): row for row in every}.values())
 
     @property
@@ -237,7 +237,7 @@ def of_speed(
     found: dict[Path | None, Sequence[Row]] = {
         path.parent: [row for row in read_table(path) if row["role"] == "verdict"]
         for path in sorted(speed_folder(results, cache, scale).glob("*/claims.csv"))}
-    return found or {None: [unjudged(claim) for claim in claims]}
+    return found or {None: [unjudged_row(claim) for claim in claims]}
 
 
 def speed_folder(results: Path, cache: Path, scale: str) -> Path:

@@ -8,7 +8,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness.spec.run import SETTLED, Run
-from benchmarks.harness.spec.selection import Entry, Selection
+from benchmarks.harness.spec.selection import PlannedRun, Selection
 from benchmarks.harness.store.run_folder import RunFolder, Store
 from benchmarks.harness.store.task import Task
 
@@ -24,7 +24,7 @@ def collect(selection: Selection, store: Store) -> list[dict[str, Any]]:
     return [row for entry in selection.entries() for row in _run_rows(selection, store, entry)]
 
 
-def _run_rows(selection: Selection, store: Store, entry: Entry) -> list[dict[str, Any]]:
+def _run_rows(selection: Selection, store: Store, entry: PlannedRun) -> list[dict[str, Any]]:
     folder = store.folder(entry.run.key)
     state = Task(folder, entry.curves, entry.measures).state()
     row: dict[str, Any] = {"scale": selection.scale, "arm": entry.arm.name,
@@ -45,7 +45,7 @@ def _run_rows(selection: Selection, store: Store, entry: Entry) -> list[dict[str
     return [*before, final | last]
 
 
-def asked_of(result: dict[str, Any], entry: Entry) -> list[dict[str, Any]]:
+def asked_of(result: dict[str, Any], entry: PlannedRun) -> list[dict[str, Any]]:
     """The rows of an outcome without what was recorded for other artefacts."""
     recorded = {column for columns in result["curves"].values() for column in columns}
     epochs = entry.run.epochs
@@ -60,7 +60,7 @@ def asked_of(result: dict[str, Any], entry: Entry) -> list[dict[str, Any]]:
     return rows
 
 
-def _measured(folder: RunFolder, entry: Entry) -> dict[int | None, dict[str, Any]]:
+def _measured(folder: RunFolder, entry: PlannedRun) -> dict[int | None, dict[str, Any]]:
     """What was measured, by epoch: it stands in that epoch's row; None is the final model."""
     values: dict[int | None, dict[str, Any]] = {}
     for measure in entry.measures:

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.harness.results.rows import collect, read_csv, runs_csv
 from benchmarks.harness.spec.artefact import exhibit_stem
-from benchmarks.harness.spec.selection import Entry, Selection
+from benchmarks.harness.spec.selection import PlannedRun, Selection
 from benchmarks.harness.store.files import (
     remove_leftovers,
     write_atomically,
@@ -57,7 +57,7 @@ def draw(name: str, data: str, folder: Path) -> None:
 EXHIBIT_FOLDERS = {".csv": "points", ".png": "tiles"}
 
 
-def write_exhibits(entries: Iterable[Entry], store: Store, folder: Path) -> None:
+def write_exhibits(entries: Iterable[PlannedRun], store: Store, folder: Path) -> None:
     """Brings both folders up to date with the store; a figure of others is removed first."""
     wanted: dict[Path, bytes] = {}
     for entry in entries:

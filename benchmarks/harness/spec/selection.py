@@ -16,7 +16,7 @@ from methods import METHODS, OBJECTIVES, Scalar
 
 
 @dataclass(frozen=True)
-class Entry:
+class PlannedRun:
     """One run of an artefact, with the arm that it belongs to."""
 
     arm: Arm
@@ -52,17 +52,17 @@ class Selection:
     without: Mapping[str, str] = field(default_factory=dict)  # measure -> why it is not taken
     measured: frozenset[str] = frozenset()  # keys of the runs that have it from earlier
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[PlannedRun]:
         """Every run, stage by stage, seed by seed: rivals under one seed finish together."""
         return list(self._entries)
 
     @cached_property
-    def _entries(self) -> list[Entry]:
+    def _entries(self) -> list[PlannedRun]:
         stages = sorted({arm.stage for arm in self.arms})
         return [self._entry(arm, seed) for stage in stages for seed in range(self.seeds)
                 for arm in self.arms if arm.stage == stage]
 
-    def _entry(self, arm: Arm, seed: int) -> Entry:
+    def _entry(self, arm: Arm, seed: int) -> PlannedRun:
         curves = self.artefact.curves(self.scale)
         if self.data:
             curves = tuple(map(self.data.curve, curves))
@@ -71,7 +71,7 @@ class Selection:
         asked = self.measures(seed) if arm.measures is None else arm.measures
         measures = tuple(measure for measure in asked
                          if measure.name not in self.without or run.key in self.measured)
-        return Entry(arm, run, measures, curves,
+        return PlannedRun(arm, run, measures, curves,
                      tuple(sorted(recorded, key=lambda curve: curve.id)))
 
     def measures(self, seed: int) -> tuple[Measure, ...]:
@@ -100,10 +100,10 @@ def select(
         mine[method.name] = method
     arms, added = list(artefact.arms(scale)), list[Arm]()
     if methods is not None:
-        arms, added = named(artefact, scale, methods.split(","), mine)
+        arms, added = arms_by_method(artefact, scale, methods.split(","), mine)
     there = {arm.run.method for arm in added}
-    added += [adopted(artefact, scale, mine[name], {}) for name in mine if name not in there]
-    added = distinct(arms, added)
+    added += [arm_for_method(artefact, scale, mine[name], {}) for name in mine if name not in there]
+    added = without_duplicates(arms, added)
     every = (*arms, *added)
     every = tuple(_computed(_with(data, artefact, arm), precision) for arm in every)
     declared = {arm.name for arm in artefact.arms(scale)}
@@ -143,7 +143,7 @@ def asked_curves(
     return asked
 
 
-def distinct(arms: list[Arm], added: list[Arm]) -> list[Arm]:
+def without_duplicates(arms: list[Arm], added: list[Arm]) -> list[Arm]:
     """The added arms less those whose run is there; UsageError for one name with two runs."""
     names, runs, kept = {arm.name for arm in arms}, {arm.run for arm in arms}, list[Arm]()
     for arm in added:
@@ -157,7 +157,7 @@ def distinct(arms: list[Arm], added: list[Arm]) -> list[Arm]:
     return kept
 
 
-def named(
+def arms_by_method(
     artefact: Artefact, scale: str, items: list[str], mine: Mapping[str, UserMethod]
 ) -> tuple[list[Arm], list[Arm]]:
     """The declared arms of each METHOD, and a new arm for each METHOD:NAME=VALUE[:NAME=VALUE]."""
@@ -173,7 +173,7 @@ def named(
             raise UsageError(f"{name} takes no settings: its loss has no free weight")
         if settings or name not in {arm.run.method for arm in declared}:
             method = mine.get(name, name)
-            added.append(adopted(artefact, scale, method, _parsed(name, settings, mine)))
+            added.append(arm_for_method(artefact, scale, method, _parsed(name, settings, mine)))
         else:
             names.append(name)
     return [arm for arm in declared if arm.run.method in names], added
@@ -200,7 +200,7 @@ def _parsed(
     return hyper
 
 
-def adopted(
+def arm_for_method(
     artefact: Artefact, scale: str, method: str | UserMethod, hyper: dict[str, Scalar]
 ) -> Arm:
     """An arm of the main panel with the method put into the artefact's template."""

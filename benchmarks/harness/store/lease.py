@@ -14,7 +14,7 @@ from typing import NamedTuple
 import uuid
 
 
-class Owner(NamedTuple):
+class ProcessIdentity(NamedTuple):
     """A process, told apart from a later one with the same number by its start time."""
 
     host: str
@@ -37,10 +37,10 @@ def start_time(pid: int) -> str | None:
     return None if state in "ZX" else rest[18]  # field 22 of proc(5); a zombie runs no more
 
 
-def this_process() -> Owner:
+def this_process() -> ProcessIdentity:
     """The owner that this process signs its claims with."""
     pid = os.getpid()
-    return Owner(socket.gethostname(), pid, start_time(pid) or "", _attempt())
+    return ProcessIdentity(socket.gethostname(), pid, start_time(pid) or "", _attempt())
 
 
 def job() -> str | None:
@@ -74,7 +74,7 @@ def latest(folder: Path) -> tuple[int, Path | None]:
     return max(claims) if claims else (-1, None)
 
 
-def outnumbered(folder: Path) -> list[Path]:
+def superseded(folder: Path) -> list[Path]:
     """The claims that no longer count."""
     claim = latest(folder)[1]
     return [path for path in folder.glob("claim.*") if path != claim]
@@ -83,7 +83,7 @@ def outnumbered(folder: Path) -> list[Path]:
 def remove_dead(folder: Path) -> None:
     """Drops claims whose owner was killed; where nothing is left to do, none will outnumber them.
 
-    Who claims the folder at this very moment may share it with another: see `Lease.insist`.
+    Who claims the folder at this very moment may share it with another: see `Lease.check_held`.
     """
     for claim in folder.glob("claim.*"):
         if not is_alive(claim):
@@ -93,7 +93,7 @@ def remove_dead(folder: Path) -> None:
 def is_alive(claim: Path) -> bool:
     """Whether the claim's owner still runs, or on another host still sends heartbeats."""
     try:
-        owner = Owner(**json.loads(claim.read_text()))
+        owner = ProcessIdentity(**json.loads(claim.read_text()))
         if owner.host == socket.gethostname():
             return start_time(owner.pid) == owner.started
         return (_age(claim) < HEARTBEAT_SECONDS * MISSED_HEARTBEATS
@@ -140,7 +140,7 @@ class Lease:
         """False once another process has taken the run over."""
         return latest(self.path.parent)[0] == self.number
 
-    def insist(self) -> None:
+    def check_held(self) -> None:
         """Raises LeaseLostError unless the claim is current: to be asked before every write."""
         if not self.is_current:
             raise LeaseLostError

@@ -89,7 +89,7 @@ class RunFolder:
             raise UsageError(f"{path} is corrupt; remove its folder to train it anew") from None
         return content
 
-    def declare(self, run: Run, method_source: str | None) -> None:
+    def write_spec(self, run: Run, method_source: str | None) -> None:
         """Writes what a worker needs to train the run, unless it is there."""
         if method_source is not None and not (self.path / "method.py").exists():
             write_atomically(self.path / "method.py", method_source.encode())
@@ -110,18 +110,18 @@ class RunFolder:
         write_json(self.path / "provenance.json", provenance)
         write_json(self.path / "result.json", {**result, "model": digest})
         spent = [self.path / name for name in checkpoints.NAMES]
-        for path in (*spent, *lease.outnumbered(self.path)):
+        for path in (*spent, *lease.superseded(self.path)):
             path.unlink(missing_ok=True)
 
     def fail(self, error: str) -> None:
         """Records why the run failed."""
         write_json(self.path / "error.json", {"error": error})
 
-    def forgive(self) -> None:
+    def clear_error(self) -> None:
         """Forgets a failure."""
         (self.path / "error.json").unlink(missing_ok=True)
 
-    def discard(self) -> None:
+    def delete(self) -> None:
         """Removes the run."""
         discard(self.path)
 

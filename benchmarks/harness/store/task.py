@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from benchmarks.harness.spec.artefact import Curve, Measure
 from benchmarks.harness.spec.run import SETTLED
-from benchmarks.harness.spec.selection import Entry
+from benchmarks.harness.spec.selection import PlannedRun
 from benchmarks.harness.store.run_folder import RunFolder, Store
 
 STATES = (*SETTLED, "failed", "running", "queued", "lost", "unmeasured",
-          "uncharted", "missing")
-TO_TRAIN = ("missing", "lost", "uncharted")  # and there is "failed"
+          "lacks-curve", "missing")
+TO_TRAIN = ("missing", "lost", "lacks-curve")  # and there is "failed"
 UNSETTLED = ("running", "unmeasured", *TO_TRAIN)
 
 
@@ -44,25 +44,25 @@ class Task:
             return self.folder.state()
         result = self.folder.result()  # read once: a sweep asks a thousand runs, several times
         if not self._covers(result):
-            return "uncharted"
+            return "lacks-curve"
         state = str(result["status"])
         return "unmeasured" if state == "done" and self.lacking() else state
 
     def state(self) -> str:
         """One of STATES.
 
-        "unmeasured" is a run that is trained but lacks a measure; "uncharted", one that lacks a
+        "unmeasured" is a run that is trained but lacks a measure; "lacks-curve", one that lacks a
         curve: it is trained anew, and until then its outcome stands.
         """
         state = self.outcome()
-        if state not in ("unmeasured", "uncharted"):
+        if state not in ("unmeasured", "lacks-curve"):
             return state
         if self.folder.has_failed():
             return "failed"
         return "running" if self.folder.is_being_trained() else state
 
 
-def tasks(entries: Iterable[Entry], store: Store) -> dict[str, Task]:
+def tasks(entries: Iterable[PlannedRun], store: Store) -> dict[str, Task]:
     """One task per distinct run, by key, in order; it has all that any entry asks for."""
     found: dict[str, Task] = {}
     for entry in entries:

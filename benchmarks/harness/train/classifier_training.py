@@ -20,7 +20,7 @@ from benchmarks.harness.spec.run import Run
 from benchmarks.harness.store import checkpoints, provenance
 from benchmarks.harness.store.files import write_atomically, write_json
 from benchmarks.harness.train.device import prepare_torch
-from benchmarks.harness.train.loop import Batches
+from benchmarks.harness.train.loop import BatchSampler
 
 EPOCHS, BATCH, SEED = 24, 512, 0
 PEAK_LR, MOMENTUM, DECAY, SMOOTHING = 0.4, 0.9, 5e-4, 0.1
@@ -28,7 +28,7 @@ SHIFT = 4  # pixels of padding that a picture may be moved by
 N_TRAIN, N_TEST = 50_000, 10_000
 
 
-def teach(options: Namespace) -> int:
+def train_classifier(options: Namespace) -> int:
     """Trains on the training split alone, and writes weights, accuracy and provenance.
 
     It goes on from the last complete epoch. Returns 0; raises UsageError where CIFAR-10 is missing.
@@ -38,23 +38,23 @@ def teach(options: Namespace) -> int:
     packed.prepare([run], root, options.data_dir, options.paths)
     device = prepare_torch(options.device, "fp32")
     torch.set_num_threads(options.jobs)
-    course = Course(points(run, "train", N_TRAIN, root), device)
+    trainer = ClassifierTrainer(points(run, "train", N_TRAIN, root), device)
     place = options.cache_dir / "classifier"
     sealed, _ = checkpoints.newest(place)
     if sealed:
-        course.restore(sealed)
-    while course.epoch < EPOCHS:
-        loss = course.advance()
-        checkpoints.save(place, course.state())
-        print(f"epoch {course.epoch} of {EPOCHS}: loss {loss:.4f}, {course.seconds:.0f} s",
+        trainer.restore(sealed)
+    while trainer.epoch < EPOCHS:
+        loss = trainer.advance()
+        checkpoints.save(place, trainer.state())
+        print(f"epoch {trainer.epoch} of {EPOCHS}: loss {loss:.4f}, {trainer.seconds:.0f} s",
               flush=True)
-    accuracy = accuracy_of(course.network, points(run, "test", N_TEST, root), device)
-    write(course, accuracy, device, identity(run, root))
+    accuracy = accuracy_of(trainer.network, points(run, "test", N_TEST, root), device)
+    write(trainer, accuracy, device, identity(run, root))
     print(f"{accuracy:.2%} of {N_TEST} test images are classified rightly; weights: {WEIGHTS}")
     return 0
 
 
-class Course:
+class ClassifierTrainer:
     """A training in progress, epoch by epoch."""
 
     def __init__(self, train: Split, device: str) -> None:
@@ -73,13 +73,13 @@ class Course:
         """One epoch; its mean loss. Order and pictures' changes hang on the epoch alone."""
         began, total = time.monotonic(), 0.0
         draws = generator(SEED, f"classifier epoch {self.epoch}")
-        batches, count = Batches(len(self.x), BATCH, draws, self.device), len(self.x) // BATCH
+        batches, count = BatchSampler(len(self.x), BATCH, draws, self.device), len(self.x) // BATCH
         batches.renew()
         self.network.train()
         with steps(f"epoch {self.epoch + 1} of {EPOCHS}", count) as tell:
             for done in range(1, count + 1):
                 index = batches.at(done - 1)
-                loss = self._loss(changed(to_float(self.x[index]), draws), self.labels[index])
+                loss = self._loss(augment(to_float(self.x[index]), draws), self.labels[index])
                 self.optimizer.zero_grad()
                 torch.autograd.backward(loss)
                 self.optimizer.step()
@@ -112,7 +112,7 @@ class Course:
         self.epoch, self.seconds = state["epoch"], state["seconds"]
 
 
-def changed(x: Tensor, draws: torch.Generator) -> Tensor:
+def augment(x: Tensor, draws: torch.Generator) -> Tensor:
     """Pictures (n, 3, 32, 32), each mirrored or not and moved by up to SHIFT pixels."""
     n, side = len(x), x.shape[3]
     mirrored = (torch.rand(n, generator=draws) < 0.5).to(x.device)
@@ -133,15 +133,15 @@ def accuracy_of(network: nn.Module, test: Split, device: str) -> float:
     return float((logits.argmax(dim=1) == test.labels).double().mean())
 
 
-def write(course: Course, accuracy: float, device: str, data: str | None) -> None:
+def write(trainer: ClassifierTrainer, accuracy: float, device: str, data: str | None) -> None:
     """The weights, and beside them what they are worth and where they come from."""
     code = provenance.code()  # before the weights that are written here count as an edit
     weights = safetensors.torch.save({name: value.contiguous().cpu() for name, value
-                                      in course.network.state_dict().items()})
+                                      in trainer.network.state_dict().items()})
     write_atomically(WEIGHTS, weights)
     write_json(WEIGHTS.with_suffix(".json"), {
         **code, **provenance.environment(), "device": device, "data": data,
         "sha256": hashlib.sha256(weights).hexdigest(), "test_accuracy": accuracy,
-        "n_train": len(course.x), "n_test": N_TEST, "epochs": EPOCHS, "batch": BATCH,
+        "n_train": len(trainer.x), "n_test": N_TEST, "epochs": EPOCHS, "batch": BATCH,
         "precision": "bf16 in training, fp32 in use", "seed": SEED,
-        "train_seconds": round(course.seconds)})
+        "train_seconds": round(trainer.seconds)})

@@ -11,7 +11,7 @@ import torch
 WARM_UP = 3  # steps, as written, before one is captured: libraries choose their kernels in them
 
 
-class Graphed:
+class CudaGraphStep:
     """Captures the step as a CUDA graph once it is warm, and replays that.
 
     `draws` are the generators that the step draws from on the GPU, `places` says where the tensors

@@ -15,7 +15,7 @@ from benchmarks.harness.train.build import evaluated
 from methods.base import Objective
 
 
-class Scene(NamedTuple):
+class TrainingSetup(NamedTuple):
     """What is there before a model is: a run, its data, and where it is trained."""
 
     run: Run
@@ -27,33 +27,33 @@ class Scene(NamedTuple):
 Point = Callable[[Model], Mapping[str, float]]
 
 
-def _latent_swd(scene: Scene, curve: Curve) -> Point:
+def _latent_swd(setup: TrainingSetup, curve: Curve) -> Point:
     """Of the training set's codes, as Figure 1 has it."""
-    distance = LatentSWD(scene.run, scene.data)
-    return lambda model: distance(lambda x: model.encoder(to_float(x.to(scene.device))))
+    distance = LatentSWD(setup.run, setup.data)
+    return lambda model: distance(lambda x: model.encoder(to_float(x.to(setup.device))))
 
 
-def _measure(scene: Scene, curve: Curve) -> Point:
+def _measure(setup: TrainingSetup, curve: Curve) -> Point:
     """The measure of that name, of the model as it is now."""
     from benchmarks.harness.measure.measures import MEASURES
-    from benchmarks.harness.measure.trained_model import Trained
-    run, root, device = scene.run, scene.root, scene.device
+    from benchmarks.harness.measure.trained_model import TrainedModel
+    run, root, device = setup.run, setup.root, setup.device
     assert curve.n_eval is not None
     test = points(run, "test", curve.n_eval, root)
-    return lambda model: MEASURES[curve.name](Trained(run, model, test, root, device)).numbers
+    return lambda model: MEASURES[curve.name](TrainedModel(run, model, test, root, device)).numbers
 
 
-CURVES: dict[str, Callable[[Scene, Curve], Point]] = {
+CURVES: dict[str, Callable[[TrainingSetup, Curve], Point]] = {
     "latent_swd": _latent_swd, "image_swd": _measure, "reconstruction": _measure,
 }
 
 
-class Recorder:
+class CurveRecorder:
     """The curves of a run in progress; `columns` by curve, once it has been taken."""
 
-    def __init__(self, curves: tuple[Curve, ...], scene: Scene) -> None:
-        self.curves, self.epochs = curves, scene.run.epochs
-        self.points = {curve.id: CURVES[curve.name](scene, curve) for curve in curves}
+    def __init__(self, curves: tuple[Curve, ...], setup: TrainingSetup) -> None:
+        self.curves, self.epochs = curves, setup.run.epochs
+        self.points = {curve.id: CURVES[curve.name](setup, curve) for curve in curves}
         self.columns: dict[str, list[str]] = {}
 
     def __call__(self, objective: Objective, epoch: int) -> dict[str, float]:

@@ -13,23 +13,24 @@ from benchmarks.harness.data.datasets import to_float
 from benchmarks.harness.data.seeding import generator, stream
 from benchmarks.harness.spec.artefact import Curve
 from benchmarks.harness.train.build import NOTES, build, layout
-from benchmarks.harness.train.cuda_graph import Graphed
-from benchmarks.harness.train.curves import Recorder, Scene
+from benchmarks.harness.train.cuda_graph import CudaGraphStep
+from benchmarks.harness.train.curves import CurveRecorder, TrainingSetup
 from benchmarks.harness.train.interrupts import InterruptedRun
 from benchmarks.harness.train.optimizers import Optimizers
 from methods.base import Batch
 from methods.priors import PRIORS
 
 
-class Training:
+class Trainer:
     """A run in progress: all that a step changes, hence all that a checkpoint holds."""
 
     def __init__(
-        self, scene: Scene, curves: tuple[Curve, ...], method_file: Path, plain: bool = False
+        self, setup: TrainingSetup, curves: tuple[Curve, ...], method_file: Path,
+        plain: bool = False,
     ) -> None:
-        run, device = scene.run, scene.device
+        run, device = setup.run, setup.device
         self.run, self.device = run, device
-        self.data = scene.data.to(device)
+        self.data = setup.data.to(device)
         self.layout = torch.contiguous_format if plain else layout(run, device)
         self.prior = PRIORS[run.prior](run.dim)
         self.draws = {name: generator(run.seed, name, device) for name in ("prior", "method")}
@@ -40,20 +41,20 @@ class Training:
                                method_file)
         self.objective.to(memory_format=self.layout)
         self.optimizers = Optimizers(self.objective, run)
-        self.batches = Batches(run.n_train, run.batch, generator(run.seed, "order"), device)
-        self.recorder = Recorder(curves, scene)
+        self.batches = BatchSampler(run.n_train, run.batch, generator(run.seed, "order"), device)
+        self.recorder = CurveRecorder(curves, setup)
         graphed = not plain and self.data.is_cuda and self.objective.capturable
         self.execute: Callable[[], None] = (
-            Graphed(self._work, draws, run.method, self.places) if graphed else self._work)
+            CudaGraphStep(self._work, draws, run.method, self.places) if graphed else self._work)
         self.step, self.seconds, self.attempts = 0, 0.0, list[dict[str, Any]]()
         self.clock = torch.zeros((), dtype=torch.long, device=device)  # `step`, where the work is
-        self.ledger = Ledger(device)
+        self.epoch_log = EpochLog(device)
         self.snapshots: dict[str, str] = {}  # epoch -> digest of the weights that are kept
 
     @property
     def path(self) -> str:
         """How a step is executed, and how images lie in memory."""
-        name = "graph" if isinstance(self.execute, Graphed) else "eager"
+        name = "graph" if isinstance(self.execute, CudaGraphStep) else "eager"
         return name + NOTES[self.layout]
 
     @property
@@ -64,17 +65,17 @@ class Training:
     @property
     def at_epoch_end(self) -> bool:
         """Whether an epoch, or the initial state as epoch 0, is complete and has no row yet."""
-        return self.step % self.run.steps_per_epoch == 0 and self.epoch == len(self.ledger.rows)
+        return self.step % self.run.steps_per_epoch == 0 and self.epoch == len(self.epoch_log.rows)
 
     @property
     def diverged(self) -> bool:
         """Whether a loss of the epoch just completed was not finite; not fetched within one."""
-        return self.at_epoch_end and self.ledger.diverged
+        return self.at_epoch_end and self.epoch_log.diverged
 
     @property
     def has_arrived(self) -> bool:
         """Whether the epoch just completed was as good as the run is to become."""
-        return self.run.stop_at is not None and self.ledger.is_as_good_as(self.run.stop_at)
+        return self.run.stop_at is not None and self.epoch_log.is_as_good_as(self.run.stop_at)
 
     def advance(self) -> None:
         """One step, and before an epoch's first what the host has to say."""
@@ -99,7 +100,7 @@ class Training:
             self.optimizers.freeze_adversary(False)
             terms["adversary"] = regularizer.adversary_loss(step)
             self.optimizers.minimise(terms["adversary"], "adversary")
-        self.ledger.add(terms, self.clock)
+        self.epoch_log.add(terms, self.clock)
         self.clock.add_(1)
 
     def batch(self) -> Batch:
@@ -112,13 +113,13 @@ class Training:
 
     def places(self) -> dict[str, int]:
         """Where in memory is what a step goes on from."""
-        held = self.objective.state_dict() | self.ledger.sums | {"clock": self.clock}
+        held = self.objective.state_dict() | self.epoch_log.sums | {"clock": self.clock}
         return {name: tensor.data_ptr() for name, tensor in held.items()}
 
     def record(self) -> None:
         """The row of the epoch just completed; none, and diverged, if a number is not finite."""
         measured = self.recorder(self.objective, self.epoch)
-        self.ledger.close(self.epoch, self.run.steps_per_epoch, max(self.step - 1, 0), measured)
+        self.epoch_log.close(self.epoch, self.run.steps_per_epoch, max(self.step - 1, 0), measured)
 
     def state(self) -> dict[str, Any]:
         """Plain values and tensors from which `restore` goes on bit for bit."""
@@ -126,7 +127,7 @@ class Training:
             "device": torch.device(self.device).type, "objective": self.objective.state_dict(),
             "optimizers": self.optimizers.state(), "batches": self.batches.state(),
             "draws": {name: draws.get_state() for name, draws in self.draws.items()},
-            "step": self.step, "ledger": self.ledger.state(), "seconds": self.seconds,
+            "step": self.step, "ledger": self.epoch_log.state(), "seconds": self.seconds,
             "attempts": self.attempts, "columns": self.recorder.columns,
             "snapshots": self.snapshots,
         }
@@ -141,7 +142,7 @@ class Training:
         self.batches.restore(state["batches"])
         for name, draws in self.draws.items():
             draws.set_state(state["draws"][name])
-        self.ledger.restore(state["ledger"])
+        self.epoch_log.restore(state["ledger"])
         self.step, self.seconds = state["step"], state["seconds"]
         self.clock.fill_(self.step)
         self.attempts = state["attempts"]
@@ -149,7 +150,7 @@ class Training:
 
 
 def train(
-    training: Training, checkpoint_seconds: float, stop: Callable[[], bool],
+    training: Trainer, checkpoint_seconds: float, stop: Callable[[], bool],
     save: Callable[[], None], tell: Callable[[], None],
 ) -> dict[str, Any]:
     """Trains to the end, or what ends it earlier: see `Run.stop_at`, or a non-finite loss.
@@ -179,17 +180,18 @@ def train(
     return _outcome(training)
 
 
-def _outcome(training: Training) -> dict[str, Any]:
+def _outcome(training: Trainer) -> dict[str, Any]:
     """What is stored of a run that has ended."""
     parameters = {name: sum(p.numel() for p in part.parameters())
                   for name, part in training.objective.named_children()}
-    diverged_step = int(training.ledger.diverged_at) if training.diverged else None
+    diverged_step = int(training.epoch_log.diverged_at) if training.diverged else None
     return {"status": "done" if diverged_step is None else "diverged",
-            "diverged_step": diverged_step, "parameters": parameters, "rows": training.ledger.rows,
-            "curves": training.recorder.columns, "snapshots": training.snapshots}
+            "diverged_step": diverged_step, "parameters": parameters,
+            "rows": training.epoch_log.rows, "curves": training.recorder.columns,
+            "snapshots": training.snapshots}
 
 
-class Batches:
+class BatchSampler:
     """Index batches: a fresh permutation per epoch, incomplete last batch dropped.
 
     The permutation is drawn on the CPU, so that every device sees the same order. It stays in one
@@ -222,7 +224,7 @@ class Batches:
         self.draws.set_state(state["draws"])
 
 
-class Ledger:
+class EpochLog:
     """Kept on the device while an epoch lasts; the host asks at its end."""
 
     def __init__(self, device: str) -> None:
