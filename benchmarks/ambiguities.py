@@ -1,4 +1,4 @@
-"""What the paper leaves open (A1 to A33), what is chosen here, and where the choice is varied."""
+"""Gaps in the paper (A1 to A33): the question, our choice, and variations of it."""
 
 from benchmarks.harness.spec.artefact import Ambiguity, Variation
 

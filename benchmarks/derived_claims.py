@@ -1,4 +1,4 @@
-"""Claims that no artefact decides: C31 by `speed`, C33 by the verdicts on other claims."""
+"""Claims beside the artefacts': C31, decided by `speed`, and C33, by other claims' verdicts."""
 
 from benchmarks.harness.spec.claims import BySpeed, Claim
 

@@ -1,4 +1,4 @@
-"""Figure 10: which lambda is best at which temperature, and how good it is."""
+"""Figure 10: the best lambda at each temperature, and its score."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def template(scale: str) -> Run:
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
-    """A panel a temperature."""
+    """One panel per temperature."""
     run = template(scale)
     return tuple(
         Arm(f"tau={tau:g},lam={lam:g}", resolve(run, "moca", dict(run.hyper) | {

@@ -1,4 +1,4 @@
-"""Figure 1: how fast each objective alone drives the latent distribution to the prior."""
+"""Figure 1: convergence of each objective alone to the prior, on synthetic data."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def template(scale: str) -> Run:
 
 
 def settings(scale: str) -> dict[str, dict[str, Scalar]]:
-    """As many keys as there are points (A17), and the critic of WAE's small data sets."""
+    """As many keys as points (A17), and the critic of WAE's small data sets."""
     keys: dict[str, Scalar] = {"K": template(scale).n_train}
     return {"moca": keys, "repulsion": keys, "gan": {"hidden": 512, "critic_lr": 5e-4}}
 
@@ -92,7 +92,7 @@ def faster(arm: str, id: str, basis: str, who: str = "The contrastive objective"
 
 
 def claims(scale: str) -> tuple[Claim, ...]:
-    """By the main panel; C28 and the other temperatures by the one of temperatures."""
+    """C1 to C3 by the main panel; C28 and other temperatures by the panel of temperatures."""
     return (
         *(faster(f"moca[tau={tau:g}]", f"C1[tau={tau:g}]", "paper") for tau in PAPER_TAUS),
         *(faster(f"moca[tau={tau:g}]", f"C1[tau={tau:g}]", "sensitivity") for tau in OTHER_TAUS),

@@ -1,4 +1,4 @@
-"""Figure 2: distance in image space between samples and test set, over the training, by lambda."""
+"""Figure 2: distance between samples and test images over the training, by lambda."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def curves(scale: str) -> tuple[Curve, ...]:
 
 
 def measures(scale: str, seed: int) -> tuple[Measure, ...]:
-    """Of the final models, what the curve does not say."""
+    """Measures of the final models, beside the curve."""
     return tuple(Measure(name, CIFAR10.n_eval[scale]) for name in ("reconstruction", "latent_swd"))
 
 
@@ -64,7 +64,7 @@ INF = float("inf")
 
 
 def arm_name(method: str, lam: float) -> str:
-    """What the arm is called."""
+    """The arm's name."""
     return f"{method}[lam={lam:g}]"
 
 

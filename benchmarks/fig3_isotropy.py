@@ -1,4 +1,4 @@
-"""Figure 3: how evenly MoCA's codes spread over the latent space, by lambda."""
+"""Figure 3: singular values of MoCA's codes, by lambda."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figure 4: how large a lambda a latent dimension asks for."""
+"""Figure 4: scores by latent dimension and lambda."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ERROR = 50.0  # of an epoch, on 64 x 64 x 3, at which training ends (A12)
 
 
 def template(scale: str) -> Run:
-    """At most as long as the main models are trained."""
+    """The main model, trained to an epoch's reconstruction error of 50 if it gets there."""
     return replace(CELEBA.moca(scale), stop_at=ERROR)
 
 
@@ -29,7 +29,7 @@ RECIPE = CELEBA.recipe._replace(template=template,
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
-    """A panel a dimension; but for mini scale, also at tau = 1 (A8)."""
+    """One panel per dimension; except at mini scale, also at tau = 1 (A8)."""
     runs = {(dim, lam): replace(template(scale), dim=dim, lam=float(lam))
             for dim in DIMS[scale] for lam in LAMBDAS[scale]}
     cold = tuple(Arm(f"d={dim},lam={lam:g}", run, (f"d={dim}",))

@@ -1,4 +1,4 @@
-"""Figure 7: how far MNIST's classes are told apart by the codes of MoCA and of S-VAE."""
+"""Figure 7: separation of MNIST's classes in the codes of MoCA and of S-VAE."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figure 8: the reconstruction error that MoCA ends with, by lambda."""
+"""Figure 8: MoCA's final reconstruction error, by lambda."""
 
 from __future__ import annotations
 

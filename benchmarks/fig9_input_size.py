@@ -1,4 +1,4 @@
-"""Figure 9: which lambda is best at which size of the images."""
+"""Figure 9: the best lambda at each image size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def template(scale: str) -> Run:
 
 
 def settings(scale: str) -> dict[str, dict[str, Scalar]]:
-    """As the main model's, but for m0."""
+    """The main model's, except for m0."""
     return {"moca": dict(template(scale).hyper)}
 
 
@@ -33,7 +33,7 @@ RECIPE = CELEBA_HQ.recipe._replace(template=template, settings=settings,
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
-    """A panel a size."""
+    """One panel per size."""
     return tuple(
         Arm(f"side={side},lam={lam:g}",
             resized(scale, side, float(lam), EPOCHS[scale]), (f"side={side}",))

@@ -1,4 +1,4 @@
-"""Figures 5, 6 and 11 to 19: pictures made by models that other artefacts train."""
+"""Figures 5, 6 and 11 to 19: image grids of models that other artefacts train."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Artefacts that train MoCA over a grid and compare the FID of its samples (Appendix D, Fig. 4)."""
+"""Grids: artefacts that compare MoCA's FID along one or two settings (Appendix D, Figure 4)."""
 
 from __future__ import annotations
 

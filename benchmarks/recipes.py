@@ -1,4 +1,4 @@
-"""The paper's settings per image data set (Appendices A and D): runs and measures at a scale."""
+"""Recipes: the paper's settings per image data set (Appendices A and D), at each scale."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def with_temperature(run: Run, tau: float) -> Run:
 
 
 class Recipe(NamedTuple):
-    """What the arms of an artefact have in common; the functions take the scale."""
+    """The common part of an artefact's arms; the functions take the scale."""
 
     template: Callable[[str], Run]
     settings: Callable[[str], Mapping[str, Mapping[str, Scalar]]]
@@ -188,9 +188,9 @@ ABLATION = CELEBA.recipe._replace(
 
 
 def resized(scale: str, side: int, lam: float, epochs: int) -> Run:
-    """CelebA-HQ as in Appendix D.2: a block less each time the side halves; m0 = .999.
+    """CelebA-HQ as in Appendix D.2: one block less per halving of the side; m0 = .999.
 
-    The rate is halved to the end.
+    The learning rate is halved to the end.
     """
     run = replace(CELEBA_HQ.moca(scale), image_size=side, lam=lam, epochs=epochs, halve_until=None,
                   snapshots=None)

@@ -1,4 +1,4 @@
-"""Tables 1 and 2: scores of samples, every regularizer in MoCA's place."""
+"""Score tables: Tables 1 and 2, every regularizer in MoCA's place."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ SCORES = ["fd_cifar10", "fid", "kid", "test_reconstruction", "test_swd2_root", "
 
 
 def named(label: str, architecture: str, note: str = "") -> str:
-    """What an arm is called."""
+    """The arm's name."""
     return f"{label}[{architecture.upper()}{note}]"
 
 
 def named_tuned(label: str, architecture: str) -> str:
-    """What a regularizer is called at the lambda chosen for it; MoCA has one of the paper's too."""
+    """The name of a regularizer's arm at its chosen lambda; MoCA also has one at the paper's."""
     return named(label, architecture, ",tuned" if label == "moca" else "")
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """What is in the table; the methods give arms, measures, table and claims."""
+    """The content of a table; the methods give arms, measures, table and claims."""
 
     name: str
     images: DatasetRecipe
@@ -45,11 +45,11 @@ class Ranking:
 
     @property
     def place(self) -> str:
-        """As the paper calls it."""
+        """Its name in the paper."""
         return self.name.replace("table", "Table ")
 
     def choices(self, architecture: str) -> dict[str, Choice]:
-        """By regularizer: the lambda that was chosen for it."""
+        """The chosen lambda by regularizer."""
         found = choices(f"{self.name}-{architecture}")
         return found or (choices(f"{self.until_tuned}-{architecture}") if self.until_tuned else {})
 

@@ -1,4 +1,4 @@
-"""Table 3: the best lambda for each size of the images, read off Figure 9's runs."""
+"""Table 3: the best lambda at each image size, from Figure 9's runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CITED = {32: 100.0, 64: 2000.0, 256: 20_000.0}
 
 
 def table(rows: DataFrame) -> DataFrame:
-    """Per size the lambda with the lowest mean score; the paper's stands in a column of its own."""
+    """The lambda with the lowest mean score per size, and the paper's in a column of its own."""
     from benchmarks.harness.analysis.tables import best_of_each
     scores = grid_artefact.table(rows, ["lam", "image_size"])
     found = best_of_each(scores, ["fid", "fd_cifar10"])

@@ -1,4 +1,4 @@
-"""Table 4: how near to 1 MoCA's base momentum has to be; and what becomes of it unaligned."""
+"""Table 4: scores by MoCA's base momentum, and without the positive term."""
 
 from __future__ import annotations
 

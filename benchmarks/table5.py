@@ -1,4 +1,4 @@
-"""Table 5: how many keys MoCA's queue has to hold."""
+"""Table 5: scores by the size of MoCA's queue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SMALL = 64  # the batch: no queue is shorter
 
 
 def sizes(scale: str) -> tuple[int, ...]:
-    """The paper's, or in proportion to the images that there are."""
+    """The paper's queue sizes; at smaller scales in proportion to the images."""
     share = CELEBA.n_train[scale] / CELEBA.n_train["paper"]
     scaled = tuple(max(SMALL, round(size * share)) for size in SIZES)
     return {"paper": SIZES, "mini": tuple(dict.fromkeys(scaled)), "smoke": (SMALL, 96)}[scale]

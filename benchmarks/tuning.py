@@ -1,7 +1,7 @@
-"""The choice of lambda for every regularizer of a table, by one grid and one metric for all.
+"""Tuning: the choice of lambda for every regularizer of a table, by one grid and one metric.
 
-Judged on images of the training set that no run of the grid trains on; `bench.py tune NAME` runs
-the grid and writes the choice to benchmarks/tuned/NAME.csv, from where the table reads it.
+Scored on training images that no run of the grid trains on. `bench.py tune NAME` runs the grid and
+writes the choice to benchmarks/tuned/NAME.csv, which the table reads.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def search(table: str, architecture: str, images: DatasetRecipe) -> Artefact:
 
 
 def _unjudged(scale: str, arm: str) -> None:
-    """Nobody claims anything of a grid."""
+    """No claim: a grid is not judged."""
 
 
 def chosen(rows: DataFrame) -> DataFrame:
@@ -91,12 +91,12 @@ class Choice(NamedTuple):
     dataset: str
 
     def made(self, dataset: str) -> str:
-        """Where it was chosen, as a table on that data set says it."""
+        """Where it was chosen, for a table on that data set."""
         return self.scale if dataset == self.dataset else f"{self.scale}, {self.dataset}"
 
 
 def choices(name: str) -> dict[str, Choice]:
-    """By rival; nothing where none has been made."""
+    """The choices by regularizer; empty before any was made."""
     path = Path(__file__).parent / "tuned" / f"{name}.csv"
     if not path.exists():
         return {}

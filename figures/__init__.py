@@ -1,6 +1,6 @@
-"""The plots: each takes the DataFrame of a data.csv, and the folder that has it, to a Figure.
+"""Plots: each maps the DataFrame of a data.csv, and its folder, to a Figure.
 
-The folder holds the points and tiles that single runs show beside the table.
+The folder has the points and image grids of single runs.
 """
 
 from collections.abc import Callable

@@ -20,16 +20,13 @@ EPOCHS = (0, 1, 2, 5, 10, 20, 40, 80, 160, 320)
 
 
 def plain(arm: str, panel: str) -> str:
-    """The arm without the panel that its name may end in: one look in every panel."""
+    """The arm's name without its panel, so that it looks the same in every panel."""
     return arm.removesuffix(f" {panel}")
 
 
 @rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
-    """The main panel with the legend beside it, the other panels in a row below.
-
-    All of it stands in `data`; there are no exhibits in `folder`.
-    """
+    """The main panel with the legend beside it, the others in a row below; `folder` is unused."""
     panels = list(data["panel"].drop_duplicates())
     arms = [plain(arm, panel) for arm, panel in zip(data["arm"], data["panel"], strict=True)]
     every = looks([arm for arm in dict.fromkeys(arms) if arm != "floor"])
@@ -58,7 +55,7 @@ def _layout(figure: Figure, panels: list[str]) -> tuple[Axes, dict[str, Axes]]:
 
 
 def _panel(ax: Axes, data: DataFrame, panel: str, every: dict[str, Look]) -> None:
-    """One set of curves, the floor below them, and a note of the runs that are missing."""
+    """One panel: curves, floor, and a note on missing runs."""
     ax.set_title(TITLES.get(panel, panel))
     warn(ax, *lacking(data.drop_duplicates("arm"), "missing"))
     if data["epoch"].isna().all():
@@ -72,7 +69,7 @@ def _panel(ax: Axes, data: DataFrame, panel: str, every: dict[str, Look]) -> Non
 
 
 def _axes(ax: Axes, last: float) -> None:
-    """Logarithmic distance, with plain numbers; epochs that open up the start, where it happens."""
+    """Logarithmic distance with plain numbers; symlog epochs, which open up the start."""
     ax.set_yscale("log")
     ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     ax.yaxis.set_major_formatter(ScalarFormatter())
@@ -86,7 +83,7 @@ def _axes(ax: Axes, last: float) -> None:
 
 
 def _curve(ax: Axes, rows: DataFrame, look: Look) -> None:
-    """Mean, band, and a cross with the count where runs have diverged."""
+    """Mean, band, and a cross with the number of diverged runs."""
     epochs, mean = rows["epoch"], rows["swd2_root_mean"]
     ax.plot(epochs, mean, color=look.colour, ls=look.dash, label=look.label)
     band = rows.dropna(subset=["swd2_root_low", "swd2_root_high"])

@@ -1,4 +1,4 @@
-"""Codes in the plane with the models' pictures below, one column an arm (Figure 7)."""
+"""Codes in the plane with image grids below, one column per arm (Figure 7)."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ CLASS_COLOURS = colormaps["tab10"].colors  # type: ignore[attr-defined]
 
 @rc_context(RC | {"axes.grid": False})
 def draw(data: DataFrame, folder: Path) -> Figure:
-    """Blocks of up to three arms: t-SNE of one seed's codes, then that model's pictures."""
+    """Blocks of up to three arms: t-SNE of one seed's codes, then that model's images."""
     arms = [row for _, row in data.iterrows()]
     blocks = [arms[k:k + COLUMNS] for k in range(0, len(arms), COLUMNS)]
     names = {row["arm"]: look.label for row, look in
@@ -66,7 +66,7 @@ def _block(
 
 
 def _scores(row: Series) -> str:
-    """Mean and standard deviation over the seeds; or what became of the runs instead."""
+    """Mean and standard deviation over the seeds, and counts of missing or diverged runs."""
     counts = [seeds(row["n"])]
     counts += [f"{row[name]} {name}" for name in ("diverged", "missing") if row[name]]
     scores = [f"{label} {row[f'{name}_mean']:.3f}"
@@ -86,7 +86,7 @@ def _points(ax: Axes, path: Path) -> set[int]:
 
 
 def _bare(ax: Axes) -> None:
-    """Neither ticks nor frame: t-SNE's axes have no meaning, and a picture has none."""
+    """Removes ticks and frame: t-SNE's axes have no meaning."""
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)

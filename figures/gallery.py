@@ -1,4 +1,4 @@
-"""Grids of images, every pixel of theirs a square of whole pixels here (Figures 5, 6, 11 to 19)."""
+"""Image grids, each pixel drawn as a square of whole pixels (Figures 5, 6, 11 to 19)."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ MARGIN, HEAD, TITLE = 16, 110, 44  # pixels around the pictures, above them all,
 
 @rc_context(RC | {"figure.constrained_layout.use": False})
 def draw(data: DataFrame, folder: Path) -> Figure:
-    """One column an arm, one block a kind of picture."""
+    """One column per arm, one block per kind of image grid."""
     columns = [_pictures(row, folder) for _, row in data.iterrows()]
     wide = [max([picture.shape[1] * ZOOM for picture in column.values()], default=400)
             for column in columns]
@@ -39,7 +39,7 @@ def draw(data: DataFrame, folder: Path) -> Figure:
 
 
 def _pictures(row: Series, folder: Path) -> dict[str, np.ndarray]:
-    """The pictures that there are of the arm's drawn run, by kind."""
+    """The image grids of the arm's drawn run, by kind."""
     if not isinstance(row["exhibit"], str):
         return {}
     paths = {kind: folder / "tiles" / f"{row['exhibit']}.{kind}.png" for kind in KINDS}
@@ -47,7 +47,7 @@ def _pictures(row: Series, folder: Path) -> dict[str, np.ndarray]:
 
 
 def _headed(figure: Figure, row: Series, left: int, size: tuple[int, int]) -> int:
-    """The arm and its scores above its column; returns where the pictures begin."""
+    """Writes the arm and its scores above its column; returns where the images begin."""
     there = isinstance(row["exhibit"], str)
     text = [str(row["arm"]), ", ".join(frechet(row)) if there else "not run: no picture to show"]
     figure.text(left / size[0], 1 - 48 / size[1], "\n".join(text), va="top", fontsize=6,
@@ -58,7 +58,7 @@ def _headed(figure: Figure, row: Series, left: int, size: tuple[int, int]) -> in
 def _placed(
     figure: Figure, kind: str, picture: np.ndarray, corner: tuple[int, int], size: tuple[int, int]
 ) -> int:
-    """The picture with its title at the corner (left, top), in pixels; returns where it ends."""
+    """Places a titled image at (left, top), in pixels; returns its lower edge."""
     left, top = corner
     figure.text(left / size[0], 1 - (top + 6) / size[1], kind, va="top", fontsize=6)
     wide, tall = (n * ZOOM for n in picture.shape[1::-1])

@@ -1,4 +1,4 @@
-"""Score on the validation images against lambda, a line a regularizer (the choice of lambda)."""
+"""Validation score against lambda, one line per regularizer (choice of lambda)."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from figures.style import RC, lacking, legend_beside, rival_looks, setting, warn
 
 @rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
-    """A ring around each regularizer's choice; all of it stands in `data`."""
+    """A ring around each chosen lambda; `folder` is unused."""
     metric, architecture = (str(data[name].iloc[0]) for name in ("metric", "architecture"))
     looks = rival_looks(list(data["panel"].drop_duplicates()))
     figure = Figure(figsize=(6.4, 3.8))

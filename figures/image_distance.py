@@ -1,4 +1,4 @@
-"""Distance in image space over the training, a panel a method, a line a lambda (Figure 2)."""
+"""Distance in image space over the training: a panel per method, a line per lambda (Figure 2)."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ TITLES = {"moca": "MoCA", "mmd sphere": "WAE-MMD, sphere", "mmd gaussian": "WAE-
 
 @rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
-    """One row of panels with the same axes; all of it stands in `data`."""
+    """One row of panels with the same axes; `folder` is unused."""
     panels = list(data["panel"].drop_duplicates())
     every = by_lambda(data)
     figure = Figure(figsize=(1.4 + 2.5 * len(panels), 3.6))
@@ -34,7 +34,7 @@ def draw(data: DataFrame, folder: Path) -> Figure:
 
 
 def _panel(ax: Axes, data: DataFrame, every: dict[str, Look]) -> None:
-    """A line per arm with its band; a note of runs that are missing or have diverged."""
+    """One line per arm with its band; a note on missing or diverged runs."""
     for arm, rows in data.groupby("arm", sort=False):
         look = every[str(arm)]
         taken = rows.dropna(subset=["epoch", "swd_image_std_mean"])

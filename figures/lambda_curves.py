@@ -1,4 +1,4 @@
-"""Scores of samples against lambda, a line a panel, a star where it is best (Figures 4, 9, 10)."""
+"""Scores against lambda, one line per panel, a star at the best (Figures 4, 9, 10)."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from figures.style import RC, in_shades, legend_beside, looks, metric_panels
 
 @rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
-    """FID where it was measured, and its stand-in; the user's own arms are lines of one point."""
+    """FID where it was measured, and its stand-in; a user's arm is a line of one point."""
     figure, panels = metric_panels(data, (1.6, 3.8), 3.6)
     for name, ax in panels.items():
         _lines(ax, data, name)

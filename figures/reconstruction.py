@@ -13,7 +13,7 @@ SPLITS = {"test": (BLUE, "o", "-"), "train": (ORANGE, "s", "--")}
 
 @rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
-    """Means over the seeds with 95 % intervals; all of it stands in `data`."""
+    """Means over the seeds with 95 % intervals; `folder` is unused."""
     figure = Figure(figsize=(5.6, 3.6))
     ax = figure.subplots()
     data = data.reset_index(drop=True)

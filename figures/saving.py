@@ -1,4 +1,4 @@
-"""A figure as the bytes of a file, the same for the same figure at any time and place."""
+"""A figure as the bytes of a file, reproducible at any time and place."""
 
 import io
 import re
@@ -22,7 +22,7 @@ def saved(figure: Figure, suffix: str) -> bytes:
 
 
 def _renumbered(svg: bytes) -> bytes:
-    """Names in the order of their use: by itself each is a hash, of the last bits of a layout."""
+    """Numbers ids in order of use: matplotlib's are hashes of the layout's last bits."""
     names: dict[bytes, bytes] = {}
 
     def number(found: re.Match[bytes]) -> bytes:

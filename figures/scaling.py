@@ -1,4 +1,4 @@
-"""The best lambda against the size of the images, beside the paper's (Table 3)."""
+"""The best lambda against the image size, beside the paper's (Table 3)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Scores of samples, a line a regularizer, with a few of its samples beside them (Tables 1, 2)."""
+"""Scores of samples, one line per regularizer, a few samples beside it (Tables 1, 2)."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def draw(data: DataFrame, folder: Path) -> Figure:
 
 
 def _scores(ax: Axes, data: DataFrame, name: str) -> None:
-    """One metric, an arm a line, the first on top."""
+    """One metric, one line per arm, the first on top."""
     looks = rival_looks(list(data["arm"].str.partition("[")[0].drop_duplicates()))
     for place, (_, row) in enumerate(data.iterrows()):
         mean = row[f"{name}_mean"]
@@ -44,7 +44,7 @@ def _scores(ax: Axes, data: DataFrame, name: str) -> None:
 
 
 def _label(row: Series) -> str:
-    """The arm with its lambda, and what became of runs that have no scores."""
+    """The arm with its lambda, and counts of runs without scores."""
     notes = [f"{row[name]} {name}" for name in ("diverged", "missing") if row[name]]
     return ", ".join([f"{row['arm']}  λ = {row['lam']:g}", *notes])
 

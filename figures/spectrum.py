@@ -1,4 +1,4 @@
-"""Singular values of codes, a line a lambda, beside those of prior draws (Figure 3)."""
+"""Singular values of codes, one line per lambda, beside those of prior draws (Figure 3)."""
 
 from pathlib import Path
 
@@ -6,22 +6,13 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pandas import DataFrame, read_csv
 
-from figures.style import (
-    FLOOR,
-    RC,
-    by_lambda,
-    frechet,
-    lacking,
-    legend_beside,
-    setting,
-    warn,
-)
+from figures import style
 
 
-@rc_context(RC)
+@rc_context(style.RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """The spectra of the drawn seed; the scores in the legend are means over the seeds."""
-    every = by_lambda(data)
+    every = style.by_lambda(data)
     figure = Figure(figsize=(7.4, 3.8))
     ax = figure.subplots()
     floor = None
@@ -32,15 +23,15 @@ def draw(data: DataFrame, folder: Path) -> Figure:
         look = every[row["arm"]]
         ax.plot(spectrum["rank"], spectrum["codes"], color=look.colour, ls=look.dash,
                 label=f"{look.label}: " + ", ".join([f"CV {row['sv_cv_mean']:.2f}",
-                                                     *frechet(row)]))
+                                                     *style.frechet(row)]))
         floor = spectrum if floor is None else floor
     if floor is not None:
-        ax.plot(floor["rank"], floor["prior"], color=FLOOR.colour, lw=1, ls="--",
+        ax.plot(floor["rank"], floor["prior"], color=style.FLOOR.colour, lw=1, ls="--",
                 label=f"as many prior draws: CV {data['floor_sv_cv_mean'].mean():.2f}")
-        legend_beside(ax)
-    warn(ax, *lacking(data, "missing"))
+        style.legend_beside(ax)
+    style.warn(ax, *style.lacking(data, "missing"))
     ax.set_xlabel("rank")
     ax.set_ylabel("singular value / √(n/d)")
-    figure.suptitle(f"{setting(data)}: singular values of the codes of training images, "
+    figure.suptitle(f"{style.setting(data)}: singular values of the codes of training images, "
                     f"seed {data['drawn_seed'].iloc[0]}")
     return figure

@@ -1,4 +1,4 @@
-"""What takes how long, in bars; how much longer than the first of its kind, beside them."""
+"""Bars of measured times, with the ratio to the first of each kind beside them."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ OURS, OTHERS = BLUE, "#999999"
 
 @rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
-    """A panel a group; of the regularizers alone, one number of codes and one dimension."""
+    """One panel per group; regularizers alone at one number of codes and one dimension."""
     timed = data[data["unit"] == "ms"]
     alone = timed[timed["group"] == "regularizer alone"]
     sizes = alone["what"].str.extract(r"(B = .*)$")[0]

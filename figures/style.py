@@ -1,4 +1,4 @@
-"""One look for all figures: fonts, colour-blind-safe colours, a fixed colour and dash per arm."""
+"""Style of all figures: fonts, colour-blind-safe colours, a fixed colour and dash per arm."""
 
 from collections.abc import Sequence
 import re
@@ -26,7 +26,7 @@ METRICS = {"fid": "FID", "fd_cifar10": "fd_cifar10 (a stand-in for FID)"}
 
 
 class Look(NamedTuple):
-    """How an arm is drawn and what the legend calls it."""
+    """An arm's colour, dash and label."""
 
     label: str
     colour: str
@@ -70,35 +70,35 @@ RIVALS = {  # by a row's label without its architecture
 
 
 def seeds(n: int) -> str:
-    """The number in words that fit."""
+    """The number of seeds in words."""
     return "1 seed" if n == 1 else f"{n} seeds"
 
 
 def rival_looks(labels: list[str]) -> dict[str, Look]:
-    """A look per regularizer and prior; the user's own take the spare colours."""
+    """A look per regularizer and prior; a user's arms take the spare colours."""
     own = looks([label for label in labels if label not in RIVALS])
     return {label: RIVALS.get(label) or own[label] for label in labels}
 
 
 def warn(ax: Axes, *notes: str) -> None:
-    """What is missing from a picture, in its upper right corner."""
+    """Writes notes on missing data into the upper right corner."""
     if notes:
         ax.annotate("\n".join(notes), (0.98, 0.98), xycoords="axes fraction", ha="right", va="top",
                     color=WARNING, fontsize=8)
 
 
 def legend_beside(ax: Axes) -> None:
-    """The legend to the right of the axes, level with their top."""
+    """Draws the legend to the right of the axes, level with their top."""
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
 
 
 def lacking(counts: DataFrame, *names: str) -> list[str]:
-    """A note for each of the counts, such as `missing`, that is not zero over all arms."""
+    """A note for each count column, such as `missing`, that is not zero over all arms."""
     return [f"{int(counts[name].sum())} runs {name}" for name in names if counts[name].sum()]
 
 
 def measured(data: DataFrame) -> list[str]:
-    """The METRICS that the table has: measured here, or as the paper's own numbers."""
+    """METRICS that the table has, measured here or cited from the paper."""
     cited = "cited_fid" in data and data["cited_fid"].notna().any()
     return [name for name in METRICS
             if data[f"{name}_mean"].notna().any() or (name == "fid" and cited)]
@@ -107,7 +107,7 @@ def measured(data: DataFrame) -> list[str]:
 def metric_panels(
     data: DataFrame, wide: tuple[float, float], tall: float
 ) -> tuple[Figure, dict[str, Axes]]:
-    """A figure with a panel per measured metric, FID if there is none; `wide`: margin, panel."""
+    """A figure with one panel per metric, FID without any; `wide`: margin, panel (inches)."""
     shown = measured(data) or ["fid"]
     figure = Figure(figsize=(wide[0] + wide[1] * len(shown), tall))
     panels = dict(zip(shown, figure.subplots(1, len(shown), squeeze=False)[0], strict=True))
@@ -119,20 +119,20 @@ def metric_panels(
 
 
 def frechet(row: Series) -> list[str]:
-    """The Frechet distances that an arm has, each under its own name."""
+    """An arm's Frechet distances, each under its own name."""
     return [f"{label} {row[f'{column}_mean']:.1f}" for label, column in
             (("FID", "fid"), ("fd_cifar10", "fd_cifar10")) if notna(row[f"{column}_mean"])]
 
 
 def in_shades(items: Sequence[Any]) -> dict[Any, str]:
-    """A colour per item, from dark to light in their order."""
+    """A colour per item, from dark to light."""
     shades = colormaps["viridis"]
     return {item: to_hex(shades(0.88 * k / max(1, len(items) - 1)))
             for k, item in enumerate(items)}
 
 
 def by_lambda(data: DataFrame) -> dict[str, Look]:
-    """A look per arm: by lambda for the artefact's own grid, by name for an arm of the user's."""
+    """A look per arm: by lambda for the artefact's own grid, by name for a user's arm."""
     grid = data[data["arm"].str.contains("[lam=", regex=False)]
     colours = in_shades(sorted(grid["lam"].dropna().unique()))
     found = {}
@@ -144,13 +144,13 @@ def by_lambda(data: DataFrame) -> dict[str, Look]:
 
 
 def setting(data: DataFrame) -> str:
-    """What no figure is without: data set and scale."""
+    """Data set and scale, which every figure names."""
     names = ", ".join(data["dataset"].drop_duplicates())
     return f"{names}, {data['scale'].iloc[0]} scale"
 
 
 def looks(arms: list[str]) -> dict[str, Look]:
-    """A look per arm; arms of the user's own take the spare colours in their order."""
+    """A look per arm; a user's arms take the spare colours in order."""
     own = [arm for arm in arms if arm not in LOOKS]
     spare = {arm: Look(arm, SPARE[k % len(SPARE)], (0, (4, 1, *[1, 1] * (1 + k // len(SPARE)))))
              for k, arm in enumerate(own)}

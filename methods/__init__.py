@@ -1,7 +1,7 @@
-"""The registry of latent-matching methods: where each lives, its hyper-parameters, their sources.
+"""The registry of latent-matching methods: modules, hyper-parameters and their sources.
 
-Importing this module does not import torch. `revision` is raised when a method's mathematics
-changes, so that stored runs of the old formula are never mistaken for runs of the new one.
+Importing it does not import torch. `revision` is raised when a method's mathematics changes, so
+that stored runs of the old formula never pass for runs of the new one.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ Scalar = bool | int | float | str
 
 
 class Bounds(NamedTuple):
-    """What a hyper-parameter may be, and in words: it "must be" that."""
+    """Allowed values of a hyper-parameter, as a test and in words."""
 
     says: str
     holds: Callable[[Scalar], bool]

@@ -1,4 +1,4 @@
-"""The contract: what a regularizer may know, what it may look at in a step, what it must answer."""
+"""The contract of a method: its context, its view of a step, its hooks; and the WAE objective."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from methods.priors import Prior
 
 
 class Context(NamedTuple):
-    """What a regularizer may know when it is built."""
+    """Inputs of a regularizer's constructor."""
 
     encoder: nn.Module  # x (B, ...) -> z (B, dim), already constrained to the prior's support
     dim: int
@@ -22,7 +22,7 @@ class Context(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """What the loop hands to an objective in a step."""
+    """Inputs of an objective in a step."""
 
     x: Tensor  # (B, ...)
     index: Tensor  # (B,) positions of x in the training set
@@ -32,7 +32,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Step:
-    """What a regularizer may look at in a step."""
+    """Inputs of a regularizer in a step."""
 
     encoder: nn.Module
     x: Tensor  # (B, ...)
@@ -45,9 +45,9 @@ class Step:
 class Regularizer(nn.Module):
     """A distance between the codes of a batch and the prior.
 
-    State lives in parameters and buffers, which are changed in their place, and nowhere else;
-    random draws come from `Context.generator`: both are checkpointed. `penalty` must not branch on
-    tensor values or read them back to the host, or `capturable` is False.
+    State is kept in parameters and buffers alone and changed in place; random draws come from
+    `Context.generator`: both are checkpointed. If `penalty` branches on tensor values or reads them
+    back to the host, set `capturable = False`.
     """
 
     capturable = True  # as a CUDA graph; False for a penalty that waits for what is on the GPU
@@ -71,7 +71,7 @@ class Regularizer(nn.Module):
 
 
 class Objective(nn.Module):
-    """What the loop minimises: an encoder and a loss; the loop serves its regularizer, if any."""
+    """An encoder with a loss to minimise; the loop also serves its regularizer, if any."""
 
     encoder: nn.Module
     decoder: nn.Module | None

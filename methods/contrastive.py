@@ -12,10 +12,10 @@ from methods.priors import require_sphere
 
 
 class _LogSumExp(torch.autograd.Function):
-    """Over fixed keys k_j: q (B, d) -> log sum_j exp(q.k_j) (B,), less those marked `own`.
+    """log sum_j exp(q.k_j) over fixed keys k_j: (B, d) -> (B,), without those marked `own`.
 
-    It holds one (B, K) array and works in place, where autograd would hold and pass over several:
-    with thousands of keys that is most of the time of a step.
+    Holds one (B, K) array and works in place, where autograd would hold several: with thousands of
+    keys that is most of the time of a step.
     """
 
     @staticmethod
@@ -89,7 +89,7 @@ class Contrastive(Regularizer):
         return self.loss(step.z, self.keys, own)
 
     def loss(self, q: Tensor, k: Tensor, own: Tensor | None) -> Tensor:
-        """Of queries and their own keys; see `contrastive_loss`."""
+        """The loss of queries and their keys; see `contrastive_loss`."""
         return contrastive_loss(q, k, self.queue, self.tau, own, self.decoupled)
 
     @torch.no_grad()
@@ -116,6 +116,6 @@ class Repulsion(Contrastive):
         super().__init__(context, tau=tau, K=K, m0=m0, mask_self=False, decoupled=False)
 
     def loss(self, q: Tensor, k: Tensor, own: Tensor | None) -> Tensor:
-        """What the queue alone says."""
+        """The term of the queue's negatives alone."""
         repelled: Tensor = _LogSumExp.apply(q / self.tau, self.queue, own)
         return repelled.mean() - log(len(self.queue))

@@ -14,9 +14,9 @@ CHANNELS = (128, 256, 512, 1024)
 def a1(plan: Plan) -> Networks:
     """Kernels of 5, batch norm after every convolution but the last (MoCA paper, Appendix A).
 
-    The decoder starts from a map of `plan.start`: 4 is WAE's "dcgan" and gives the paper's 38
+    The decoder starts from a map of side `plan.start`: 4 is WAE's "dcgan" and gives the paper's 38
     million parameters on CelebA, 8 is WAE's own CelebA setting (A19). Padding of 2 on all sides
-    stands for TensorFlow's one-sided padding: a shift by one pixel, the same parameters.
+    replaces TensorFlow's one-sided padding: a shift by one pixel, the same parameters.
     """
     channels, height, width = plan.shape
     widths = [plan.channels(count) for count in CHANNELS]

@@ -38,7 +38,7 @@ class GAN(Regularizer):
         return self.critic
 
     def adversary_loss(self, step: Step) -> Tensor:
-        """BCE on the same images and draws, encoded anew by the encoder just updated (wae.py)."""
+        """BCE on the same images and prior draws, encoded again by the updated encoder (wae.py)."""
         with torch.no_grad():
             z = step.encoder(step.x)
         real, coded = self.critic(self.scale * step.prior), self.critic(self.scale * z)

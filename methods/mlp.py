@@ -1,4 +1,4 @@
-"""ReLU perceptrons."""
+"""Perceptrons with ReLU."""
 
 from itertools import pairwise
 from math import prod

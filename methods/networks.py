@@ -1,4 +1,4 @@
-"""What every architecture is asked for and answers; see `architectures` for the list."""
+"""Inputs and outputs of every architecture; see `architectures` for the list."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -29,7 +29,7 @@ class Encoder(nn.Module):
 
 
 class Plan(NamedTuple):
-    """What networks are built for."""
+    """The sizes that networks are built for."""
 
     shape: tuple[int, ...]  # of a point: (C, H, W), or (n,)
     dim: int  # of z
@@ -38,7 +38,7 @@ class Plan(NamedTuple):
     start: int = 4  # A1's decoder starts from a map of start x start
 
     def channels(self, full: int) -> int:
-        """That many channels, or the plan's fraction of them."""
+        """`full` channels times the plan's width, at least one."""
         return max(1, round(full * self.width))
 
 

@@ -1,4 +1,4 @@
-"""Mixed precision: networks in bfloat16, what they are judged by in float32."""
+"""Mixed precision: networks in bfloat16, losses and codes in float32."""
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ def autocast(network: nn.Module, device: torch.device, mixed: bool) -> torch.aut
 
 
 def full(x: Tensor) -> Tensor:
-    """What comes out of it, in single precision at least."""
+    """The output in single precision at least."""
     return x.float() if x.dtype == torch.bfloat16 else x
 
 

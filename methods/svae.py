@@ -1,4 +1,4 @@
-"""S-VAE: a variational autoencoder on the sphere, beside which the paper sets MoCA (Figure 7)."""
+"""S-VAE: a variational autoencoder on the sphere, MoCA's rival in Figure 7."""
 
 import torch
 from torch import Tensor, nn
@@ -35,8 +35,8 @@ class VonMisesEncoder(nn.Module):
 class SVAE(Objective):
     """Bernoulli log-likelihood of a binarised image plus KL(vMF || U) (Davidson et al. 2018).
 
-    Images in [0, 1] are binarised anew at every step. The sampler rejects, so the number of its
-    draws depends on values and the step is not capturable as a graph.
+    Images in [0, 1] are binarised again at every step. The sampler rejects, so the number of its
+    draws depends on values and the step cannot be captured as a graph.
     """
 
     capturable = False

@@ -25,7 +25,7 @@ from methods import METHODS
 # 3 steps an epoch, 6 in all; width 1/64 keeps every layer and norm
 BASE = Run("procedural", 24, "a1", "mmd", (), "", dim=8, epochs=2, batch=8, n_prior=8,
            halve_every=1, width=1 / 64, image_size=32)
-SMALL = {  # 12 is no multiple of the batch
+SMALL = {  # 12 is not a multiple of the batch
     "moca": {"K": 12}, "repulsion": {"K": 12}, "gan": {"hidden": 16, "layers": 2}}
 RUNS = [resolve(replace(BASE, architecture=architecture,
                         objective="svae" if name == "svae" else "wae"), name, SMALL.get(name, {}))

@@ -59,7 +59,7 @@ def test_the_papers_smallest_difference_needs_more_than_three_seeds():
     assert share(LOWER, small, 3) < 0.8 <= share(LOWER, small, 7)
 
 
-def test_equality_is_only_found_where_it_is():
+def test_equivalence_is_found_only_without_a_difference():
     test = Equivalence(("fid",), "a", "b", 5.0)
     assert share(test, {"a": 47.0, "b": 47.0}, 3) >= 0.8
     assert share(test, {"a": 47.0, "b": 52.0}, 3) <= 0.05

@@ -59,7 +59,7 @@ def test_figure_2_draws_every_curve_and_nothing_else(pictured):
     assert data["epoch"].to_list() == [0, 2] * 6  # the start and the end, in less than 5 epochs
 
 
-def test_figure_2_says_what_is_missing(pictured):
+def test_figure_2_names_missing_runs(pictured):
     data = read_csv((folder_of(pictured, "fig2-convergence") / "data.csv").read_text())
     data.loc[data["arm"] == "moca[lam=0]", ["epoch", "n", "swd_image_std_mean"]] = np.nan
     data.loc[data["arm"] == "moca[lam=0]", "missing"] = 1
@@ -95,7 +95,7 @@ def test_figure_8_draws_both_errors(pictured):
                                                                     "λ = 3000, τ = 1"]
 
 
-def test_table_2_keeps_what_is_cited_apart(pictured):
+def test_table_2_has_cited_numbers_in_their_own_column(pictured):
     _, data = drawn(pictured, "table2")
     assert data["cited_fid"].isna().all()  # procedural pictures are not what the paper speaks of
     folder = folder_of(pictured, "table2")
@@ -176,7 +176,7 @@ def test_the_grid_of_lambdas_is_the_same_for_all_and_sees_no_test_image():
         assert all(measure.split == "validation" for measure in artefact.measures("paper", 0))
 
 
-def test_a_run_must_not_train_on_what_it_is_chosen_by(tmp_path, monkeypatch):
+def test_run_never_trains_on_validation_images(tmp_path, monkeypatch):
     from benchmarks.harness.data import datasets, packed
     whole = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
     monkeypatch.setattr(packed, "VALIDATION", 5)
@@ -204,7 +204,7 @@ def choices_csv(scale, scores):
     return pd.DataFrame(rows).to_csv(index=False)
 
 
-def test_a_choice_is_frozen_and_stands_against_a_smaller_scale(tmp_path):
+def test_frozen_choice_is_not_replaced_by_a_smaller_scale(tmp_path):
     target = tmp_path / "table2-a1.csv"
     grid = {"mmd": {1: 5.0, 10: 3.0, 100: 4.0}, "swd": {1: 1.0, 10: 2.0, 100: 4.0}}
     (tmp_path / "data.csv").write_text(choices_csv("paper", grid))
@@ -260,7 +260,7 @@ def test_only_a_whole_grid_in_the_suites_own_results_is_frozen(place, monkeypatc
     assert frozen == [module.TUNED / "table2-a1.csv"]
 
 
-def test_a_lambda_is_shown_with_the_scale_that_it_was_chosen_at(pictured, monkeypatch):
+def test_lambda_is_shown_with_the_scale_of_its_choice(pictured, monkeypatch):
     rows = read_csv((folder_of(pictured, "table2") / "runs.csv").read_text())
     monkeypatch.setattr(score_table, "choices", lambda name: {})
     assert ARTEFACTS["table2"].table(rows)["lam_chosen_at"].isna().all()
@@ -306,7 +306,7 @@ def test_table_2_has_the_lambdas_that_were_chosen():
     assert {(run.lr, run.beta1) for run in critics} == {(3e-4, .5)}
 
 
-def test_what_speaks_of_a_regularizer_without_a_lambda_cannot_be_tested(monkeypatch):
+def test_claim_on_an_untuned_regularizer_is_not_testable(monkeypatch):
     monkeypatch.setattr(score_table, "choices", lambda name: {})
     kinds = {claim.id: type(claim.test).__name__ for claim in table2.claims("paper")}
     assert kinds["C16"] == "Ordering"
@@ -325,7 +325,7 @@ def test_arms_of_the_users_are_drawn_under_their_names(pictured):
         assert any(label.split(":")[0] == "MMD" for label in labels), name
 
 
-def test_tune_names_what_can_be_tuned(place):
+def test_tune_without_a_known_table_lists_them(place):
     for words, reason in ((["tune"], "tune takes the name of a table: table1-a1"),
                           (["tune", "table3"], "unknown table to tune 'table3'"),
                           (["plan", "tune", "table2"], "name its grid: tune-table1-a1")):

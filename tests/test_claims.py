@@ -107,11 +107,11 @@ def test_a_difference_within_replicate_noise_is_inconclusive():
     assert part.verdict == "inconclusive"
 
 
-def test_one_seed_concludes_nothing():
+def test_one_seed_is_inconclusive():
     assert verdict(rows_of({"a": [1.0], "b": [9.0]}), ("a",), ("b",))["verdict"] == "inconclusive"
 
 
-def test_a_diverged_run_concludes_nothing_but_is_counted_out():
+def test_diverged_run_is_inconclusive_and_not_counted():
     rows = rows_of(CLEAR)
     rows.loc[(rows["arm"] == "high") & (rows["seed"] == 2), "status"] = "diverged"
     line = verdict(rows, ("low",), ("high",))
@@ -122,7 +122,7 @@ def test_a_diverged_run_concludes_nothing_but_is_counted_out():
     ({"b": (0, 1, 2, 3, 4)}, "reproduced"), ({"a": (0, 1, 2, 3, 4)}, "contradicted"),
     ({"b": (0, 1, 2, 3)}, "inconclusive"),  # 1/16 may be chance
     ({"b": (0, 1, 2, 3, 4), "a": (3,)}, "inconclusive"), ({"b": ()}, "inconclusive")])
-def test_a_claim_of_stability_counts_divergences(diverged, expected):
+def test_stability_claim_counts_divergences(diverged, expected):
     """C28: of an arm that diverges there is no score to compare."""
     rows = rows_of({"a": CLEAR["low"], "b": CLEAR["same"]})
     for arm, seeds in diverged.items():
@@ -135,13 +135,13 @@ def test_a_claim_of_stability_counts_divergences(diverged, expected):
         assert ("one alone diverges in 5 seeds" in line["comparison"]) is decided
 
 
-def test_failed_runs_are_no_pairs():
+def test_failed_runs_are_not_paired():
     rows = rows_of(CLEAR)
     rows.loc[rows["seed"] == 1, "status"] = "failed"
     assert verdict(rows, ("low",), ("high",))["n"] == 4
 
 
-def test_looking_at_several_widens_the_intervals():
+def test_several_comparisons_widen_the_intervals():
     rows = rows_of(CLEAR)
     lines = judge(rows, [claim(("low", "same"), ("high",), "any"), claim(("low",), ("high",))])
     part = lines[lines["role"] == "part"].iloc[0]
@@ -170,7 +170,7 @@ def test_statistics_on_known_curves():
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)), min_size=2, max_size=8))
-def test_turning_a_comparison_round_turns_its_verdict(pairs):
+def test_reversed_comparison_has_the_opposite_verdict(pairs):
     rows = rows_of({"a": [p[0] for p in pairs], "b": [p[1] for p in pairs]}, epochs=2)
     there, back = (compare(Scores(rows), *arms, "final_swd", 0.95, partial(below, 0.0))
                    for arms in (("a", "b"), ("b", "a")))
@@ -197,7 +197,7 @@ def asked(test):
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_claims_speak_of_statistics_and_arms_that_there_are(scale):
+def test_claims_name_existing_statistics_and_arms(scale):
     from benchmarks import ARTEFACTS
     for artefact in ARTEFACTS.values():
         declared = {arm.name for arm in artefact.arms(scale)}
@@ -243,7 +243,7 @@ def test_equivalence_wants_the_whole_interval_inside_the_margin(shift, wobble, e
     assert (part["low"], part["high"]) == pytest.approx((bounds.low, bounds.high))
 
 
-def test_equivalence_with_one_seed_or_a_divergence_or_no_rival_concludes_nothing():
+def test_equivalence_with_one_seed_or_a_divergence_or_no_rival_is_not_decided():
     rows = rows_of({"a": ONE, "b": ONE}, epochs=2).assign(knn10_accuracy=0.9)
 
     def verdict_of(rows):
@@ -283,7 +283,7 @@ def test_trends(table, direction, expected):
     assert trend_of(table, direction)["verdict"] == expected
 
 
-def test_a_trend_over_three_points_of_one_seed_proves_nothing():
+def test_trend_over_three_points_of_one_seed_is_inconclusive():
     """1 of 6 orders is no 5 %."""
     assert trend_of([[3.0, 2, 1]], arms=3)["verdict"] == "inconclusive"
     assert trend_of([[3.0, 2, 1], [3.1, 2.1, 1.1]], arms=3)["verdict"] == "reproduced"  # 1 of 36
@@ -336,12 +336,12 @@ def test_ranges(values, bounds, expected):
     assert range_of(values, *bounds) == expected
 
 
-def test_a_fact_is_judged_from_one_seed():
+def test_range_of_a_fact_is_judged_from_one_seed():
     assert range_of([1.0], 0, 2, from_one_seed=True) == "reproduced"
     assert range_of([1.0], 2, 3, from_one_seed=True) == "contradicted"
 
 
-def test_what_was_not_measured_was_not_run():
+def test_unmeasured_statistic_is_not_run():
     """A claim in FID where its network is not to be had; its proxy has a row of its own."""
     rows = along([[1.0, 5.0], [1.1, 5.1]], fd_cifar10=1.0)
     claim = Claim("C17", "", "", Ordering("fid", ("a0",), ("a1",), at_least=0.8))

@@ -23,7 +23,7 @@ def small(monkeypatch):
     return Split(x.to(torch.uint8), labels)
 
 
-def test_three_epochs_are_one_and_two_more(small):
+def test_classifier_training_resumes_bit_for_bit(small):
     whole, first = (classifier_training.ClassifierTrainer(small, "cpu") for _ in range(2))
     losses = [whole.advance() for _ in range(3)]
     first.advance()
@@ -35,7 +35,7 @@ def test_three_epochs_are_one_and_two_more(small):
     assert losses[2] < losses[0]
 
 
-def test_pictures_are_mirrored_and_moved_and_nothing_else():
+def test_augmentation_only_mirrors_and_shifts():
     row = torch.arange(32.0)
     x = (row[:, None] * 32 + row).expand(200, 3, 32, 32)
     made = classifier_training.augment(x, torch.Generator().manual_seed(0))

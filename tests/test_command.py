@@ -12,7 +12,7 @@ from conftest import ROOT, Place, finished
 import pytest
 
 from benchmarks import ARTEFACTS
-from benchmarks.harness.command.main import main
+from benchmarks.harness.command import main
 from benchmarks.harness.spec.selection import select
 from benchmarks.harness.store import checkpoints
 from benchmarks.harness.store.run_folder import Store
@@ -55,7 +55,7 @@ MISTAKES = {
     ("all", "fig1", "status"): "the command comes first: bench.py status",
     ("plan", "all", "fgi1"): "did you mean 'fig1'?",
     ("plan", "Figure7"): "did you mean 'fig7'?",
-    ("plan", "report"): "report is a command and no artefact",
+    ("plan", "report"): "report is a command, not an artefact",
     ("fig1", "--methods", "moca:tau=-1"): "moca:tau must be positive, not -1.0",
     ("fig1", "--methods", "moca:m0=1.5"): "moca:m0 must be from 0 to 1, not 1.5",
     ("fig1", "--methods", "mmd:lam=-2"): "mmd:lam cannot be below 0, as -2 is",
@@ -151,7 +151,7 @@ def test_a_method_may_be_called_what_pandas_takes_for_something_else(name, place
 
 
 @pytest.mark.parametrize("words", [("verify",), ("report",), ("findings",)])
-def test_results_that_are_nowhere_are_not_taken_for_none(words, place, capsys):
+def test_missing_results_folder_is_named(words, place, capsys):
     assert main.main([*words, *place.options]) == 2
     said = capsys.readouterr().err.splitlines()
     assert said == [f"bench.py: --results-dir: there is no folder {place.results}"]
@@ -176,7 +176,7 @@ def test_two_method_files_may_not_share_a_name(capsys, place):
     assert "two files define a method called 'mine'" in lines[0]
 
 
-def test_arms_that_are_there_already_are_not_added():
+def test_arms_with_a_declared_run_are_not_added():
     artefact = ARTEFACTS["fig1-synthetic"]
     chosen = select(artefact, "smoke", 1, "moca,moca:tau=0.05,moca:tau=0.3,moca:tau=0.3", ())
     names = [arm.name for arm in chosen.arms]
@@ -186,19 +186,19 @@ def test_arms_that_are_there_already_are_not_added():
     assert len({arm.name for arm in near.arms}) == 2
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(place):
+def test_closed_stdout_pipe_is_not_an_error(place):
     words = shlex.join(place.command("list"))
     done = subprocess.run(f"{words} | true", shell=True, capture_output=True, text=True,
                           check=True)
     assert done.stderr == ""
 
 
-def test_options_may_stand_anywhere(swept):
+def test_options_are_read_anywhere_in_the_line(swept):
     assert swept.bench("plan", "--scale", "smoke", "fig1").returncode == 0
     assert swept.bench("--scale", "smoke", "plan", "fig1").returncode == 0
 
 
-def test_a_sweep_in_which_everything_fails_still_says_so(place):
+def test_sweep_with_only_failures_reports_them(place):
     (place.folder / "bad.py").write_text(METHOD.replace("step.z", "step.no_such_field"))
     done = place.bench("fig1", "--scale", "smoke", "--seeds", "1", "--cluster", "debug", "--with",
                        "bad.py", "--methods", "bad")
@@ -229,7 +229,7 @@ def test_a_folder_that_cannot_be_written_is_named(where, option, capsys, place):
     assert option in lines[0]
 
 
-def test_a_cache_that_cannot_be_written_is_told_before_anything_is_done(place):
+def test_unwritable_cache_is_named_before_training(place):
     place.cache.mkdir()
     (place.cache / "runs").symlink_to("/proc/self/fdinfo")  # there, and not to be written to
     done = place.bench("fig1", "--scale", "smoke", "--results-dir", str(place.folder / "r"))
@@ -237,7 +237,7 @@ def test_a_cache_that_cannot_be_written_is_told_before_anything_is_done(place):
     assert "--cache-dir" in done.stderr
 
 
-def test_an_unusable_cache_is_told_as_such_at_every_scale(capsys, place):
+def test_unusable_cache_is_named_at_every_scale(capsys, place):
     (place.folder / "file").touch()
     status, lines = ask(capsys, place, "fig1", "--cache-dir", str(place.folder / "file"))
     assert (status, len(lines)) == (2, 1)
@@ -280,7 +280,8 @@ def damaged(folder, damage):
     return "data.csv"
 
 
-DAMAGES = {"cut": "it has no row of", "cut in mid-line": "line break", "no number": "is no number",
+DAMAGES = {"cut": "it has no row of", "cut in mid-line": "line break",
+           "no number": "is not a number",
            "short": "it breaks off in", "claims.csv": "it is missing"}
 
 
@@ -326,8 +327,8 @@ def least_work(place, probe, words):
 
 
 @pytest.mark.parametrize("words", FAST, ids=" ".join)
-def test_looking_is_fast_and_imports_neither_torch_nor_pandas(words, swept):
-    """A bare Python takes half a yardstick; to wait for something is no work, but not allowed."""
+def test_read_only_commands_are_fast_and_import_neither_torch_nor_pandas(words, swept):
+    """A bare Python takes half a yardstick; waiting costs no work, but is not allowed."""
     probe = ("slow = set()\n"
              "sys.addaudithook(lambda event, _: slow.add(event)\n"
              "    if event in ('time.sleep', 'subprocess.Popen', 'socket.connect') else None)\n"
@@ -350,7 +351,7 @@ def test_a_second_run_is_fast_and_imports_no_torch(swept):
     assert {p: p.stat().st_mtime_ns for p in swept.smoke.iterdir()} == before
 
 
-def test_list_plan_and_status_say_what_there_is(swept, place):
+def test_list_plan_and_status_report_states(swept, place):
     assert "results there; runs: 54 done" in swept.bench("list", "fig1", "--scale", "smoke").stdout
     planned = swept.bench("plan", "fig1", "--scale", "smoke", "--seeds", "3").stdout
     assert "81 runs (27 arms, 3 seeds): 54 done, 27 missing" in planned
@@ -374,11 +375,11 @@ def test_the_pool_and_this_process_give_the_same_bytes(swept, serial):
     assert serial.tables() == swept.tables()
 
 
-def test_smoke_results_never_stand_under_results(swept):
+def test_smoke_results_stay_in_the_cache(swept):
     assert not swept.results.exists()
 
 
-def test_rerun_trains_anew_and_redraw_only_draws(place):
+def test_rerun_trains_again_and_redraw_only_draws(place):
     words = ("fig1", "--scale", "smoke", "--methods", "mmd", "--seeds", "1", "--cluster", "debug")
     assert place.bench(*words).returncode == 0
     folder = place.cache / "smoke" / "custom" / "fig1-synthetic"
@@ -394,7 +395,7 @@ def test_rerun_trains_anew_and_redraw_only_draws(place):
 
 
 @pytest.mark.parametrize("sweep", ["swept", "serial"])
-def test_main_panel_is_shown_as_soon_as_its_last_run_is_done(sweep, request):
+def test_main_panel_is_published_when_its_last_run_is_done(sweep, request):
     """One process alone trains the others after it; a worker of the pool may hold one up."""
     main = {f"{arm.name}, seed {seed}" for arm in ARTEFACTS["fig1-synthetic"].arms("smoke")
             for seed in range(2) if arm.stage == 0}
@@ -437,7 +438,7 @@ def test_interrupted_sweeps_and_failed_runs_leave_visible_holes(place):
     assert "training 1 of 4" in place.bench(*words, "--retry-failed").stdout
 
 
-def test_a_settings_word_adds_an_arm(place):
+def test_methods_option_with_a_setting_adds_an_arm(place):
     done = place.bench("fig1", "--scale", "smoke", "--seeds", "1", "--cluster", "debug",
                        "--methods", "moca:tau=0.3:mask_self=True,mmd")
     assert done.returncode == 0
@@ -446,7 +447,7 @@ def test_a_settings_word_adds_an_arm(place):
     assert "C1[moca[tau=0.3,mask_self=True]]" in done.stdout
 
 
-def test_results_go_where_they_belong():
+def test_results_go_to_the_folder_of_their_scale():
     place = Place(ROOT)
     artefact = ARTEFACTS["fig1-synthetic"]
 

@@ -90,7 +90,7 @@ def test_decoupling_is_switched_on_by_its_name():
     assert float((losses[0] - losses[1]).detach()) > 0.1
 
 
-def test_masked_keys_are_no_negatives():
+def test_masked_keys_are_not_negatives():
     q, k, queue = unit(BATCH, 0), unit(BATCH, 1), unit(20, 2)
     own = torch.zeros(BATCH, 20, dtype=torch.bool)
     own[:, :5] = True
@@ -114,7 +114,7 @@ def test_own_keys_are_found_by_index():
 
 
 def test_queue_is_a_ring_that_drops_the_oldest():
-    """K = 10 is no multiple of B = 4: against a plain list, over three turns of the ring."""
+    """K = 10 is not a multiple of B = 4: against a plain list, over three turns of the ring."""
     method, encoder = moca(K=10)
     expected = [row.clone() for row in method.queue]
     owners, pointer = [-1] * 10, 0
@@ -180,7 +180,7 @@ def test_gradient_reaches_the_query_alone():
     assert not method.queue.requires_grad
 
 
-def test_without_the_positive_only_past_keys_are_left():
+def test_repulsion_uses_past_keys_only():
     """Eq. 6's first term over the queue, by a loop; the query's own key has no part in it."""
     full, encoder = moca(K=10)
     context = Context(encoder, DIM, 100, Sphere(DIM), torch.Generator().manual_seed(1))

@@ -32,18 +32,18 @@ def table():
     return text.getvalue()
 
 
-def test_the_table_has_what_torch_counts_of_every_declared_network():
+def test_cost_table_equals_torchs_count_for_every_declared_network():
     assert costs.NETWORK_COSTS.read_text() == table(), (
         f"run `python -m tests.test_costs`, which writes {costs.NETWORK_COSTS}")
 
 
-def test_a_network_that_the_table_has_is_not_counted(monkeypatch):
+def test_network_in_the_cost_table_is_not_counted(monkeypatch):
     monkeypatch.setattr(costs, "counted", None)
     costs.network_cost.cache_clear()
     assert costs.network_cost("mlp2", "100", 128, 1.0).encoder == 2 * (100 + 128) * 128
 
 
-def test_a_network_that_the_table_lacks_is_counted():
+def test_network_not_in_the_cost_table_is_counted():
     """As for a user's own images: the dense layers of 48 by 48 pixels are larger."""
     other, known = (costs.network_cost("mlp3", shape, 6, 1.0) for shape in ("3x48x48", "1x28x28"))
     assert other.weights - known.weights == (128 + 129) * (3 * 48 * 48 - 28 * 28)
@@ -63,7 +63,7 @@ sys.exit(status)
 @pytest.mark.parametrize("words", [
     *(("--scale", scale, "--results-dir", "nothing") for scale in SCALES), (),
 ], ids=[*SCALES, "results"])
-def test_a_plan_of_everything_loads_no_large_package(words, tmp_path):
+def test_plan_all_imports_no_large_package(words, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", PLAN, "plan", "all", *words, "--cache-dir", str(tmp_path)],
         capture_output=True, text=True, check=False, cwd=ROOT)

@@ -1,4 +1,4 @@
-"""Curves and snapshots of a training: what is recorded, for whom, and when it is trained anew."""
+"""Curves and snapshots of a training: when and for which artefact, and when it is trained again."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -73,7 +73,7 @@ def test_a_curve_ends_at_the_measure_of_the_final_model(do):
             assert result["rows"][-1][name] == value
 
 
-def test_who_asked_for_one_curve_is_shown_that_one(do):
+def test_artefact_rows_have_only_the_curves_it_asks_for(do):
     _, result, _ = do(DISTANCE, recorded=(ERROR, LATENT))
     assert set(result["curves"]) == {DISTANCE.id, ERROR.id, LATENT.id}
     rows = asked_of(result, PlannedRun(Arm("mmd", RUN), RUN, curves=(DISTANCE,)))
@@ -85,7 +85,7 @@ def test_who_asked_for_one_curve_is_shown_that_one(do):
     assert [row["epoch"] for row in rows if "test_reconstruction" in row] == [0, 4, 5]
 
 
-def test_a_run_without_a_curve_that_is_wanted_is_trained_anew_and_stands_until_then(do):
+def test_run_lacking_a_curve_is_trained_again_and_counts_until_then(do):
     task, before, _ = do(ERROR, measures=(Measure("reconstruction", 20),))
     wanting = replace(task, curves=(ERROR, LATENT), recorded=(ERROR, LATENT))
     assert task.state() == "done"
@@ -101,7 +101,7 @@ def test_a_run_without_a_curve_that_is_wanted_is_trained_anew_and_stands_until_t
     assert task.folder.result() == after  # fewer curves are no reason to train
 
 
-def test_measures_of_other_weights_go_with_them(do):
+def test_measures_of_replaced_weights_are_deleted(do):
     task, _, _ = do(measures=(Measure("reconstruction", 20),))
     result = task.folder.result()
     task.folder.finish(result, {"commit": "none"}, b"other weights")
@@ -118,15 +118,15 @@ def test_a_snapshot_is_the_model_after_that_epoch(do, tmp_path):
     place = task.folder.weights_file(2)
     place.write_bytes(place.read_bytes()[:-1])
     do(ERROR, measures=(final, early))
-    assert "training anew" not in log  # all of it is measured: the weights are not missed
+    assert "training again" not in log  # all of it is measured: the weights are not missed
     (task.folder.path / "measures" / f"{early.id}.json").unlink()
     _, again, log = do(ERROR, measures=(final, early))
-    assert "weights are missing or damaged: training anew" in log
+    assert "weights are missing or damaged: training again" in log
     assert again == result
     assert task.folder.measurement(early)["numbers"] == numbers
 
 
-def test_a_checkpoint_that_lacks_a_curve_is_not_gone_on_from(do, tmp_path):
+def test_checkpoint_lacking_a_curve_is_not_resumed(do, tmp_path):
     """Its early epochs would be missing from the curve."""
     from benchmarks.harness.launch import train_and_measure
     from benchmarks.harness.store import checkpoints, lease
@@ -150,13 +150,13 @@ def test_a_checkpoint_that_lacks_a_curve_is_not_gone_on_from(do, tmp_path):
 
 
 @pytest.mark.parametrize("epochs", [(0,), (6,), (2, 9)])
-def test_a_snapshot_of_no_epoch_is_refused(epochs):
+def test_snapshot_outside_the_epochs_is_refused(epochs):
     with pytest.raises(ValueError, match="snapshots are of epochs 1 to 5"):
         replace(RUN, snapshots=epochs)
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_every_run_is_trained_with_what_any_artefact_asks_of_it(scale):
+def test_run_records_the_curves_of_all_artefacts(scale):
     asked = asked_curves(ARTEFACTS.values(), scale)
     for artefact in ARTEFACTS.values():
         selection = select(artefact, scale, 2, None, [], asked=asked)
@@ -181,7 +181,7 @@ def test_plan_says_what_is_trained_again_for_a_curve(place):
     assert place.tables(place.cache / "smoke" / "custom" / "fig1-synthetic") == table
 
 
-def test_on_the_users_images_too_a_run_is_trained_with_what_any_artefact_asks():
+def test_run_on_user_images_records_the_curves_of_all_artefacts():
     data = UserData("flowers", Path(), "ab", n_train=500, n_test=40, has_classes=False)
     asked = asked_curves(ARTEFACTS.values(), "mini", data)
     for name in ("fig2-convergence", "fig3-isotropy"):

@@ -45,7 +45,7 @@ def test_frechet_distance_is_that_of_scipys_root(d):
     assert frechet_distance(b, a) == pytest.approx(frechet_distance(a, b), rel=1e-9)
 
 
-def test_the_fit_is_numpys_and_does_not_hang_on_precision():
+def test_gaussian_fit_is_numpys_in_either_precision():
     x = features(300, 7, 0)
     found = fit_gaussian(x)
     np.testing.assert_allclose(found.mean, x.numpy().mean(0), rtol=1e-12)
@@ -88,7 +88,7 @@ def test_rank_deficient_covariances_have_a_closed_form():
     assert distance == pytest.approx((4 + 9) + (1 + 25) - 2 * (2 * 1), rel=1e-6)
 
 
-def test_fewer_points_than_dimensions():
+def test_frechet_distance_with_fewer_points_than_dimensions_is_finite():
     """The nuclear norm of the centred features' product is the same trace."""
     x, y = features(40, 200, 0), features(50, 200, 1)
     centred = [(z - z.mean(0)) / (len(z) - 1) ** 0.5 for z in (x, y)]
@@ -105,7 +105,7 @@ def test_kernel_distance_is_the_unbiased_polynomial_mmd():
     assert squared_mmd(x, y) == pytest.approx(within - 2 * kernels[2].mean(), rel=1e-9)
 
 
-def test_kernel_distance_is_zero_in_the_mean_and_grows(monkeypatch):
+def test_kernel_distance_has_mean_zero_and_grows_with_a_shift(monkeypatch):
     monkeypatch.setattr(kernel_distance_module, "SUBSETS", 8)
     values = [squared_mmd(features(100, 8, 2 * k), features(100, 8, 2 * k + 1)) for k in range(60)]
     assert abs(np.mean(values)) < 3 * np.std(values) / 60**0.5
@@ -132,7 +132,7 @@ def naive_scores(real, made, k):
 
 
 @pytest.mark.parametrize("k", [1, 5])
-def test_manifold_scores_are_their_definitions(k, monkeypatch):
+def test_manifold_scores_equal_their_definitions(k, monkeypatch):
     from benchmarks.harness.measure import feature_scores
     monkeypatch.setattr(feature_scores, "CHUNK", 37)
     real, made = features(120, 6, 0), features(90, 6, 1, shift=0.2)
@@ -140,7 +140,7 @@ def test_manifold_scores_are_their_definitions(k, monkeypatch):
     assert manifold_scores(real=real, made=made, k=k) == pytest.approx(expected)
 
 
-def test_the_order_of_arguments_is_that_of_a_collapsed_generator():
+def test_manifold_scores_of_a_collapsed_generator_show_the_argument_order():
     """Every sample the same good picture: precise, and nothing is recalled or covered."""
     real = features(300, 6, 0)
     collapsed = real[:1] + 1e-3 * torch.randn(300, 6, generator=draws(), dtype=torch.float64)
@@ -153,7 +153,7 @@ def test_the_order_of_arguments_is_that_of_a_collapsed_generator():
     assert turned["recall"] == 1.0
 
 
-def test_radii_leave_the_point_itself_out():
+def test_manifold_radii_exclude_the_point_itself():
     line = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
     assert radii(line, 1).tolist() == [1, 1, 2, 4]
     assert radii(line, 2).tolist() == [3, 2, 3, 6]
@@ -219,7 +219,7 @@ def test_image_swd_refuses_another_range_or_number():
         image_swd(a[:, :1], a[:, :1], draws())
 
 
-def test_uniform_codes_are_as_even_as_the_floors_say():
+def test_isotropy_of_uniform_codes_equals_its_floor():
     """METHODS section 3: n = 10000, d = 128: condition 1.24, CV .057, effective rank 127.2."""
     z = Sphere(128).sample(10_000, draws())
     found = spread_of(z)
@@ -229,7 +229,7 @@ def test_uniform_codes_are_as_even_as_the_floors_say():
     assert float(singular_values(z).mean()) == pytest.approx(1, abs=0.01)
 
 
-def test_codes_in_a_subspace_have_its_rank():
+def test_effective_rank_of_codes_in_a_subspace_is_its_dimension():
     z = torch.zeros(500, 16)
     z[:, :4] = torch.linalg.qr(torch.randn(500, 4, generator=draws())).Q
     assert spread_of(z)["effective_rank"] == pytest.approx(4, abs=1e-3)

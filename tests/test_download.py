@@ -50,14 +50,14 @@ def test_the_next_mirror_takes_over(first, mirror, tmp_path):
     assert len(other.ranges) == (0 if first == "fine" else 1)
 
 
-def test_what_broke_off_is_continued_at_the_next_mirror(mirror, tmp_path):
+def test_interrupted_download_resumes_at_the_next_mirror(mirror, tmp_path):
     second = mirror()
     fetch(tmp_path, mirror("breaks"), second)
     assert is_whole(tmp_path)
     assert second.ranges == [f"bytes={len(CONTENT) // 2 + 1}-"]
 
 
-def test_one_mirror_that_keeps_breaking_off_is_asked_again(mirror, tmp_path):
+def test_single_mirror_that_breaks_off_is_asked_again(mirror, tmp_path):
     shaky = mirror("breaks", CONTENT)
     with pytest.raises(DownloadError, match="broke off after"):
         fetch(tmp_path, shaky)
@@ -69,27 +69,27 @@ def test_one_mirror_that_keeps_breaking_off_is_asked_again(mirror, tmp_path):
     assert shaky.ranges[-1] is not None
 
 
-def test_a_server_that_cannot_resume_sends_all_of_it(mirror, tmp_path):
+def test_server_without_resumption_sends_the_whole_file(mirror, tmp_path):
     (tmp_path / "file.gz.part").write_bytes(CONTENT[:1000])
     fetch(tmp_path, mirror("ignores ranges"))
     assert is_whole(tmp_path)
 
 
 @pytest.mark.parametrize("left", [b"rubbish" * 50, CONTENT + b"more", CONTENT[:-1] + b"x"])
-def test_a_wrong_part_does_not_stay(left, mirror, tmp_path):
+def test_wrong_partial_file_is_deleted(left, mirror, tmp_path):
     (tmp_path / "file.gz.part").write_bytes(left)
     fetch(tmp_path, mirror())
     assert is_whole(tmp_path)
 
 
-def test_a_web_page_does_not_spoil_what_is_there(mirror, tmp_path):
+def test_error_page_does_not_spoil_a_partial_file(mirror, tmp_path):
     (tmp_path / "file.gz.part").write_bytes(CONTENT[:1000])
     with pytest.raises(DownloadError, match="web page"):
         fetch(tmp_path, mirror("page"))
     assert (tmp_path / "file.gz.part").read_bytes() == CONTENT[:1000]
 
 
-def test_why_no_mirror_gave_it_is_said_of_each(mirror, tmp_path):
+def test_failed_download_names_the_reason_of_each_mirror(mirror, tmp_path):
     mirrors = [mirror("page"), mirror("missing"), mirror("other")]
     with pytest.raises(DownloadError) as caught:
         fetch(tmp_path, DOWN, *mirrors)
@@ -102,14 +102,14 @@ def test_why_no_mirror_gave_it_is_said_of_each(mirror, tmp_path):
     assert not (tmp_path / "file.gz").exists()
 
 
-def test_a_file_that_is_there_is_not_asked_for(mirror, tmp_path):
+def test_existing_file_is_not_downloaded(mirror, tmp_path):
     (tmp_path / "file.gz").write_bytes(CONTENT)
     server = mirror()
     fetch(tmp_path, server)
     assert server.ranges == []
 
 
-def test_a_killed_download_goes_on_where_it_was(mirror, tmp_path):
+def test_killed_download_is_resumed(mirror, tmp_path):
     server = mirror("stalls")
     script = ("import sys; from pathlib import Path\n"
               "from benchmarks.harness.data.download import download\n"

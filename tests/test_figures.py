@@ -74,7 +74,7 @@ def test_the_legend_names_every_arm_once_and_covers_no_data(data):
             assert not box.overlaps(ax.get_window_extent())
 
 
-def test_axes_are_logarithmic_and_said_to_be_what_they_are(data):
+def test_axes_are_logarithmic_and_labelled(data):
     ax = FIGURES["convergence"](data, UNUSED).axes[0]
     assert ax.get_yscale() == "log"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "latent SWD (root)")
@@ -97,7 +97,7 @@ def test_colours_and_dashes_tell_the_arms_apart():
     assert own["mine"].label == "mine"
 
 
-def test_divergence_and_holes_are_shown(data):
+def test_diverged_and_missing_runs_are_marked(data):
     data = data.copy()
     gone = (data["panel"] == "main") & (data["arm"] == "swd")
     data.loc[gone, "diverged"] = 2
@@ -112,7 +112,7 @@ def test_divergence_and_holes_are_shown(data):
         (last["epoch"], last["swd2_root_mean"])]
 
 
-def test_a_panel_with_nothing_yet_is_drawn_empty(data):
+def test_panel_without_results_is_drawn_empty(data):
     waiting = data["panel"] == "full batch"
     data = pd.concat([data[~waiting], data[waiting].drop_duplicates("arm").assign(
         epoch=np.nan, n=0, missing=2, swd2_root_mean=np.nan)])
@@ -182,7 +182,7 @@ def test_more_arms_than_fit_in_a_row_go_below(codes, coded):
     assert [len(part.axes) // 4 for part in figure.subfigs] == [3, 3, 1]
 
 
-def test_a_run_that_is_missing_or_diverged_leaves_a_hole_that_says_so(codes, coded):
+def test_missing_or_diverged_run_leaves_a_labelled_hole(codes, coded):
     codes = codes.astype({"n": int})
     codes.loc[0, ["n", "missing"]] = [0, 2]
     codes.loc[1, ["n", "diverged"]] = [1, 1]
@@ -210,7 +210,7 @@ def test_figure_7_is_redrawn_byte_for_byte_from_its_folder(coded, tmp_path):
     lambda path: path.unlink(), lambda path: path.write_bytes(b""),
     lambda path: path.write_bytes(path.read_bytes()[:200])])
 @pytest.mark.parametrize("name", ["points/svae.seed0.points.csv", "tiles/svae.seed0.samples.png"])
-def test_redraw_does_not_draw_what_it_does_not_have(damage, name, coded, tmp_path, capsys):
+def test_redraw_without_its_files_is_an_error(damage, name, coded, tmp_path, capsys):
     results = tmp_path / "cache" / "smoke" / "fig7-tsne"
     shutil.copytree(coded.codes, results)
     path = results / name

@@ -78,7 +78,7 @@ def test_classifier_scores_are_those_of_its_features_on_8_bit_images(model, monk
                           "recall_cifar10", "density_cifar10", "coverage_cifar10"}
 
 
-def test_isotropy_stands_beside_its_floor(model):
+def test_isotropy_is_reported_beside_its_floor(model):
     found = MEASURES["isotropy"](model)
     training = points(RUN, "train", RUN.n_train, model.root).x
     codes = model.encoder(training[:N].float() / 255)
@@ -91,7 +91,7 @@ def test_isotropy_stands_beside_its_floor(model):
     assert values == sorted(values, reverse=True)
 
 
-def test_the_measures_of_a_seed_do_not_hang_on_each_other(model):
+def test_measures_do_not_depend_on_each_others_draws(model):
     alone = MEASURES["image_swd"](model).numbers
     MEASURES["isotropy"](model)
     MEASURES["pictures"](model)

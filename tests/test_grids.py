@@ -35,7 +35,7 @@ def test_the_slope_is_that_of_the_logarithms():
     assert slope == pytest.approx(np.log(10) / np.log(4))
 
 
-def test_a_grid_with_a_hole_says_nothing():
+def test_grid_statistic_with_a_missing_run_is_empty():
     grid = rows({32: 100.0, 64: 1000.0})
     holed = grid.assign(fid=grid["fid"].where(grid["arm"] != "64,1000"))
     assert values(holed, "image_size=64", "best_lam:fid").empty
@@ -81,7 +81,7 @@ def test_the_lambda_that_is_enough_grows_with_the_dimension(best, expected):
     assert found == expected
 
 
-def test_a_dimension_that_never_has_enough_needs_the_largest_lambda():
+def test_dimension_without_enough_lambda_counts_as_largest():
     grid = rows({64: 100.0, 128: 1000.0, 256: 100.0}, "dim")
     never = grid["fid"].where(grid["dim"] != 256, 99.0)
     assert values(grid, "*", "enough_grows:fid").to_list() == [0.0]
@@ -111,7 +111,7 @@ def test_trends_of_what_is_best_are_judged():
     assert verdict(missing, Trend("best:fid", panels, "rises")) == "not run"
 
 
-def test_growth_with_the_size_is_told_from_one_seed():
+def test_growth_with_size_is_judged_from_one_seed():
     test = Range("grows:fid", (("*", 1.0, 1.0),), from_one_seed=True)
     assert verdict(rows({32: 100.0, 64: 1000.0, 256: 10_000.0}), test) == "reproduced"
     assert verdict(rows({32: 100.0, 64: 100.0, 256: 10_000.0}), test) == "contradicted"
@@ -141,7 +141,7 @@ def test_table_3_and_figure_9_are_the_same_runs():
     assert runs[0] == runs[1]
 
 
-def test_what_artefacts_share_is_declared_once():
+def test_shared_runs_of_artefacts_have_one_key():
     """Table 4's m0 = .999 is Table 5's K = 60000; Figure 5's model is that of Figures 11 to 13."""
     def run(name, arm):
         return {each.name: each.run for each in ARTEFACTS[name].arms("paper")}[arm]

@@ -153,8 +153,8 @@ def bad_faces():
         "mixed sizes": (good | {"000007.jpg": small}, "000007.jpg has 178x217 pixels, others 178x"),
         "grey": (good | {"000007.jpg": grey}, "000007.jpg is grey"),
         "truncated image": (good | {"000007.jpg": good["000007.jpg"][:-300]},
-                            "000007.jpg is no readable image"),
-        "no image": (good | {"000007.jpg": b"<html>"}, "000007.jpg is no readable image"),
+                            "000007.jpg is not a readable image"),
+        "no image": (good | {"000007.jpg": b"<html>"}, "000007.jpg is not a readable image"),
         "other names": ({"holiday.jpg": good["000007.jpg"]}, "are not CelebA's, 000001.jpg to"),
         "no test images": ({"000001.jpg": good["000001.jpg"]}, "has no test images"),
         "empty": ({"readme.txt": b"x"}, "there is no image in"),
@@ -163,7 +163,7 @@ def bad_faces():
 
 @pytest.mark.parametrize("case", bad_faces())
 @pytest.mark.parametrize("form", ["folder", "zip"])
-def test_wrong_faces_are_named_in_one_line_and_nothing_is_left(case, form, tmp_path):
+def test_wrong_celeba_images_are_one_line_and_leave_nothing_behind(case, form, tmp_path):
     files, message = bad_faces()[case]
     data = tmp_path / "data"
     if form == "folder":
@@ -178,7 +178,7 @@ def test_wrong_faces_are_named_in_one_line_and_nothing_is_left(case, form, tmp_p
 
 @pytest.mark.parametrize(("name", "missing"), [("celeba", "img_align_celeba.zip"),
                                                ("celebahq", "celeba_hq")])
-def test_what_is_not_there_is_said_with_where_to_put_it(name, missing, tmp_path):
+def test_missing_data_is_named_with_its_place(name, missing, tmp_path):
     run = replace(BASE, dataset=name)
     with pytest.raises(UsageError, match=missing) as caught:
         packed.prepare([run], tmp_path, tmp_path, {})
@@ -245,7 +245,7 @@ def test_a_users_folder_in_every_format(grey, form, tmp_path):
     assert np.bincount(labels).tolist() == [15, 15]
 
 
-def test_a_folder_around_the_class_folders_is_no_class(tmp_path):
+def test_folder_around_class_folders_is_not_a_class(tmp_path):
     """As `zip -r rose.zip rose/` makes it, here with a class of the same name."""
     path = tmp_path / "rose.zip"
     path.write_bytes(zipped({f"rose/{name}": data for name, data in flowers().items()}))
@@ -299,7 +299,7 @@ def test_the_digest_is_of_names_and_contents(tmp_path):
     assert survey(write(tmp_path / "d", renamed)).digest != first
 
 
-def test_a_users_folder_takes_the_place_of_an_artefacts_images(tmp_path, place):
+def test_user_folder_replaces_an_artefacts_images(tmp_path, place):
     folder = write(tmp_path / "flowers", flowers(400))
     done = place.bench("fig7", "--scale", "smoke", "--seeds", "1", "--cluster", "debug",
                        "--dataset", f"flowers={folder}")
@@ -436,13 +436,13 @@ def test_damaged_cifar_10_is_named(case, tmp_path, monkeypatch):
     assert message in str(caught.value)
 
 
-def test_cifar_10_that_is_nowhere_is_told(tmp_path, monkeypatch):
+def test_missing_cifar_10_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(cifar10, "MIRRORS", ["http://127.0.0.1:9/"])
     with pytest.raises(UsageError, match=r"cifar-10-python\.tar\.gz or cifar-10-batches-py/"):
         packed.prepare([CIFAR_RUN], tmp_path, None, {})
 
 
-def test_crops_are_known_by_name():
+def test_unknown_crop_is_refused():
     assert set(celeba.RESAMPLE) == {"lanczos140", "bilinear140"}
     with pytest.raises(UsageError, match="needs a crop, lanczos140 or bilinear140"):
         packed.prepare([replace(BASE, crop="centre")], celeba.Path("unused"), None, {})

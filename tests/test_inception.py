@@ -110,7 +110,7 @@ def test_a_given_file_is_taken_and_a_wrong_one_refused(expected, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_weights_that_are_nowhere_have_a_reason(tmp_path, monkeypatch):
+def test_missing_inception_weights_have_a_reason(tmp_path, monkeypatch):
     monkeypatch.setattr(preflight, "_inception_mirrors", lambda: ["http://127.0.0.1:9/"])
     reason = preflight.fetch_weights(tmp_path)
     assert "\n" not in reason
@@ -125,7 +125,7 @@ def test_other_weights_from_a_mirror_are_refused(expected, tmp_path, monkeypatch
     assert not (tmp_path / preflight.INCEPTION_FOLDER / preflight.INCEPTION_FILE).exists()
 
 
-def test_no_other_extractors_number_is_called_fid():
+def test_only_inceptions_distance_is_called_fid():
     assert SCORE_NAMES["inception"] == ("fid", "kid")
     for extractor, names in SCORE_NAMES.items():
         assert extractor == "inception" or not {"fid", "kid"} & set(names)
@@ -145,7 +145,7 @@ def with_fid(monkeypatch):
     monkeypatch.setattr(preflight, "_inception_mirrors", lambda: ["http://127.0.0.1:9/"])
 
 
-def test_fid_stays_empty_with_a_line_why_until_there_are_weights(
+def test_fid_stays_empty_with_a_reason_without_weights(
     with_fid, expected, place, capfd, monkeypatch,
 ):
     words = ["fig3", "--scale", "smoke", "--cluster", "debug", *place.options]
@@ -187,7 +187,7 @@ def test_fid_stays_empty_with_a_line_why_until_there_are_weights(
     assert place.tables(folder) == measured
 
 
-def test_a_wrong_file_of_weights_is_one_line(place):
+def test_wrong_weights_file_is_one_line(place):
     wrong = place.folder / "wrong.pth"
     wrong.write_bytes(b"something else")
     for path, reason in ((wrong, "is not pt_inception"), (place.folder / "no", "there is no file")):

@@ -98,7 +98,7 @@ def test_two_commands_at_once_train_each_run_once(swept, place):
         assert log.read_text().count("from step 0") == 1
 
 
-def test_ctrl_c_checkpoints_and_the_same_command_goes_on(place, undisturbed):
+def test_ctrl_c_checkpoints_and_the_same_command_resumes(place, undisturbed):
     slow = ("fig1-synthetic", "--methods", "gan:hidden=512", "--seeds", "1")
     process = start(place, *slow)
     process.stdout.readline()
@@ -135,7 +135,7 @@ class Suicidal(Regularizer):
 """
 
 
-def test_a_worker_that_dies_costs_its_own_run_only(place, undisturbed):
+def test_dead_worker_fails_only_its_own_run(place, undisturbed):
     (place.folder / "suicidal.py").write_text(SUICIDAL)
     done = place.bench(*FEW, "--with", "suicidal.py")
     assert done.returncode == 1
@@ -147,7 +147,7 @@ def test_a_worker_that_dies_costs_its_own_run_only(place, undisturbed):
     assert [row for row in rows if ",failed," not in row] == whole
 
 
-def test_a_corrupt_checkpoint_costs_a_warning_and_nothing_else(undisturbed, place):
+def test_corrupt_checkpoint_is_a_warning_and_training_resumes(undisturbed, place):
     words = [sys.executable, str(ROOT / "tests" / "killer.py"), "75", "after", *FEW, "--cluster",
              "debug", "--checkpoint-seconds", "0", *place.options]
     subprocess.run(words, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False, timeout=HANG)
@@ -190,7 +190,7 @@ def test_killed_while_measuring_and_publishing(coded, place):
     assert not list(place.cache.rglob("*.tmp"))
 
 
-def test_convolutional_runs_killed_by_sigkill_go_on_bit_for_bit(tmp_path):
+def test_convolutional_runs_killed_by_sigkill_resume_bit_for_bit(tmp_path):
     """A1 and A2 with every method; each of the runs is killed once, in the middle of an epoch."""
     for how in ("whole", "killed"):
         words = [sys.executable, str(ROOT / "tests" / "mortal_runs.py"), str(tmp_path / how), how]

@@ -164,7 +164,7 @@ def pixels(images):
     return (images * 255).round().int().numpy()[:, 0]
 
 
-def test_tiles_show_inputs_reconstructions_samples_and_the_way_between(trained):
+def test_image_grids_show_inputs_reconstructions_samples_and_interpolations(trained):
     seen = {}
     for name, (model, _) in trained.items():
         with torch.no_grad():
@@ -196,7 +196,7 @@ def test_a_tile_is_rounded_to_8_bits_and_clamped():
     np.testing.assert_array_equal(shown, pixels(values.clamp(0, 1)))
 
 
-def test_the_way_between_two_codes_on_the_sphere_has_equal_steps():
+def test_interpolation_on_the_sphere_has_equal_steps():
     law, t = Sphere(6), torch.linspace(0, 1, 11, dtype=torch.float64)[:, None]
     a, b = law.sample(2, generator(0)).double()
     a, b = a / a.norm(), b / b.norm()
@@ -211,13 +211,13 @@ def test_the_way_between_two_codes_on_the_sphere_has_equal_steps():
     assert law.between(a, near / near.norm(), t).isfinite().all()
 
 
-def test_the_way_between_two_gaussian_codes_is_straight():
+def test_interpolation_of_gaussian_codes_is_straight():
     law, t = Gaussian(3), torch.tensor([[0.0], [0.25], [1.0]])
     way = law.between(torch.zeros(3), torch.ones(3) * 4, t)
     assert way.tolist() == [[0] * 3, [1] * 3, [4] * 3]
 
 
-def test_pieces_give_the_whole():
+def test_in_chunks_equals_one_call():
     x = torch.arange(2.0 * POINTS_AT_ONCE + 7)[:, None]
     sizes = []
     assert torch.equal(in_chunks(lambda part: sizes.append(len(part)) or part + 1, x), x + 1)
@@ -227,7 +227,7 @@ def test_pieces_give_the_whole():
 MEASURE = Measure("tsne", 200)
 
 
-def test_a_stored_measure_is_found_and_a_corrupt_one_is_as_good_as_none(tmp_path):
+def test_stored_measure_is_found_and_a_corrupt_one_is_missing(tmp_path):
     folder = RunFolder(tmp_path)
     assert folder.measurement(MEASURE) is None
     folder.save_measurement(MEASURE, {"nmi": 0.5}, {"a.csv": b"x,y"}, {"commit": None})
@@ -251,7 +251,7 @@ def measure(stop, what):
         what()
 
 
-def test_a_signal_breaks_a_measure_off_but_not_a_training():
+def test_signal_interrupts_a_measure_at_once_and_a_training_at_a_step():
     def signalled():
         os.kill(os.getpid(), signal.SIGTERM)
         Event().wait(20)
@@ -295,7 +295,7 @@ def test_lost_measures_are_measured_again_without_training(place):
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"rubbish"),
                                     lambda path: path.unlink()])
-def test_a_run_whose_weights_are_lost_is_trained_anew_if_it_must_be_measured(damage, place):
+def test_run_with_lost_weights_is_trained_again_to_be_measured(damage, place):
     assert place.bench(*FIG7).returncode == 0
     folder = place.cache / "smoke" / "custom" / "fig7-tsne"
     before = (folder / "runs.csv").read_bytes()
@@ -304,7 +304,7 @@ def test_a_run_whose_weights_are_lost_is_trained_anew_if_it_must_be_measured(dam
     assert "training" not in place.bench(*FIG7).stdout  # nothing asks for the weights
     (run / "measures" / "clusters@200.json").unlink()
     assert place.bench(*FIG7).returncode == 0
-    assert "missing or damaged: training anew" in (run / "log.txt").read_text()
+    assert "missing or damaged: training again" in (run / "log.txt").read_text()
     assert (folder / "runs.csv").read_bytes() == before
 
 

@@ -129,7 +129,7 @@ def test_a_missing_file_is_named(tmp_path):
         find(tmp_path)
 
 
-def test_no_damage_to_an_archive_ends_in_a_traceback(tmp_path):
+def test_damaged_archives_never_end_in_a_traceback(tmp_path):
     draws = random.Random(0)
     for name, kind in (("mnist.tar.xz", "xz"), ("mnist.tar.gz", "gz"), ("mnist.zip", None)):
         whole = small_mnist.tar_archive(FILES, kind) if kind else small_mnist.zip_archive(FILES)
@@ -222,7 +222,7 @@ def test_packing_gives_the_same_arrays_everywhere(there, tmp_path):
     assert identities[0] == identities[1]
 
 
-def test_what_one_process_writes_no_other_sees(there):
+def test_packed_arrays_are_copy_on_write(there):
     x = train(there, 10).x
     before = x.clone()
     x.zero_()
@@ -230,7 +230,7 @@ def test_what_one_process_writes_no_other_sees(there):
 
 
 @pytest.mark.parametrize("damage", [b"", None, "zeroed", "gone"])
-def test_a_packed_set_that_was_damaged_is_packed_anew(damage, there, capsys):
+def test_damaged_packed_set_is_packed_again(damage, there, capsys):
     path = packed.packed_folder(there, "mnist") / "test.images.npy"
     whole = path.read_bytes()
     if damage == "gone":
@@ -240,7 +240,7 @@ def test_a_packed_set_that_was_damaged_is_packed_anew(damage, there, capsys):
         path.write_bytes(half if damage in (None, "zeroed") else damage)
     prepare(there, there / "files")
     assert path.read_bytes() == whole
-    assert "is damaged: packing mnist anew" in capsys.readouterr().out
+    assert "is damaged: packing mnist again" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x93NUMPY", None])
@@ -275,7 +275,7 @@ def packer(folder, seconds):
                             stdout=subprocess.PIPE, text=True)
 
 
-def test_of_several_processes_one_packs_and_all_read(tmp_path):
+def test_one_of_several_processes_packs_and_all_read(tmp_path):
     rivals = [packer(tmp_path, 1.0) for _ in range(4)]
     sums = {rival.communicate(timeout=HANG)[0].split()[-1] for rival in rivals}
     assert sums == {SUM}

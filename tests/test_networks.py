@@ -29,13 +29,13 @@ def test_parameter_counts(name, size, start, expected):
     assert sum(parameters(name, size, start=start)) == expected
 
 
-def test_the_two_halves_of_a2_are_those_of_a_resnet_18():
+def test_a2_encoder_and_decoder_have_the_blocks_of_a_resnet_18():
     assert parameters("a2", 64) == [12_217_536, 12_223_683]
 
 
 @pytest.mark.parametrize(("name", "shape"), [
     *product(CONVOLUTIONAL, [(3, 32, 32), (3, 64, 64), (1, 32, 32)]), ("residual", (3, 256, 256))])
-def test_images_come_back_in_their_shape(name, shape):
+def test_decoder_output_has_the_shape_of_the_input(name, shape):
     networks = ARCHITECTURES[name](Plan(shape, 10, 11, width=1 / 16))
     x = torch.rand(3, *shape)
     z = networks.encoder(x)
@@ -48,7 +48,7 @@ def test_images_come_back_in_their_shape(name, shape):
 
 @pytest.mark.parametrize("start", [4, 8])
 @pytest.mark.parametrize("size", [32, 64])
-def test_a1_starts_where_it_is_told(start, size):
+def test_a1_decoder_starts_at_the_given_map(start, size):
     decoder = ARCHITECTURES["a1"](Plan((3, size, size), 8, 8, 1 / 16, start)).decoder
     assert decoder[1].unflattened_size[1:] == (start, start)
     assert decoder(torch.zeros(2, 8)).shape == (2, 3, size, size)
@@ -71,7 +71,7 @@ def test_width_scales_the_channels(name):
 
 
 @pytest.mark.parametrize("name", ["mlp2", "mlp3"])
-def test_perceptrons_have_the_layers_that_they_say(name):
+def test_perceptrons_have_the_declared_layers(name):
     hidden = {"mlp2": (1, 1), "mlp3": (3, 2)}[name]
     networks = ARCHITECTURES[name](Plan((1, 28, 28), 6, 7))
     for network, count in zip(networks, hidden, strict=True):

@@ -185,7 +185,7 @@ def test_sinkhorn_puts_the_gradient_mode_back_even_after_an_error(monkeypatch):
 
 
 @pytest.mark.parametrize("iterations", [1, 3, 30])
-def test_sharp_sinkhorn_is_pots_after_as_many_iterations(iterations):
+def test_sharp_sinkhorn_equals_pot_after_the_same_iterations(iterations):
     z, p, eps = sphere(20, 5).requires_grad_(), sphere(24, 5, 1), 0.1
     oracle = ot.sinkhorn2(
         z.new_full((20,), 1 / 20), z.new_full((24,), 1 / 24), ot.dist(z, p), eps,
@@ -298,7 +298,7 @@ def test_uniformity_of_uniform_codes_is_the_closed_form(tau, value):
     assert float(wang_isola(z[:3000], tau)) == pytest.approx(value, rel=0.02, abs=2e-4)
 
 
-def test_literal_form_of_eq_5_is_dead_at_the_papers_temperature():
+def test_literal_form_of_eq_5_has_no_gradient_at_the_papers_temperature():
     z = sphere(64, 128).requires_grad_()
     norms = []
     for term in (literal, leave_one_out):
@@ -315,7 +315,7 @@ def test_literal_form_is_eq_4_to_the_letter():
 
 @pytest.mark.parametrize(("variant", "term"), [
     ("loo", leave_one_out), ("literal", literal)])
-def test_uniformity_variants_are_called_what_they_are(variant, term):
+def test_uniformity_variant_names_select_their_terms(variant, term):
     z = sphere(12, 5)
     method = Uniformity(context_of(Sphere(5)), tau=0.3, variant=variant)
     torch.testing.assert_close(method.penalty(step_of(z, z)), term(z, 0.3), rtol=0, atol=0)
@@ -325,7 +325,7 @@ def test_uniformity_variants_are_called_what_they_are(variant, term):
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(3, 40), st.integers(2, 20), st.floats(0.05, 2))
-def test_wang_isola_is_never_below(n, dim, tau):
+def test_wang_isola_is_never_below_leave_one_out(n, dim, tau):
     z = sphere(n, dim, seed=n * dim)
     assert float(wang_isola(z, tau)) >= float(leave_one_out(z, tau)) - 1e-9
 

@@ -53,7 +53,7 @@ def written(place, results):
 
 @pytest.mark.parametrize(("width", "theme"), SHAPES)
 @pytest.mark.parametrize("which", ["url", "threatened"])
-def test_nothing_is_wrong_with_the_page(window, request, which, width, theme):
+def test_page_has_no_accessibility_or_console_errors(window, request, which, width, theme):
     """Silent, asks for nothing, fits, shows every picture, and can be used without seeing it."""
     with opened(window, request.getfixturevalue(which), width, theme) as page:
         assert page.evaluate(WIDER) <= 0
@@ -70,7 +70,7 @@ def test_nothing_is_wrong_with_the_page(window, request, which, width, theme):
         assert page.noise == []
 
 
-def test_what_looks_like_markup_is_shown_as_it_is(window, threatened):
+def test_markup_in_results_is_escaped(window, threatened):
     with opened(window, threatened) as page:
         page.evaluate(OPEN_ALL)
         assert page.locator("#fig8-reconstruction-mini td", has_text=HOSTILE).count() > 0
@@ -134,7 +134,7 @@ def test_pictures_are_enlarged_and_grids_keep_their_pixels(window, url):
         assert page.locator("dialog[open]").count() == 0
 
 
-def test_on_paper_everything_is_open_and_nothing_is_a_control(window, url):
+def test_printed_page_is_expanded_and_has_no_controls(window, url):
     with opened(window, url) as page:
         page.get_by_label("Find").first.fill("no claim says this")
         assert page.locator("#claims tbody tr:visible").count() == 0
@@ -184,7 +184,7 @@ def test_the_served_page_shows_what_is_running(window, place, served):
     assert b"fig1-synthetic-smoke" in urllib.request.urlopen(served).read()
 
 
-def test_only_this_machine_is_answered_and_only_what_there_is(served):
+def test_server_answers_only_this_machine_and_known_paths(served):
     assert served.startswith("http://127.0.0.1:")
     port = served.rstrip("/").rpartition(":")[2]
     for host in ("localhost", "127.0.0.1"):

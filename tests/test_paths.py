@@ -204,7 +204,7 @@ def test_a_graph_is_captured_once_it_is_warm_and_then_replayed(monkeypatch):
     assert fake.said == [*["aside", "step"] * WARM_UP, draws, "capture", "step", "replay", "replay"]
 
 
-def test_a_step_that_cannot_be_captured_says_what_to_do(monkeypatch):
+def test_failed_capture_says_what_to_do(monkeypatch):
     monkeypatch.setattr(torch, "cuda", FakeCuda("operation not permitted"))
     execute = CudaGraphStep(lambda: None, [], "mine", dict)
     for _ in range(WARM_UP):
@@ -229,7 +229,7 @@ def test_a_step_that_rebinds_its_tensors_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_networks_train_in_bfloat16_and_what_they_are_judged_by_is_single(name, tmp_path):
+def test_networks_train_in_bfloat16_and_losses_are_single(name, tmp_path):
     training = made(image_run(name, n_train=100, precision="bf16"), tmp_path, False)
     seen, codes = [], []
     for module in training.objective.modules():
@@ -279,7 +279,7 @@ def test_pixels_have_finer_steps_than_bfloat16(tmp_path):
     assert (x != x.to(torch.bfloat16).float()).float().mean() > 0.9
 
 
-def test_precision_is_the_runs_and_plain_is_not(place):
+def test_precision_changes_the_run_and_plain_does_not(place):
     """A run in bf16 is another run, apart from the full results; its path is only noted down."""
     artefact = ARTEFACTS["fig1-synthetic"]
     own = select(artefact, "smoke", None, None, (), precision="bf16")
@@ -304,7 +304,7 @@ def test_precision_is_the_runs_and_plain_is_not(place):
 @pytest.mark.parametrize(("words", "message"), [
     (("--precision", "bf61"), "did you mean 'bf16'"), (("--runs-per-gpu", "0"), "at least 1"),
     (("--runs-per-gpu", "2", "--cluster", "debug"), "goes with --cluster local")])
-def test_options_of_speed_that_make_no_sense_are_named(words, message, capsys, place):
+def test_impossible_precision_and_gpu_options_are_named(words, message, capsys, place):
     assert main.main(["fig1", "--scale", "smoke", *words, *place.options]) == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1

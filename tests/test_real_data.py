@@ -85,7 +85,7 @@ def test_cifar_10_is_whole_shuffled_and_what_torchvision_reads(cifar10):
         assert (ours.labels[:1000].bincount() - 100).abs().max() < 40
 
 
-def test_image_swd_is_calibrated_as_measured_elsewhere(cifar10):
+def test_image_swd_of_cifar_10_has_its_known_value(cifar10):
     """METHODS section 3, N = 1024 against the test set: the first 1024 there are other images."""
     n = 1024
     train, test = (split.x[:n].float() / 255 for split in cifar10)
@@ -100,7 +100,7 @@ def test_image_swd_is_calibrated_as_measured_elsewhere(cifar10):
         assert found["std"] == pytest.approx(value, rel=tolerance), name
 
 
-def test_the_shipped_classifier_orders_damage(cifar10):
+def test_shipped_classifier_orders_damaged_images(cifar10):
     """Real training images, then blurs of them, the stronger the farther, then noise."""
     network = features.shipped_classifier()
 
@@ -119,7 +119,7 @@ def test_the_shipped_classifier_orders_damage(cifar10):
     assert len(set(found)) == len(found)
 
 
-def test_the_shipped_classifier_is_as_accurate_as_is_said(cifar10):
+def test_shipped_classifier_has_its_stated_accuracy(cifar10):
     said = json.loads(features.WEIGHTS.with_suffix(".json").read_text())
     assert features.WEIGHTS.stat().st_size <= 8e6
     assert said["n_train"] == 50_000

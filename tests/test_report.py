@@ -37,7 +37,7 @@ def ask(capsys, place, *words):
     return status, capsys.readouterr()
 
 
-def test_what_is_committed_makes_one_small_page_quickly_and_the_same_twice(place):
+def test_committed_results_make_one_small_reproducible_page(place):
     place.results = place.folder / "copied"
     shutil.copytree(RESULTS, place.results, ignore=shutil.ignore_patterns("*.html", "custom"))
     pages = []
@@ -50,7 +50,7 @@ def test_what_is_committed_makes_one_small_page_quickly_and_the_same_twice(place
     assert str(place.folder).encode() not in pages[0]
 
 
-def test_the_page_counts_what_claims_csv_says(place):
+def test_page_counts_equal_claims_csv(place):
     found = gathered(place, results=RESULTS)
     for scale in ("paper", "mini"):
         top = RESULTS if scale == "paper" else RESULTS / "mini"
@@ -71,7 +71,7 @@ def test_the_page_counts_what_claims_csv_says(place):
             assert sum(shown) == there.count(verdict)
 
 
-def test_without_results_nothing_is_claimed(place):
+def test_page_without_results_has_no_verdict(place):
     found = gathered(place)
     assert {row["verdict"] for row in found.verdicts("paper")} == {"not run", "not testable here"}
     assert found.verdicts("mini") == []
@@ -81,7 +81,7 @@ def test_without_results_nothing_is_claimed(place):
     assert "0 of 24 artefacts complete" in page
 
 
-def test_a_hole_is_named_where_the_number_would_be():
+def test_missing_number_is_named_in_its_cell():
     lines = (RESULTS / TOP / "data.csv").read_text().splitlines()
     header = lines[0].split(",")
     hole = lines[1].split(",")
@@ -110,12 +110,12 @@ ROW = {"scale": "paper", "dataset": "cifar10", "arm": "moca", "n": "3", "missing
     ({"scale": "mini"}, ["60.5 [58, 63]", "61.49", "not compared: another scale"]),
     ({"fid_mean": ""}, ["not measured", "61.49", "not measured"]),
     ({"cited_fid": ""}, ["60.5 [58, 63]", "none given", ""])])
-def test_the_papers_number_stands_beside_ours(change, said):
+def test_papers_number_is_shown_beside_ours(change, said):
     table = values([ROW | {"method": "moca"} | change, ROW | {"method": "moca"}])
     assert [cell.text for cell in table.rows[0][table.header.index("fid"):]] == said
 
 
-def test_every_choice_in_force_anywhere_is_explained_and_every_variation_can_be_run():
+def test_every_ambiguity_is_explained_and_every_variation_has_arms():
     explained = [each.id for each in AMBIGUITIES]
     assert explained == [f"A{k}" for k in range(1, 34)]
     for artefact in ARTEFACTS.values():
@@ -151,7 +151,7 @@ def test_a_failed_run_is_shown_with_the_end_of_its_log(place):
     assert "&lt;script&gt;" in page
 
 
-def test_what_is_exported_is_what_the_manifest_says(place, capsys, tmp_path):
+def test_exported_files_match_the_manifest(place, capsys, tmp_path):
     place.results, folder = RESULTS, tmp_path / "out"
     status, said = ask(capsys, place, "--export", str(folder))
     assert status == 0, said.err
@@ -172,7 +172,7 @@ def test_what_is_exported_is_what_the_manifest_says(place, capsys, tmp_path):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
 
 
-def test_tables_to_take_along_are_not_broken_by_what_stands_in_them():
+def test_exported_tables_escape_their_content():
     header, rows = ["arm", "fid"], [["100% of_x & $y$ #1 {a} ~ \\ ^ <b> | `c` *d*", "λ"], ["q", ""]]
     text = latex(header, rows, "50 % of A_1")
     body = text.split("\\midrule")[1].split("\\bottomrule")[0].strip().splitlines()
@@ -196,7 +196,7 @@ def test_a_table_too_wide_for_a_page_is_broken_to_its_width():
     assert "longtable" not in latex(header, [["C1", "1.5", "a word"]], "narrow")
 
 
-def test_what_bfloat16_changes_is_what_the_paired_runs_say(place):
+def test_bfloat16_changes_equal_the_paired_differences(place):
     name, score = "fig8-reconstruction", "test_reconstruction"
     whole = RESULTS / "mini" / name
     assert changes(place.results) == []
@@ -239,7 +239,7 @@ def test_a_mistake_costs_one_line(place, capsys, tmp_path):
     assert [path.name for path in full.iterdir()] == ["thesis.tex"]
 
 
-def test_what_was_picked_by_hand_is_kept_apart(place):
+def test_custom_results_are_kept_apart(place):
     """A failed run of another data set has neither the log nor the place of the declared one."""
     folder = hostile(place)
     shutil.copytree(folder, place.results / "custom" / TOP)
@@ -253,7 +253,7 @@ def test_what_was_picked_by_hand_is_kept_apart(place):
     assert logs[True] == ""
 
 
-def test_the_command_beside_results_asks_for_every_seed_that_they_show(place):
+def test_command_beside_results_has_all_shown_seeds(place):
     folder = place.results / "mini" / TOP_MINI
     shutil.copytree(RESULTS / "mini" / TOP_MINI, folder)
     for more, asked in ((0, ""), (1, " --seeds {}")):
@@ -269,7 +269,7 @@ def test_the_command_beside_results_asks_for_every_seed_that_they_show(place):
         assert (block.command, block.seeds) == (command_line, declared + more)
 
 
-def test_a_run_that_diverged_is_not_called_unmeasured_nor_its_curve_complete():
+def test_diverged_run_is_not_called_unmeasured_or_complete():
     row = ROW | {"method": "moca", "fid_mean": "", "fid_low": "", "n": "0", "diverged": "3"}
     table = values([row, ROW | {"method": "moca", "diverged": "0"}])
     cells = dict(zip(table.header, table.rows[0], strict=True))
@@ -296,7 +296,7 @@ def test_the_findings_are_those_of_the_results(place):
     assert opened(readme, report) == readme
 
 
-def test_no_finding_is_written_by_hand(place, capsys):
+def test_committed_findings_are_generated(place, capsys):
     """Every number of a claim follows its table."""
     shutil.copytree(RESULTS, place.results, ignore=shutil.ignore_patterns("*.html", "custom"))
     claims = place.results / "fig1-synthetic" / "claims.csv"

@@ -63,7 +63,7 @@ def test_the_verdicts_follow_from_the_runs(folder):
     assert text_of(judge(rows, claims)) == (folder / "claims.csv").read_text()
 
 
-def test_the_runs_are_those_declared_and_all_are_there(folder):
+def test_committed_runs_are_the_declared_ones_and_complete(folder):
     provenance = json.loads((folder / "provenance.json").read_text())
     selection = select(artefact_of(folder), provenance["scale"], None, None, (),
                        precision=precision_of(folder))
@@ -100,7 +100,7 @@ def test_provenance_is_complete(folder, known_edits):
     assert set(provenance["ambiguities"]) == set(artefact_of(folder).ambiguities)
 
 
-def test_every_number_is_of_a_commit_that_can_be_looked_up():
+def test_every_committed_number_names_a_known_commit():
     """In the history, or named by the changelog as one that was rewritten before it was public."""
     log = subprocess.run(["git", "-C", str(ROOT), "rev-list", "HEAD"],
                          capture_output=True, text=True, check=False)

@@ -32,7 +32,7 @@ def test_runs_are_as_the_paper_says(artefact):
         assert plain("" if found is None else str(found)) == plain(row["value"]), row
 
 
-def test_figure_1_is_as_far_as_the_paper_says():
+def test_settings_of_figure_1_match_the_paper():
     """Section 4.1: 1000 synthetic samples, 128 dimensions, Adam with rate 1e-3, 80 epochs."""
     for arm in ARTEFACTS["fig1-synthetic"].arms("paper"):
         run = arm.run

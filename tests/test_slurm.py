@@ -149,7 +149,7 @@ def claims_of(folder):
     return [path.name for path in folder.path.glob("claim.*")]
 
 
-def test_slurm_table_is_shown_with_its_holes_until_it_is_whole(late, slowed, site, cluster):
+def test_slurm_table_is_published_with_holes_until_complete(late, slowed, site, cluster):
     said = send(site, *slowed.words)
     assert "2 done, 1 running" in said
     assert "submitted" not in said
@@ -165,7 +165,7 @@ def test_slurm_table_is_shown_with_its_holes_until_it_is_whole(late, slowed, sit
     assert "submitted" not in collect(site, slowed)
 
 
-def test_slurm_run_killed(held_up, slowed, site, cluster):
+def test_slurm_killed_run_is_resumed(held_up, slowed, site, cluster):
     claim = max(held_up.path.glob("claim.*"))
     os.kill(json.loads(claim.read_text())["pid"], signal.SIGKILL)
     slowed.brake.unlink()
@@ -178,7 +178,7 @@ def test_slurm_run_killed(held_up, slowed, site, cluster):
     assert "from step 0" not in log_of(held_up).split("\n", 1)[1]
 
 
-def test_slurm_job_cancelled_from_outside(held_up, slowed, site, cluster):
+def test_slurm_job_cancelled_from_outside_is_lost_and_resubmitted(held_up, slowed, site, cluster):
     cluster.say("scancel", job_of(held_up))
     cluster.await_empty()
     slowed.brake.unlink()
@@ -193,7 +193,7 @@ def limit(cluster, job, left):
     cluster.say("scontrol", "update", f"JobId={job}", f"TimeLimit={ran + left}")
 
 
-def test_slurm_job_past_its_time_limit_goes_on_by_itself(slowed, site, cluster):
+def test_slurm_job_past_its_time_limit_requeues_and_resumes(slowed, site, cluster):
     """SLURM says so before it is over: a checkpoint is stored and the job is queued again."""
     folder = hold_up(slowed, site, "--slurm", f"time={LEAST_MINUTES - 1}",
                      "--slurm", "signal_delay_s=300")
@@ -211,7 +211,7 @@ def test_slurm_job_past_its_time_limit_goes_on_by_itself(slowed, site, cluster):
 
 
 @pytest.mark.slow
-def test_slurm_job_ended_without_a_warning_loses_what_came_after_its_checkpoint(
+def test_slurm_job_killed_without_warning_resumes_from_its_checkpoint(
         slowed, site, cluster):
     """Its time is over before the signal that would announce it: SIGTERM, then SIGKILL."""
     folder = hold_up(slowed, site, "--slurm", "time=60", "--slurm", "signal_delay_s=0")
@@ -224,7 +224,7 @@ def test_slurm_job_ended_without_a_warning_loses_what_came_after_its_checkpoint(
 
 
 @pytest.mark.parametrize("how", ["requeued from outside", "preempted"])
-def test_slurm_job_that_is_requeued_goes_on_by_itself(how, held_up, slowed, site, cluster):
+def test_slurm_requeued_job_resumes(how, held_up, slowed, site, cluster):
     job, attempt = job_of(held_up), claims_of(held_up)
     if how == "preempted":
         cluster.say("scancel", "--signal=USR2", job)
@@ -286,7 +286,7 @@ class Bad(Regularizer):
 '''
 
 
-def test_slurm_run_that_raises_and_one_that_turns_nan(site, cluster):
+def test_slurm_failing_and_diverging_runs_do_not_stop_the_others(site, cluster):
     (site.folder / "bad.py").write_text(BAD)
     words = (*SMOKE, "--seeds", "1", "--with", "bad.py",
              "--methods", "mmd:lam=2,bad:how=raise,bad:how=nan")
@@ -304,7 +304,7 @@ def test_slurm_run_that_raises_and_one_that_turns_nan(site, cluster):
     assert "submitted" in send(site, *words, "--retry-failed")
 
 
-def test_slurm_run_whose_disk_is_full(slowed, site, cluster):
+def test_slurm_run_with_a_full_disk_fails_alone(slowed, site, cluster):
     """Its folder is a file system of its own, with room for nothing."""
     place = Place(site.folder / "declared")
     place.folder.mkdir()
@@ -351,7 +351,7 @@ def test_slurm_cancel_and_logs(held_up, slowed, site, cluster):
     assert "submitted" in collect(site, slowed)
 
 
-def test_slurm_gives_each_job_the_accelerators_that_it_asked_for(slowed, site, cluster):
+def test_slurm_job_sees_only_its_own_gpus(slowed, site, cluster):
     """Four (null devices) on the node: two jobs of two may run, of which each sees its own."""
     slowed.brake.touch()
     send(site, *slowed.words, "--slurm", "gres=gpu:2",
@@ -376,7 +376,7 @@ exec /usr/bin/sbatch "$@"
 """
 
 
-def test_slurm_that_is_busy_is_asked_again_and_refusals_cost_a_line(
+def test_slurm_busy_is_retried_and_a_refusal_is_one_line(
         slowed, site, cluster, monkeypatch):
     refused = site.bench(*slowed.words, "--cluster", "slurm", "--slurm", "partition=nowhere")
     assert refused.returncode == 2
@@ -394,7 +394,7 @@ def test_slurm_that_is_busy_is_asked_again_and_refusals_cost_a_line(
     assert "submitted" not in collect(site, slowed)
 
 
-def test_slurm_jobs_never_train_with_code_that_was_edited_meanwhile(undisturbed, site, cluster):
+def test_slurm_jobs_refuse_code_edited_after_submission(undisturbed, site, cluster):
     """Nor with the code that stands where the command was typed: with that which sent them."""
     copy = site.folder / "copy"
     subprocess.run(["git", "clone", "--quiet", ROOT, copy], check=True)
@@ -408,7 +408,7 @@ def test_slurm_jobs_never_train_with_code_that_was_edited_meanwhile(undisturbed,
         source.write_text(before + "\n# a second thought\n")
     cluster.await_empty()
     assert {folder.state() for folder in runs(site)} == {"failed"}
-    assert all("the code was edited" in folder.error() for folder in runs(site))
+    assert all("the code changed" in folder.error() for folder in runs(site))
     source.write_text(before)
     done = subprocess.run([*words, "--wait", "--retry-failed"], cwd=site.folder,
                           capture_output=True, text=True, check=False)

@@ -37,7 +37,7 @@ def test_slurm_times_are_read_as_sbatch_reads_them(text, expected):
 
 
 @pytest.mark.parametrize("text", ["", "1h", "1:2:3:4", "1-", "-1", "1.5", "four"])
-def test_slurm_times_that_are_none_are_refused(text):
+def test_slurm_malformed_times_are_refused(text):
     with pytest.raises(UsageError, match="not a time"):
         minutes(text)
 
@@ -49,12 +49,12 @@ def test_slurm_options_are_read_as_people_write_them():
 
 
 @pytest.mark.parametrize("word", ["partition", "=gpu", "mem=", "array=0-3", "job-name=mine"])
-def test_slurm_options_that_are_none_or_are_ours_are_refused(word):
+def test_slurm_malformed_or_reserved_options_are_refused(word):
     with pytest.raises(UsageError, match="--slurm"):
         overrides([word])
 
 
-def test_slurm_job_asks_for_what_the_artefact_declares_or_the_user_says():
+def test_slurm_job_requests_the_declared_resources_or_the_users():
     needs = Resources(gpus=1, cpus=2, memory_gb=16, minutes=240)
     found = parameters(needs, 1, None, {}, KNOWN)
     assert found == {"time": 240 + START_MINUTES, "cpus_per_task": 2, "mem": "16GB",
@@ -80,7 +80,7 @@ def test_slurm_resources_of_images_at_the_papers_scale_have_a_gpu(artefact):
     assert not artefact.resources["smoke"].gpus
 
 
-def test_slurm_jobs_hold_as_many_runs_as_take_half_an_hour():
+def test_slurm_jobs_group_runs_up_to_half_an_hour():
     assert group_runs("abcde", dict.fromkeys("abcde", JOB_SECONDS / 2), None) == [
         ("a", "b"), ("c", "d"), ("e",)]
     long = dict.fromkeys("abc", 2 * JOB_SECONDS)
@@ -90,7 +90,7 @@ def test_slurm_jobs_hold_as_many_runs_as_take_half_an_hour():
     assert chunks(range(37), 16) == [tuple(range(16)), tuple(range(16, 32)), tuple(range(32, 37))]
 
 
-def test_slurm_answers_are_read(monkeypatch):
+def test_slurm_command_outputs_are_parsed(monkeypatch):
     answer = "wae-1234|a|3|12_3|PENDING|Priority\nother|N/A|15|RUNNING|None\n"
     monkeypatch.setattr(slurm_queue, "ask", lambda *words: answer)
     assert slurm_queue.look_up() == {
@@ -100,7 +100,7 @@ def test_slurm_answers_are_read(monkeypatch):
     assert slurm_queue.max_array_size() == 16
 
 
-def test_slurm_that_is_not_installed_is_one_line(tmp_path, monkeypatch):
+def test_slurm_not_installed_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(QueueError, match="there is no squeue here"):
         slurm_queue.look_up()
@@ -118,16 +118,16 @@ def declared(tmp_path):
     return found, Options(tmp_path / "cache" / "data", slurm_options=sending)
 
 
-def test_slurm_job_refuses_code_that_was_edited_after_it_was_submitted(declared):
+def test_slurm_payload_refuses_code_edited_after_submission(declared):
     (first, second), options = declared
     first.folder.finish({"status": "diverged", "curves": {}}, {}, b"")
     JobPayload.of([first, second], options, "another fingerprint")()
     assert second.folder.state() == "failed"
-    assert "the code was edited" in second.folder.error()
+    assert "the code changed" in second.folder.error()
     assert first.folder.state() == "diverged"
 
 
-def test_slurm_that_takes_no_more_for_now_is_asked_again(declared, monkeypatch, capsys):
+def test_slurm_full_queue_is_retried(declared, monkeypatch, capsys):
     tasks, options = declared
     answers = ["Socket timed out on send/recv operation", "Job violates accounting/QOS policy "
                "(job submit limit, user's size and/or time limits): QOSMaxSubmitJobPerUserLimit"]
@@ -147,7 +147,7 @@ def test_slurm_that_takes_no_more_for_now_is_asked_again(declared, monkeypatch, 
     assert "the same command submits them" in said
 
 
-def test_slurm_refusal_is_final_where_waiting_would_not_help(declared, monkeypatch):
+def test_slurm_permanent_refusal_is_not_retried(declared, monkeypatch):
     tasks, options = declared
     calls = []
 
@@ -227,7 +227,7 @@ def test_slurm_requeued_job_takes_its_own_claim_over_at_once(declared, monkeypat
     held.release()
 
 
-def test_slurm_submissions_are_dropped_once_nothing_is_to_be_learnt(declared, monkeypatch):
+def test_slurm_submissions_are_deleted_once_settled(declared, monkeypatch):
     (first, second), options = declared
     submitted([first], options, "settled", {}, monkeypatch)
     jobs = submitted([second], options, "open", {}, monkeypatch)

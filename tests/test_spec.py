@@ -31,7 +31,7 @@ def test_every_field_is_in_the_key():
     assert len(keys | {RUN.key}) == len(OTHER) + 1
 
 
-def test_the_key_of_a_run_is_for_ever():
+def test_golden_key_of_a_run_is_unchanged():
     """A golden value: if it changes, every stored and committed run has lost its address."""
     assert RUN.key == "ceeb84a504dc5a2b"
     assert Run.from_fields(RUN.fields()).key == RUN.key
@@ -69,7 +69,7 @@ def test_hyper_parameters_are_resolved_typed_and_checked():
         resolve(RUN, "mmmd", {})
 
 
-def test_a_users_method_is_told_apart_by_its_text():
+def test_user_method_revision_depends_on_its_text():
     runs = [resolve(RUN, UserMethod("mine", text, {"a": 1.0}), {}) for text in ("x", "y", "x")]
     assert runs[0].key == runs[2].key != runs[1].key
     assert dict(runs[0].hyper) == {"a": 1.0}
@@ -77,7 +77,7 @@ def test_a_users_method_is_told_apart_by_its_text():
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("name", ARTEFACTS)
-def test_declarations_are_sound(name, scale):
+def test_declarations_resolve_at_every_scale(name, scale):
     artefact = ARTEFACTS[name]
     arms = artefact.arms(scale)
     assert len({arm.name for arm in arms}) == len({arm.run for arm in arms}) == len(arms)
@@ -95,7 +95,7 @@ def test_more_seeds_change_no_key():
     assert len(keys[0]) == 135
 
 
-def test_a_key_is_of_what_is_trained_alone(tmp_path, monkeypatch):
+def test_key_depends_on_training_fields_only(tmp_path, monkeypatch):
     """Neither where data and results lie, nor the device, nor what the scale is called."""
     artefact = ARTEFACTS["table2"]
     arms = artefact.arms("paper")
@@ -122,7 +122,7 @@ def test_stages_come_in_order_and_seeds_together():
     assert order == sorted(order)
 
 
-def test_figure_1_is_the_papers():
+def test_figure_1_declares_the_papers_settings():
     """Section 4.1 and Appendices A and D; no expected value is read from a declaration."""
     arms = {arm.name: arm.run for arm in ARTEFACTS["fig1-synthetic"].arms("paper")}
     main = [name for name, run in arms.items() if run.batch == 64

@@ -19,7 +19,7 @@ from benchmarks.speed.negatives import DIRECT, GROUP, QUEUE, saved, verdicts
 TIMES = {"fast": [9.0, 1.0, 3.0, 2.0], "slow": [9.0, 4.0, 8.0, 6.0], "alone": [1.0] * 4}
 
 
-def test_cases_take_turns_and_the_first_is_what_others_are_compared_with(monkeypatch, capsys):
+def test_cases_take_turns_and_are_compared_with_the_first(monkeypatch, capsys):
     """The first round is a warm-up; one call of `slow` does two of what is counted."""
     clock, order = [0.0], []
     left = {name: list(times) for name, times in TIMES.items()}
@@ -41,7 +41,7 @@ def test_cases_take_turns_and_the_first_is_what_others_are_compared_with(monkeyp
     assert "what: slow: 3e+03 ms" in capsys.readouterr().out
 
 
-def test_what_backward_holds_is_counted_in_bytes_and_once():
+def test_saved_tensors_are_counted_in_bytes_and_once():
     x = torch.randn(10, 20, requires_grad=True)
     weight = torch.randn(20, 30, requires_grad=True)
     assert saved(lambda: (x @ weight).sum()) == 4 * (10 * 20 + 20 * 30)
@@ -58,8 +58,8 @@ def row(K, who, low, median, high):
 @pytest.mark.parametrize(("direct", "expected"), [
     ((20.0, 22.0, 25.0), "reproduced"), ((1.0, 2.0, 3.0), "contradicted"),
     ((10.5, 14.0, 15.0), "inconclusive")])
-def test_c31_wants_the_quartiles_apart_at_every_k_above_the_batch(direct, expected):
-    rows = [row(64, QUEUE, 9, 10, 11), row(64, DIRECT, 0, 0, 0),  # nothing is encoded anew
+def test_c31_verdict_needs_separate_quartiles_at_every_k_above_the_batch(direct, expected):
+    rows = [row(64, QUEUE, 9, 10, 11), row(64, DIRECT, 0, 0, 0),  # nothing is encoded again
             row(128, QUEUE, 9.0, 10.0, 11.0), row(128, DIRECT, *direct)]
     in_time, in_memory = verdicts(rows)
     assert (in_time["claim"], in_time["verdict"], in_time["n"]) == ("C31[time]", expected, 1)
@@ -67,7 +67,7 @@ def test_c31_wants_the_quartiles_apart_at_every_k_above_the_batch(direct, expect
     assert in_memory["verdict"] == "not run"
 
 
-def test_with_k_images_encoded_anew_memory_grows_and_with_a_queue_hardly():
+def test_memory_grows_with_reencoded_images_but_hardly_with_a_queue():
     from benchmarks.speed.cases import SIZES
     rows = negatives.memory(SIZES["smoke"], "cpu")
     found = {(each["what"].rpartition(" ")[2], each["who"]): each["median"] for each in rows}
@@ -90,7 +90,7 @@ def smoke(tmp_path_factory):
     return folder
 
 
-def test_everything_is_timed_beside_its_rivals(smoke):
+def test_speed_times_every_case_beside_its_rivals(smoke):
     data = pd.read_csv(smoke / "data.csv")
     assert list(data.columns) == HEADER
     assert (data["median"] > 0).all()
@@ -105,7 +105,7 @@ def test_everything_is_timed_beside_its_rivals(smoke):
             "distance", "sampling", "evaluation", GROUP, "memory"} <= {*data["group"]}
 
 
-def test_its_folder_says_what_it_was_measured_on(smoke):
+def test_speed_folder_names_the_processor(smoke):
     claims = pd.read_csv(smoke / "claims.csv")
     assert list(claims.columns) == COLUMNS
     assert list(claims["claim"]) == ["C31[time]", "C31[memory]"]
@@ -120,7 +120,7 @@ def test_its_folder_says_what_it_was_measured_on(smoke):
 @pytest.mark.parametrize(("model", "name"), [
     ("AMD EPYC", "amd-epyc"), ("Intel(R) Core(TM) i7 @ 2.80GHz", "intel-core-i7-2-80ghz"),
     ("", "cpu")])
-def test_the_times_of_one_processor_do_not_replace_anothers(model, name, monkeypatch):
+def test_speed_keeps_the_times_of_each_processor_apart(model, name, monkeypatch):
     monkeypatch.setattr(command.provenance, "environment", lambda: {"processor": model})
     assert command.machine("cpu") == name
 
@@ -130,7 +130,7 @@ def test_speed_takes_no_names(capsys):
     assert "speed takes no names" in capsys.readouterr().err
 
 
-def test_without_the_rivals_it_says_what_to_install(monkeypatch, capsys, tmp_path):
+def test_speed_without_rivals_says_what_to_install(monkeypatch, capsys, tmp_path):
     def missing(*arguments):
         raise ImportError("No module named 'pythae'")
 

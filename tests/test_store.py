@@ -69,7 +69,7 @@ def test_heartbeats_flow_and_end_with_the_lease(folder, monkeypatch):
     assert not held._thread.is_alive()
 
 
-def test_a_lease_knows_when_it_was_outnumbered(folder):
+def test_lease_notices_that_it_was_superseded(folder):
     held = lease.acquire(folder.path)
     assert held.is_current
     forge(folder, held.number + 1)
@@ -85,7 +85,7 @@ def _rush(path, start, wins):
     start.wait()  # nobody leaves, and thus dies, before all have tried
 
 
-def test_of_many_rivals_for_a_dead_claim_one_wins(folder):
+def test_one_of_many_rivals_takes_over_a_dead_claim(folder):
     context = get_context("fork")
     for turn in range(5):
         forge(folder, turn, pid=2**22 + 1)
@@ -181,7 +181,7 @@ def test_only_the_leftovers_of_dead_writers_are_removed(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"host": 1}'])
-def test_a_claim_that_says_nothing_is_dead(folder, content):
+def test_unreadable_claim_is_dead(folder, content):
     (folder.path / "claim.0").write_text(content)
     (folder.path / "claim.bak").touch()
     assert folder.state() == "lost"
@@ -194,7 +194,7 @@ def test_nan_never_enters_a_json_file(tmp_path):
     assert not (tmp_path / "x.json").exists()
 
 
-def test_the_result_comes_last_and_clears_up(folder):
+def test_result_is_written_last_and_removes_checkpoints(folder):
     checkpoints.save(folder.path, b"first")
     folder.fail("earlier")
     assert folder.state() == "failed"
@@ -211,11 +211,11 @@ def test_a_corrupt_result_is_named(folder):
         folder.state()
 
 
-def test_a_run_that_nobody_declared_is_missing(tmp_path):
+def test_run_without_a_folder_is_missing(tmp_path):
     assert Store(tmp_path / "nowhere").folder("ab").state() == "missing"
 
 
-def test_a_frozen_choice_is_no_edit_of_the_code(tmp_path, monkeypatch):
+def test_frozen_choice_is_not_an_edit_of_the_code(tmp_path, monkeypatch):
     """`tune` freezes one table's choices and goes on to train for the next."""
     (tmp_path / "benchmarks" / "tuned").mkdir(parents=True)
     (tmp_path / "benchmarks" / "module.py").write_text("x = 1\n")

@@ -132,7 +132,7 @@ def test_the_readmes_example_method_joins_figure_csv_and_claims(place):
     assert "C1[energy]" in done.stdout
 
 
-def test_the_readme_names_only_what_exists():
+def test_readme_options_and_links_exist():
     text = readme()
     shown = subprocess.run([sys.executable, ROOT / "bench.py", "--help"], capture_output=True,
                            text=True, check=True).stdout
@@ -152,7 +152,7 @@ def test_dependencies_of_the_committed_results_satisfy_the_ranges():
         assert need.specifier.contains(lock[need.name.lower()]), text
 
 
-def test_nothing_committed_names_the_place_it_was_made_at():
+def test_committed_files_do_not_name_local_paths():
     listed = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True,
                             check=True).stdout.split("\n")
     for name in filter(None, listed):

@@ -121,7 +121,7 @@ def test_concentrated_draws_stay_at_their_direction(kappa):
 
 
 @pytest.mark.parametrize("kappa", [torch.nan, torch.inf, -torch.inf])
-def test_a_concentration_that_is_no_number_shows_and_does_not_hang(kappa):
+def test_nan_concentration_gives_nan_loss_and_does_not_hang(kappa):
     mu = normalize(torch.randn(3, 6, generator=torch.Generator().manual_seed(0)), dim=1)
     kappas = torch.tensor([[5.0], [kappa], [5.0]])
     z = sample(mu, kappas, torch.Generator().manual_seed(1))

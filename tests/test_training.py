@@ -19,7 +19,7 @@ from benchmarks.harness.train.interrupts import InterruptedRun
 from benchmarks.harness.train.loop import Trainer, train
 from methods import METHODS
 
-SMALL = {  # 12 is no multiple of the batch
+SMALL = {  # 12 is not a multiple of the batch
     "moca": {"K": 12}, "repulsion": {"K": 12}, "gan": {"hidden": 16, "layers": 2}}
 # 5 steps an epoch, 20 in all; the rate is halved after every epoch
 BASE = Run("synthetic-normal", 43, "mlp2", "mmd", (), "1", dim=8, epochs=4, batch=8,
@@ -186,7 +186,7 @@ class Diverging(Regularizer):
 
 
 @pytest.mark.parametrize("cut", [None, 5, 7])
-def test_a_run_ends_with_the_first_epoch_that_is_good_enough(cut, tmp_path):
+def test_run_stops_at_the_first_epoch_below_stop_at(cut, tmp_path):
     """A resumed one, too, be it stopped in that epoch or at the end of it."""
     run = run_of("mmd", objective="wae", dataset="procedural", architecture="a1", width=1 / 64)
     errors = [row["train_reconstruction"] for row in finish(training_of(run, tmp_path))["rows"][1:]]
@@ -380,7 +380,7 @@ def test_a_method_that_draws_globally_is_still_reproducible(tmp_path):
 
 @pytest.mark.parametrize(("returned", "shown"), [
     ("1.0", "not 1.0"), ("step.z.square().sum(1)", r"not shape \(8,\)"), ("None", "not None")])
-def test_a_penalty_that_is_no_scalar_tensor_is_named(returned, shown, tmp_path):
+def test_penalty_that_is_not_a_scalar_tensor_is_named(returned, shown, tmp_path):
     text = CARELESS.replace("(step.z - torch.rand(8)).square().mean()", returned)
     (tmp_path / "method.py").write_text(text)
     run = resolve(BASE, UserMethod("careless", text, {}), {})

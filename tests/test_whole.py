@@ -25,7 +25,7 @@ def ask(capsys, place, *words):
     return status, capsys.readouterr()
 
 
-def test_data_that_is_nowhere_costs_only_what_needs_it(capsys, place, tmp_path):
+def test_missing_data_only_skips_the_runs_that_need_it(capsys, place, tmp_path):
     """At mini scale Figure 17 wants CelebA, Figure 12 CelebA-HQ, Figure 1 nothing."""
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -41,7 +41,7 @@ def test_data_that_is_nowhere_costs_only_what_needs_it(capsys, place, tmp_path):
     assert len(said.err.splitlines()) == 1
 
 
-def test_the_plan_counts_what_was_never_measured(capsys, place):
+def test_plan_counts_operations_without_measured_runs(capsys, place):
     status, said = ask(capsys, place, "plan", "table4", "table5")
     assert status == 0
     assert "of which shared with an artefact above: 1" in said.out
@@ -59,7 +59,7 @@ def test_counted_operations_are_those_of_the_layers():
     assert costs.training_operations(run) == 2 * 640 * 3 * encoder
 
 
-def test_the_verdicts_of_all_are_told_together(swept, capsys):
+def test_verify_prints_the_verdicts_of_all_artefacts(swept, capsys):
     words = ["verify", "--scale", "smoke", *swept.options]
     assert main.main([*words, "fig1"]) == 0
     said = capsys.readouterr().out
@@ -83,7 +83,7 @@ def test_the_verdicts_of_all_are_told_together(swept, capsys):
     ("inconclusive", "reproduced", "inconclusive"),
     ("contradicted", "not run", "contradicted"), ("reproduced", "not run", "not run"),
     ("reproduced", "not testable here", "reproduced")])
-def test_what_the_paper_concludes_rests_on_its_other_claims(c1, c6, expected):
+def test_derived_claims_rest_on_other_claims(c1, c6, expected):
     verdicts = {"C1[tau=0.05]": "reproduced", "C1[tau=1]": c1, "C6[sphere]": c6, "C10": "not run"}
     faster, stable = conclusions(verdicts, PARTS)
     assert (faster.id, faster.verdict) == ("C33[faster]", expected)
@@ -92,7 +92,7 @@ def test_what_the_paper_concludes_rests_on_its_other_claims(c1, c6, expected):
     assert (stable.verdict, stable.parts) == ("not run", {})
 
 
-def test_diverged_runs_are_counted_once_whatever_they_are_called():
+def test_diverged_runs_are_counted_once_under_several_names():
     rows = [{"method": method, "arm": arm, "seed": seed, "epoch": epoch, "status": status}
             for method, seed, status in (("moca", "0", "done"), ("moca", "1", "diverged"),
                                          ("mmd", "0", "done"), ("mmd", "1", "missing"))
@@ -135,7 +135,7 @@ def test_every_artefact_is_complete_at_smoke_scale(ablated, capsys):
         assert (folder / "figure.png").stat().st_size > 5000
 
 
-def test_a_snapshots_scores_stand_at_its_epoch(ablated):
+def test_snapshot_scores_are_in_their_epochs_row(ablated):
     def scored(name):
         text = (ablated.cache / "smoke" / name / "runs.csv").read_text()
         return [row["epoch"] for row in csv.DictReader(text.splitlines()) if row["fd_cifar10"]]

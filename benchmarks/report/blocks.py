@@ -1,4 +1,4 @@
-"""The results of one artefact at one scale, and those of `speed`, as the page shows them."""
+"""The page's blocks: results of an artefact at a scale, and those of `speed`."""
 
 from base64 import b64encode
 from collections import Counter
@@ -12,20 +12,15 @@ from urllib.parse import unquote
 
 from PIL import Image
 
-from benchmarks.harness.results.read import (
-    ArtefactResults,
-    Row,
-    read_provenance,
-    read_table,
-)
+from benchmarks.harness.results.read import ArtefactResults, Row, read_provenance, read_table
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.report.table_view import Values, values
 
-SMALL = 400_000  # bytes up to which a vector graphic stands in the place of its pixels
+SMALL = 400_000  # bytes up to which the SVG is embedded instead of the PNG
 
 
 class Picture(NamedTuple):
-    """An image, and what is said where it cannot be seen."""
+    """An image and its alt text."""
 
     source: str  # a data: URI
     width: int  # CSS pixels
@@ -40,7 +35,7 @@ def figure(folder: Path, caption: str) -> Picture | None:
         return None
     with Image.open(pixels) as image:
         width, height = image.size
-    # a drawing that is small, and has no pixels in it that would be smoothed
+    # a small SVG without embedded pixels, which a browser would smooth
     drawn = (vector.exists() and vector.stat().st_size <= SMALL
              and b"<image" not in vector.read_bytes())
     source = _embedded(vector, "image/svg+xml") if drawn else _embedded(pixels, "image/png")
@@ -59,49 +54,49 @@ class Block:
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
-        """Of its runs."""
+        """Provenance of its runs."""
         return read_provenance(self.results.folder)
 
     @property
     def name(self) -> str:
-        """Unique on the page."""
+        """Its anchor, unique on the page."""
         kind = "custom-" if self.results.selection.custom else ""
         return f"{self.results.selection.artefact.name}-{kind}{self.results.selection.scale}"
 
     @property
     def is_tuning(self) -> bool:
-        """Whether it is a grid by which lambdas were chosen: no part of the paper."""
+        """Whether it is a grid for choosing lambda, which is not part of the paper."""
         return self.results.selection.artefact.name.startswith("tune-")
 
     @property
     def datasets(self) -> list[str]:
-        """That runs were made on."""
+        """Data sets of its runs."""
         rows = self.results.runs or []
         there = [row for row in rows if row["status"] in SETTLED]
         return list(dict.fromkeys(row["dataset"] for row in there or rows))
 
     @property
     def seeds(self) -> int:
-        """The most that an arm has."""
+        """The largest number of seeds of an arm."""
         done = {(row["arm"], row["seed"]) for row in self.results.runs or []
                 if row["status"] == "done"}
         return max(Counter(arm for arm, _ in done).values(), default=0)
 
     @property
     def values(self) -> Values:
-        """Its data.csv."""
+        """Its data.csv as a table to show."""
         return values(self.results.data, self.unmeasured)
 
     @property
     def figure(self) -> Picture | None:
-        """With what is said of it to who cannot see it."""
+        """The figure and its alt text."""
         selection = self.results.selection
         return figure(self.results.folder, f"{selection.artefact.caption}; {selection.scale} "
                       f"scale, {', '.join(self.datasets)}")
 
     @property
     def tiles(self) -> list[Picture]:
-        """The grids of images of single runs, one pixel of theirs a CSS pixel."""
+        """The image grids of single runs, one CSS pixel per pixel."""
         found = []
         for path in sorted((self.results.folder / "tiles").glob("[!.]*.png")):
             named = re.fullmatch(r"(.*)\.seed(\d+)\.(\w+)", path.stem)
@@ -115,7 +110,7 @@ class Block:
 
     @property
     def command(self) -> str:
-        """That makes it again; the options of what was picked by hand are not on record."""
+        """The command that makes it again; options of picked arms are not on record."""
         selection = self.results.selection
         table = re.sub("^tune-", "tune ", selection.artefact.name)  # is made by `tune`
         scale = [] if selection.scale == "paper" else ["--scale", selection.scale]
@@ -125,13 +120,13 @@ class Block:
 
     @property
     def unmeasured(self) -> str:
-        """Why scores are missing throughout, if any are."""
+        """Why a score is missing in all rows, if one is."""
         return "; ".join(self.provenance.get("not_measured", {}).values())
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What `speed` measured on a device."""
+    """Results of `speed` on a device."""
 
     scale: str
     folder: Path
@@ -139,16 +134,16 @@ class Speed:
 
     @property
     def rows(self) -> Sequence[Row]:
-        """Its data.csv."""
+        """Rows of its data.csv."""
         return read_table(self.folder / "data.csv")
 
     @property
     def figure(self) -> Picture | None:
-        """Its picture."""
+        """Its figure."""
         return figure(self.folder, f"Times and ratios measured by bench.py speed on "
                       f"{self.folder.name}, {self.scale} scale")
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """The machine's."""
+        """Provenance of the machine."""
         return read_provenance(self.folder)

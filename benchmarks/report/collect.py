@@ -1,4 +1,4 @@
-"""Everything that the page shows, gathered from the results folders."""
+"""Collects everything that the page shows from the results folders."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,15 +9,7 @@ from typing import NamedTuple
 
 from benchmarks.harness.analysis.derived_verdicts import Parts, divergences
 from benchmarks.harness.analysis.verdicts import Effect, effects
-from benchmarks.harness.results.read import (
-    ArtefactResults,
-    Row,
-    Verdicts,
-    artefact_results,
-    of_speed,
-    runs_of,
-    tables,
-)
+from benchmarks.harness.results import read
 from benchmarks.harness.results.rows import read_csv
 from benchmarks.harness.spec.artefact import Ambiguity
 from benchmarks.harness.spec.claims import Claim
@@ -37,18 +29,18 @@ class Failure(NamedTuple):
     arm: str
     seed: str
     status: str  # failed or diverged
-    detail: str  # the step it diverged at; why it failed, if that is known here
+    detail: str  # the step of a divergence, or the error if the run is in the store
     log: str  # empty where the run is not in the store
     custom: bool  # picked by hand
 
 
-def failures(artefacts: Iterable[ArtefactResults], store: Store) -> list[Failure]:
+def failures(artefacts: Iterable[read.ArtefactResults], store: Store) -> list[Failure]:
     """The failed and diverged runs in order, each once per artefact."""
     found: dict[tuple[str, str, bool, str, str], Failure] = {}
     for one in artefacts:
         chosen = one.selection
         name, scale, custom = chosen.artefact.name, chosen.scale, chosen.custom
-        # which runs those picked by hand were, the tables do not say
+        # the tables do not say which runs the picked arms were
         keys = {} if custom else {(entry.arm.name, str(entry.run.seed)): entry.run.key
                                   for entry in chosen.entries()}
         for row in one.runs or []:
@@ -76,7 +68,7 @@ NAMES = ("python", "platform", "processor", "device", "gpu", "path", "precision"
 
 
 class Cost(NamedTuple):
-    """Of distinct runs: time of training and measuring, in seconds, as those processes saw it."""
+    """Totals over distinct runs, in seconds of wall time."""
 
     runs: int
     train_seconds: float
@@ -89,7 +81,7 @@ SCORES = (("fig8-reconstruction", "test_reconstruction"), ("fig3-isotropy", "eff
 
 
 class Change(NamedTuple):
-    """Of one score, relative: bf16 less fp32, over fp32."""
+    """Relative change of a score from fp32 to bf16."""
 
     artefact: str
     score: str
@@ -103,7 +95,7 @@ class Change(NamedTuple):
 
 
 def changes(results: Path) -> list[Change]:
-    """Of what has been run in both precisions at mini scale, by arms with the same seeds."""
+    """The changes of scores with runs in both precisions at mini scale, paired by arm and seed."""
     found = []
     for artefact, score in SCORES:
         whole, half = results / "mini" / artefact, results / PRECISION / "mini" / artefact
@@ -116,7 +108,7 @@ def changes(results: Path) -> list[Change]:
                 by_arm[arm].append(value)
             spread = mean(stdev(values) / mean(values) if len(values) > 1 else 0.0
                           for values in by_arm.values())
-            said, then = ({row["claim"]: row["verdict"] for row in tables(folder)["claims.csv"]
+            said, then = ({row["claim"]: row["verdict"] for row in read.tables(folder)["claims.csv"]
                            if row["role"] == "verdict"} for folder in (whole, half))
             found.append(Change(artefact, score, len({arm for arm, _ in pairs}),
                                 len({seed for _, seed in pairs}), mean(ratios), min(ratios),
@@ -126,52 +118,52 @@ def changes(results: Path) -> list[Change]:
 
 
 def _scores_of(folder: Path, score: str) -> dict[tuple[str, str], float]:
-    """The final models' scores by arm and seed: a later epoch's overwrites an earlier one's."""
-    rows = tables(folder).get("runs.csv", [])
+    """Final scores by (arm, seed)."""
+    rows = read.tables(folder).get("runs.csv", [])
     return {(row["arm"], row["seed"]): value for row in rows
             if (value := number(row.get(score))) is not None}
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the page is made of; `scales`: the first is shown in full, the others where run."""
+    """The content of the page; the first of `scales` is shown in full, others if they were run."""
 
     scales: Sequence[str]
     sections: dict[str, list[Block]]  # by artefact
-    judged: dict[str, Verdicts]  # by scale
+    judged: dict[str, read.Verdicts]  # by scale
     failures: list[Failure]
     open_choices: list[tuple[Ambiguity, list[Effect]]]
     precisions: list[Change]
 
     @property
     def blocks(self) -> list[Block]:
-        """All of them that are not picked by hand."""
+        """All blocks but those of picked arms."""
         return [block for blocks in self.sections.values() for block in blocks
                 if not block.results.selection.custom]
 
     @property
     def speed(self) -> list[Speed]:
-        """Of every device, at every scale."""
+        """Results of `speed` per device and scale."""
         return [Speed(scale, folder, rows) for scale, found in self.judged.items()
                 for folder, rows in found.speed.items() if folder]
 
-    def verdicts(self, scale: str) -> list[Row]:
-        """A row per claim, and per conclusion from them."""
+    def verdicts(self, scale: str) -> list[read.Row]:
+        """A row per claim and per derived claim."""
         return [*self.judged[scale].judged, *self.judged[scale].derived]
 
     def divergences(self, scale: str) -> str:
-        """How many runs diverged."""
+        """Counts of diverged runs, in words."""
         return divergences(row for block in self.blocks
                            if block.results.selection.scale == scale and not block.is_tuning
                            for row in block.results.runs or [])
 
     @property
     def cost(self) -> Cost:
-        """Of all runs, each counted once however many artefacts show it."""
+        """Cost of all runs, each counted once."""
         trained: dict[str, float] = {}
         measured: dict[tuple[str, str], float] = {}
         for block in self.blocks:
-            for key, run in runs_of(block.provenance).items():
+            for key, run in read.runs_of(block.provenance).items():
                 trained[key] = run.get("train_seconds", 0.0)
                 for name, measure in run.get("measures", {}).items():
                     measured[key, name] = measure["seconds"]
@@ -179,12 +171,12 @@ class Report:
 
     @property
     def environment(self) -> dict[str, dict[str, list[str]]]:
-        """Entry of the environment -> its values -> the results whose runs had it."""
+        """Entry of the environment -> its values -> names of the results with that value."""
         places = {block.name: block.provenance for block in self.blocks if block.provenance}
         places |= {f"speed-{each.folder.name}-{each.scale}": each.provenance for each in self.speed}
         table: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         for name, found in places.items():
-            for run in runs_of(found).values() or [found]:
+            for run in read.runs_of(found).values() or [found]:
                 packages = {f"package {key}": version
                             for key, version in run.get("packages", {}).items()}
                 told = {key: run.get(key) for key in NAMES} | packages
@@ -198,7 +190,7 @@ def collect(
     selections: Iterable[Selection], ambiguities: Iterable[Ambiguity], claims: Sequence[Claim],
     parts: Parts, results: Path, cache: Path,
 ) -> Report:
-    """Reads what is there; raises UsageError where a file is corrupt.
+    """Collects the report; raises UsageError if a file is corrupt.
 
     `claims`: of `speed`; `parts`: of derived claims.
     """
@@ -206,24 +198,24 @@ def collect(
     scales = list(dict.fromkeys(selection.scale for selection in every))
     sections: dict[str, list[Block]] = defaultdict(list)
     for selection in every:
-        declared = Block(artefact_results(selection, results, cache))
-        by_hand = Block(artefact_results(replace(selection, custom=True), results, cache))
+        declared = Block(read.artefact_results(selection, results, cache))
+        by_hand = Block(read.artefact_results(replace(selection, custom=True), results, cache))
         main = selection.scale == scales[0] and not declared.is_tuning
         sections[selection.artefact.name] += [
             block for block, wanted in ((declared, main), (by_hand, False))
             if wanted or block.results.runs is not None]
     sections = {name: blocks for name, blocks in sections.items() if blocks}
     there = [block.results for blocks in sections.values() for block in blocks]
-    judged = {scale: Verdicts(
+    judged = {scale: read.Verdicts(
         [one for one in there if one.selection.scale == scale and not one.selection.custom],
-        of_speed(results, cache, scale, claims if scale == scales[0] else ()), parts)
+        read.of_speed(results, cache, scale, claims if scale == scales[0] else ()), parts)
         for scale in scales}
     return Report(scales, sections, judged, failures(there, Store(cache / "runs")),
                   _varied(ambiguities, there), changes(results) if "mini" in scales else [])
 
 
 def _varied(
-    ambiguities: Iterable[Ambiguity], artefacts: Iterable[ArtefactResults]
+    ambiguities: Iterable[Ambiguity], artefacts: Iterable[read.ArtefactResults]
 ) -> list[tuple[Ambiguity, list[Effect]]]:
     known = list(ambiguities)
     wanted = {variation.artefact for each in known for variation in each.variations}

@@ -20,7 +20,7 @@ def report(
     selections: Iterable[Selection], ambiguities: Iterable[Ambiguity], claims: Sequence[Claim],
     parts: Parts, options: Namespace,
 ) -> int:
-    """Returns 0; what is missing is on the page. Raises UsageError for corrupt results."""
+    """Writes, serves or exports the report; returns 0. Raises UsageError for corrupt results."""
     chosen, known = list(selections), list(ambiguities)
     results, cache = options.results_dir, options.cache_dir
 

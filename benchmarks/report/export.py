@@ -28,18 +28,17 @@ Table = tuple[list[str], list[list[str]], str]  # header, rows, caption
 
 
 def export(report: Report, folder: Path) -> int:
-    """Writes the manifest, then the tables; removes those of an earlier export.
+    """Writes the manifest, then the tables; deletes files of an earlier export.
 
-    One that was cut off fails the manifest's check, and is gone on with by the same command.
-
-    Raises UsageError for a folder that holds anything but an export.
+    An interrupted export fails the manifest's check; the same command completes it.
+    Raises UsageError for a folder with other files.
     """
     before = _earlier(folder)
     files: dict[str, bytes] = {}
     for name, shown_table in _tables(report).items():
         files |= {f"{name}.md": markdown(*shown_table).encode(),
                   f"{name}.tex": latex(*shown_table).encode(),
-                  f"{name}.csv": _csv(*shown_table).encode()}
+                  f"{name}.csv": _csv(shown_table[0], *shown_table[1]).encode()}
     for block in report.blocks:
         if block.results.runs is not None:
             for table in ("data", "claims"):
@@ -76,7 +75,7 @@ def _earlier(folder: Path) -> set[str]:
 
 
 def _tables(report: Report) -> dict[str, Table]:
-    """By file name without its ending."""
+    """Tables by file name without suffix."""
     found: dict[str, Table] = {}
     for scale in report.scales:
         rows = [[row["claim"], row["place"], row["basis"], row["verdict"], row["comparison"],
@@ -97,27 +96,27 @@ def _tables(report: Report) -> dict[str, Table]:
     return found
 
 
-def _csv(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
-    """As shown, so rounded; beside it lies the table that it is from."""
+def _csv(*lines: Sequence[str]) -> str:
+    """The table as shown, so rounded; its source is exported beside it."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    csv.writer(text, lineterminator="\n").writerows(lines)
     return text.getvalue()
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
-    """A table as GitHub reads it, its caption below."""
+    """A Markdown table with its caption below."""
     first, *body = ["| " + " | ".join(map(_plain, line)) + " |" for line in (header, *rows)]
     rule = "|" + " --- |" * len(header)
     return "\n".join([first, rule, *body, "", _plain(caption), ""])
 
 
 def _plain(text: str) -> str:
-    """No sign of it is taken for markup."""
+    """The text with Markdown's signs escaped."""
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
 
 
 def latex(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
-    """A table for a paper that loads booktabs; over pages, its lines broken, if it is wide."""
+    """A booktabs table; a wide one breaks lines and runs over pages."""
     environment = Environment(loader=FileSystemLoader(FOLDER), trim_blocks=True,
                               block_start_string="<%", block_end_string="%>",
                               variable_start_string="<<", variable_end_string=">>",
@@ -129,7 +128,7 @@ def latex(header: Sequence[str], rows: Sequence[Sequence[str]], caption: str) ->
 
 
 def _widths(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Shares of the page's width, by the longest word or line; none where all lines fit on it."""
+    """Column widths as shares of the page, by the longest word or line; empty if all fit."""
     columns = list(zip(*lines, strict=True))
     needed = [max(map(len, column)) for column in columns]
     if sum(needed) <= ON_A_PAGE:

@@ -1,4 +1,4 @@
-"""`findings`: what was found, in Markdown, every number of it from the results folders."""
+"""`findings`: writes FINDINGS.md and the README's generated blocks from the results."""
 
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
@@ -19,12 +19,12 @@ from benchmarks.report.collect import Report, collect
 from benchmarks.report.page import BASES, FOLDER, duration
 from benchmarks.report.table_view import difference, interval, number, shown
 
-LIGHT = ("MMD", "SWD", "Cramer-Wold")  # what should not be felt beside the networks
-Line = tuple[str, str, str]  # what was timed, its time, how that compares
+LIGHT = ("MMD", "SWD", "Cramer-Wold")  # regularizers that cost little beside the networks
+Line = tuple[str, str, str]  # timed thing, its time, comparison
 
 
 def pace_lines(rows: Sequence[Row]) -> list[Line]:
-    """The training step, what regularizers add to it, scores, memory; less what was not timed."""
+    """Lines on training step, regularizers, scores and memory, as far as they were timed."""
     found = []
     pace = _first_of(rows, "beside pythae")
     if theirs := pace.get("pythae's trainer"):  # it may not be installed
@@ -55,7 +55,7 @@ def pace_lines(rows: Sequence[Row]) -> list[Line]:
 
 
 def _first_of(rows: Sequence[Row], group: str) -> dict[str, Row]:
-    """The rows of the first thing that was timed in the group, by who was."""
+    """The rows of the group's first timed thing, by `who`."""
     found = [row for row in rows if row["group"] == group]
     return {row["who"]: row for row in found if row["what"] == found[0]["what"]}
 
@@ -73,9 +73,9 @@ def findings(
     selections: Iterable[Selection], ambiguities: Iterable[Ambiguity], claims: Sequence[Claim],
     parts: Parts, options: Namespace,
 ) -> int:
-    """Writes FINDINGS.md beside the results and, for those of this project, the README's blocks.
+    """Writes FINDINGS.md beside the results and, for this project's own, the README's blocks.
 
-    Raises UsageError for corrupt results, and for any scale but the paper's, which mini goes with.
+    Raises UsageError for corrupt results, and for any scale but the paper's (mini is included).
     """
     if options.scale != "paper":
         raise UsageError("findings are of the paper's scale and mini together; leave --scale out")
@@ -95,7 +95,7 @@ def findings(
 
 
 def opened(readme: str, report: Report) -> str:
-    """The README with its blocks brought up to date; UsageError if it does not have each once."""
+    """The README with its blocks replaced; raises UsageError unless it has each of them once."""
     for name, template in BLOCKS.items():
         block = re.compile(rf"(<!-- {name}: .*? -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
         text = written(report, template)
@@ -107,18 +107,15 @@ def opened(readme: str, report: Report) -> str:
 
 
 def written(report: Report, template: str) -> str:
-    """One of the templates, filled in."""
+    """The text of a template."""
     made = Environment(loader=FileSystemLoader(FOLDER), trim_blocks=True, lstrip_blocks=True,
                        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
-    made.filters |= {"duration": duration, "estimate": _estimate, "difference": difference,
+    made.filters |= {"duration": duration, "estimate": lambda row: (
+                         shown(number(row["estimate"])) + interval(row, "low", "high") or "–"),
+                     "difference": difference,
                      "plain": lambda text: str(text).replace("|", "\\|")}
     paper = {(effect.variation.artefact, effect.variation.arm, effect.variation.statistic): effect
              for _, found in report.open_choices for effect in found if effect.scale == "paper"}
     speeds = [(each, pace_lines(each.rows)) for each in report.speed if each.scale == "paper"]
     return made.get_template(template).render(report=report, bases=BASES, speeds=speeds,
                                               effects=paper)
-
-
-def _estimate(row: Row) -> str:
-    """Of a claim, with its interval; a dash where nothing was measured."""
-    return (shown(number(row["estimate"])) + interval(row, "low", "high")) or "–"

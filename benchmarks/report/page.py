@@ -1,4 +1,4 @@
-"""From a report to one HTML page that asks nothing of any other file."""
+"""The report as one HTML page that loads no other file."""
 
 from base64 import b64encode
 from collections import Counter
@@ -40,16 +40,18 @@ def _environment() -> Environment:
 
 
 def render(report: Report, live: bool = False) -> str:
-    """The page; `live`: with the state of running sweeps, which the page asks its server for."""
+    """The HTML; `live`: with the state of running sweeps, which the page asks its server for."""
     style, script = (Markup((FOLDER / name).read_text()) for name in ("style.css", "script.js"))
     return _environment().get_template("page.html").render(
-        report=report, live=live, style=style, script=script, counts=_counts(report),
-        policy=_policy(script, live),
+        report=report, live=live, style=style, script=script, policy=_policy(script, live),
+        counts={scale: {group: Counter(row["verdict"] for row in report.verdicts(scale)
+                                       if row["basis"] in bases)
+                        for group, bases in GROUPS.items()} for scale in report.scales},
         artefacts=sum(not blocks[0].is_tuning for blocks in report.sections.values()))
 
 
 def _policy(script: str, live: bool) -> str:
-    """Nothing is loaded from anywhere, and no script runs but the page's own."""
+    """Content security policy: nothing is loaded, and only the page's own script runs."""
     digest = b64encode(sha256(script.encode()).digest()).decode()
     source = "'self'" if live else "'none'"
     return (f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
@@ -57,18 +59,8 @@ def _policy(script: str, live: bool) -> str:
             "form-action 'none'")
 
 
-def _counts(report: Report) -> dict[str, dict[str, Counter[str]]]:
-    """Scale -> group of claims -> verdict -> how many."""
-    found: dict[str, dict[str, Counter[str]]] = {}
-    for scale in report.scales:
-        rows = report.verdicts(scale)
-        found[scale] = {group: Counter(row["verdict"] for row in rows if row["basis"] in bases)
-                        for group, bases in GROUPS.items()}
-    return found
-
-
 def duration(seconds: float) -> str:
-    """In the largest unit that leaves a number above 1."""
+    """The time in the largest unit that leaves a number above 1."""
     for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 1.5 * length:
             return f"{seconds / length:.1f} {unit}"

@@ -1,4 +1,4 @@
-"""The page on a port of this machine, with the state of the sweeps that are running."""
+"""Serves the page on a port of this machine, with the state of running sweeps."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,7 +19,7 @@ from benchmarks.report.page import render
 
 HOST, PORT = "127.0.0.1", 8000
 NAMES_OF_THIS_MACHINE = ("127.0.0.1", "localhost")
-FRESH = 2.0  # seconds for which an answer serves everybody who asks
+FRESH = 2.0  # seconds for which an answer is reused
 UNDER_WAY = ("running", "queued")
 OVER = ("done", "diverged", "failed", "unmeasured")
 
@@ -27,7 +27,7 @@ OVER = ("done", "diverged", "failed", "unmeasured")
 def serve(
     address: str, selections: Sequence[Selection], collected: Callable[[], Report], cache: Path
 ) -> int:
-    """Until Ctrl-C; raises UsageError for an address that cannot be had."""
+    """Serves until Ctrl-C; raises UsageError for an address that cannot be used."""
     host, _, port = address.rpartition(":")
     if not port.isdecimal():
         raise UsageError(f"--serve takes PORT or HOST:PORT, not {address!r}")
@@ -45,7 +45,7 @@ def serve(
 
 
 def under_way(selections: Sequence[Selection], cache: Path) -> list[dict[str, Any]]:
-    """Of each artefact that has runs running or queued: how many in which state, and which."""
+    """Artefacts with running or queued runs: counts by state, and the labels of running ones."""
     store, jobs = Store(cache / "runs"), Jobs(cache)
     found, known = [], set[str]()
     for selection in selections:
@@ -69,7 +69,7 @@ def under_way(selections: Sequence[Selection], cache: Path) -> list[dict[str, An
 
 
 class Fresh:
-    """What a function says, asked again only when the last answer is old."""
+    """A function's answer, kept for FRESH seconds."""
 
     def __init__(self, ask: Callable[[], str]) -> None:
         self.ask, self.lock = ask, threading.Lock()
@@ -90,7 +90,7 @@ def _handler(pages: dict[str, Fresh]) -> type[BaseHTTPRequestHandler]:
             bound = str(self.connection.getsockname()[0])
             name = self.headers.get("Host", "").split(":")[0]
             if ip_address(bound).is_loopback and name not in (*NAMES_OF_THIS_MACHINE, bound):
-                self.send_error(403)  # another site's name that was made to point here
+                self.send_error(403)  # DNS rebinding: another site's name points here
             elif self.path not in pages:
                 self.send_error(404)
             else:
@@ -99,7 +99,7 @@ def _handler(pages: dict[str, Fresh]) -> type[BaseHTTPRequestHandler]:
         def _answer(self, page: Fresh) -> None:
             try:
                 status, text = 200, page()
-            except (UsageError, OSError) as error:  # a file may be damaged, or just be going
+            except (UsageError, OSError) as error:  # a file may be damaged or being deleted
                 status, text = 500, str(error)
             kind = "application/json" if self.path.endswith(".json") else "text/html"
             body = text.encode()
@@ -109,10 +109,10 @@ def _handler(pages: dict[str, Fresh]) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(body)))
             self.send_header("Cache-Control", "no-store")
             self.end_headers()
-            with suppress(ConnectionError):  # who asked has gone
+            with suppress(ConnectionError):  # the client has gone
                 self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Says nothing: the page asks every few seconds."""
+            """Logs nothing: the page asks every few seconds."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""data.csv as a reader wants it: a row per arm, and the paper's number beside ours."""
+"""data.csv as a table to read: a row per arm, and the paper's number beside ours."""
 
 from collections.abc import Sequence
 from math import isnan
@@ -11,7 +11,7 @@ NO_VALUE = "not measured"
 
 
 class Cell(NamedTuple):
-    """What is shown, and the number that a column is sorted by."""
+    """Shown text, and the number that a column is sorted by."""
 
     text: str
     number: float | None = None
@@ -19,7 +19,7 @@ class Cell(NamedTuple):
 
 
 def number(text: str | None) -> float | None:
-    """The number that a field of a table holds; None for an empty one or a word."""
+    """The number in a field of a table; None for an empty field or a word."""
     try:
         value = float(text or "nan")
     except ValueError:
@@ -28,31 +28,31 @@ def number(text: str | None) -> float | None:
 
 
 def shown(value: float | None) -> str:
-    """Four digits are more than any of these numbers is good for."""
+    """The number with four digits; empty for None."""
     return "" if value is None else f"{value:.4g}"
 
 
 def interval(row: Row, low: str, high: str) -> str:
-    """In brackets, where there is one."""
+    """The interval in brackets; empty without one."""
     ends = [number(row.get(name)) for name in (low, high)]
     return "" if None in ends else f" [{shown(ends[0])}, {shown(ends[1])}]"
 
 
 def difference(effect: Effect) -> str:
-    """With its interval, where there is more than one seed."""
+    """An effect's estimate, with its interval if there are several seeds."""
     found = effect.difference
     ends = f" [{shown(found.low)}, {shown(found.high)}]" if found.n > 1 else ""
     return shown(found.estimate) + ends
 
 
 def as_cell(text: str) -> Cell:
-    """A field as it stands; a number shortened."""
+    """The field as a cell, a number shortened."""
     value = number(text)
     return Cell(text if value is None else shown(value), value)
 
 
 def measured_cell(row: Row, name: str) -> Cell:
-    """A metric with its interval, or the reason why there is none."""
+    """A metric with its interval, or the reason why it is missing."""
     mean = number(row[f"{name}_mean"])
     if mean is None:
         why = next((word for name, word in (("diverged", "diverged"), ("missing", "not run"))
@@ -62,7 +62,7 @@ def measured_cell(row: Row, name: str) -> Cell:
 
 
 def cited_cells(row: Row, name: str) -> list[Cell]:
-    """Ours, the paper's, and how far apart they are where the two may be compared."""
+    """Our number, the paper's, and their difference where the two are comparable."""
     theirs, ours = number(row[f"cited_{name}"]), _ours(row, name)
     if theirs is None:
         return [ours, Cell("none given"), Cell("")]
@@ -81,7 +81,7 @@ def cited_cells(row: Row, name: str) -> list[Cell]:
 
 
 def _ours(row: Row, name: str) -> Cell:
-    """What we have in the place of a cited number; a lambda is the one that is best by FID."""
+    """Our number for a cited one; for a lambda, the one that is best by FID."""
     if f"{name}_mean" in row:
         return measured_cell(row, name)
     found = row.get(f"fid_{name}", "")
@@ -99,11 +99,11 @@ class Values(NamedTuple):
 
     header: list[str]
     rows: list[list[Cell]]
-    note: str  # what is not in it
+    note: str  # on what is missing
 
 
 def values(rows: Sequence[Row], reason: str = "") -> Values:
-    """The table of a data.csv's rows; `reason`: why there is no FID."""
+    """The table of data.csv's rows; `reason`: why there is no FID."""
     names = list(rows[0]) if rows else []
     metrics = [name[:-5] for name in names if name.endswith("_mean")]
     measured = [name for name in metrics if any(number(row[f"{name}_mean"]) is not None
@@ -130,7 +130,7 @@ def values(rows: Sequence[Row], reason: str = "") -> Values:
 
 
 def _ends(rows: Sequence[Row]) -> tuple[list[Row], bool]:
-    """The last row of each arm of each panel, and whether there were earlier ones."""
+    """The last row per arm and panel, and whether earlier ones were left out."""
     last: dict[tuple[str | None, str | None], Row] = {}
     for row in rows:
         last[row.get("panel"), row.get("arm")] = row
@@ -139,7 +139,7 @@ def _ends(rows: Sequence[Row]) -> tuple[list[Row], bool]:
 
 
 def _seeds(row: Row) -> Cell:
-    """How many seeds the numbers are of, and what became of the others."""
+    """The number of seeds behind the numbers, and the fate of the others."""
     lost = int(number(row.get("diverged")) or 0) if row.get("epoch") else 0
     count = max(0, int(number(row.get("n")) or 0) - lost)  # a curve ends where its run diverged
     other = [f"{int(found)} {name}" for name in ("diverged", "missing")
@@ -148,10 +148,8 @@ def _seeds(row: Row) -> Cell:
     return Cell(", ".join([*told, *other]), count, bool(other))
 
 
-def _note(
-    metrics: list[str], measured: list[str], curves: bool, reason: str
-) -> str:
-    """What a reader would look for in vain."""
+def _note(metrics: list[str], measured: list[str], curves: bool, reason: str) -> str:
+    """A sentence on missing metrics and left-out epochs."""
     absent = [name for name in metrics if name not in measured]
     notes = [f"Not measured: {', '.join(absent)}."] if absent else []
     if "fid" in absent and reason:

@@ -1,4 +1,4 @@
-"""What is timed on: networks of the paper's form, and images that are noise."""
+"""Timed cases: the paper's networks on noise images, in turns with their rivals."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ UNCOUNTED = 1  # rounds that are not counted
 
 @dataclass(frozen=True)
 class Case:
-    """Something to time: the first one of a `what` is what the others of it are compared with."""
+    """A timed call; the first case of a `what` is the one that the others are compared with."""
 
     group: str
     what: str
@@ -33,9 +33,9 @@ class Case:
 
 
 def measured(cases: Sequence[Case], repeats: int, device: str) -> list[dict[str, Any]]:
-    """A row per case: median and quartiles in milliseconds, and how it compares with the first.
+    """One row per case: median and quartiles in milliseconds.
 
-    `relative`: median over the turns of its time over the first one's of the same turn.
+    `relative`: median over the turns of its time divided by the first case's in the same turn.
     """
     seconds: dict[Case, list[float]] = {case: [] for case in cases}
     for _ in range(UNCOUNTED + repeats):
@@ -57,7 +57,7 @@ def measured(cases: Sequence[Case], repeats: int, device: str) -> list[dict[str,
 
 
 def in_mebibytes(group: str, what: str, sizes: Mapping[str, int]) -> list[dict[str, Any]]:
-    """A row for each of `sizes`, in bytes and by whose they are; also over the first one."""
+    """One row per entry of `sizes` (bytes by name), also relative to the first one."""
     first = next(iter(sizes.values()))
     return [{"group": group, "what": what, "who": who, "unit": "MiB", "n": 1,
              "median": round(size / 2**20, 3), "relative": round(size / first, 4)}
@@ -82,7 +82,7 @@ NOWHERE = Path()  # nothing is read from files
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is done at a scale."""
+    """Amount of work at a scale."""
 
     width: float | None  # of the networks
     repeats: int
@@ -104,13 +104,13 @@ SIZES = {
 
 
 def images(n: int, side: int) -> Tensor:
-    """(n, 3, side, side) uint8 noise, the same every time."""
+    """(n, 3, side, side) uint8 noise, the same at every call."""
     draws = torch.Generator().manual_seed(0)
     return torch.randint(0, 256, (n, 3, side, side), generator=draws, dtype=torch.uint8)
 
 
 def run(architecture: str, method: str, width: float | None, precision: str = "fp32") -> Run:
-    """As Table 2 trains it (the residual network: as Table 3 does at 64 pixels)."""
+    """The run as in Table 2; the residual network as in Table 3 at 64 pixels."""
     template = (resized("paper", 64, 1.0, 1) if architecture == "residual"
                 else CIFAR10.template("paper", architecture))
     template = replace(template, n_train=IMAGES, width=width, precision=precision, lam=1.0)
@@ -120,9 +120,9 @@ def run(architecture: str, method: str, width: float | None, precision: str = "f
 def training(
     run: Run, device: str, plain: bool = False, regularizer: Regularizer | None = None
 ) -> Trainer:
-    """The loop of the suite, without a curve to record; `regularizer`: in the place of the run's.
+    """A training without curves; `regularizer` replaces the run's own.
 
-    On a GPU so many steps are done that the graph is there.
+    On a GPU it is advanced until its CUDA graph is captured.
     """
     side = run.image_size or 32
     made = Trainer(TrainingSetup(run, images(IMAGES, side), NOWHERE, device), (), NOWHERE, plain)

@@ -1,4 +1,4 @@
-"""`speed`: times what there is, and writes results/speed/<processor or GPU>."""
+"""`speed`: times the suite and its rivals, and writes results/speed/<processor or GPU>."""
 
 from argparse import Namespace
 from collections.abc import Callable
@@ -28,7 +28,7 @@ HEADER = ["scale", "group", "what", "who", "unit", "median", "low", "high", "n",
 
 
 def speed(options: Namespace) -> int:
-    """Times everything on the device; 0, or 1 where a rival is not installed.
+    """Times everything on the device; 0, or 1 if a rival is not installed.
 
     Raises UsageError for a device that cannot be used.
     """
@@ -62,7 +62,7 @@ def _folder(options: Namespace, device: str) -> Path:
 
 
 def machine(device: str) -> str:
-    """The model of what is timed, as the name of a folder: one's times do not replace another's."""
+    """Folder name for the model of processor or GPU, so that results stand apart."""
     model = str(_gpu(device) or provenance.environment()["processor"]).lower()
     words = re.findall("[a-z0-9]+", re.sub(r"\((r|tm)\)", " ", model))
     return "-".join(words) or torch.device(device).type
@@ -73,7 +73,7 @@ def _gpu(device: str) -> str | None:
 
 
 def _rows(sizes: Sizes, device: str) -> tuple[list[dict[str, Any]], str | None]:
-    """Of everything that can be timed here, and what cannot."""
+    """Rows of all cases that can be timed here, and the reason for those that cannot."""
     rows, lacking = [], None
     with tempfile.TemporaryDirectory() as place:
         groups: dict[str, Callable[[], list[Case]]] = {

@@ -24,7 +24,7 @@ from benchmarks.speed.cases import Case, Sizes, images, run, training
 
 
 def distances(sizes: Sizes, device: str) -> list[Case]:
-    """Between Gaussians of features, and between images; and making samples."""
+    """Cases of Frechet distance, image SWD and sampling."""
     draws = torch.Generator().manual_seed(0)
     sets = [torch.randn(2 * sizes.features, sizes.features, generator=draws) for _ in range(2)]
     a, b = (fit_gaussian(x) for x in sets)
@@ -50,11 +50,11 @@ def _by_sqrtm(a: Gaussian, b: Gaussian) -> float:
 
 
 def whole(sizes: Sizes, device: str, folder: Path) -> list[Case]:
-    """Features of real and made images, then FID, KID, precision and recall.
+    """Cases of FID, KID, precision and recall from images, beside pytorch-fid and torch-fidelity.
 
-    With random weights, which take the same time; building the network is part of ours and of
-    torch-fidelity's. The others read the images from files below `folder`, as they are called;
-    ours has them in memory, as after sampling. Raises ImportError without them.
+    Weights are random, which takes the same time; building the network counts for ours and for
+    torch-fidelity. The rivals read images from files under `folder`, as their users do; ours are in
+    memory, as after sampling. Raises ImportError if a rival is not installed.
     """
     count = sizes.scored[torch.device(device).type]
     both = images(2 * count, 32)
@@ -81,7 +81,7 @@ def whole(sizes: Sizes, device: str, folder: Path) -> list[Case]:
 
 @contextmanager
 def _random_weights() -> Iterator[None]:
-    """Inside, pytorch-fid and torch-fidelity leave their networks as they were initialised."""
+    """Makes pytorch-fid and torch-fidelity keep their initial weights inside."""
     import pytorch_fid.inception as one
     import torch_fidelity.feature_extractor_inceptionv3 as other
     with (patch.object(one, "load_state_dict_from_url", lambda *a, **k: {}),
@@ -110,7 +110,7 @@ def _by_pytorch_fid(folders: list[str], network: nn.Module, device: str) -> Call
 
 
 def _by_torch_fidelity(folders: list[str], device: str, count: int) -> Callable[[], None]:
-    """FID, KID, precision and recall, from features that it computes once."""
+    """FID, KID, precision and recall, from features computed once."""
     from torch_fidelity import calculate_metrics
 
     def call() -> None:

@@ -1,4 +1,4 @@
-"""Peak memory of a training, beside the sum that is counted by hand."""
+"""Peak memory of a training: measured, and counted by hand."""
 
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -16,7 +16,7 @@ TRAINED, KEPT = 4, 1  # a weight, its gradient and Adam's two moments; a weight 
 
 
 def of_training(sizes: Sizes, device: str) -> list[dict[str, Any]]:
-    """MoCA with A2 on 32 x 32: measured in a process of its own, and counted."""
+    """Rows for MoCA with A2 on 32 x 32: measured in a process of its own, and counted."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_measure, args=(theirs, sizes, device))
@@ -44,7 +44,7 @@ def _measure(line: Connection, sizes: Sizes, device: str) -> None:
 
 
 def _resident() -> int:
-    """Bytes of this process that are in memory now; 0 where the system does not say."""
+    """Resident bytes of this process; 0 where the system does not say."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
@@ -53,7 +53,7 @@ def _resident() -> int:
 
 
 def _counted(one: Trainer) -> int:
-    """Bytes, from the numbers of weights and what autograd says it keeps."""
+    """Bytes by the numbers of weights and by what autograd saves."""
     trained = sum(p.numel() for p in one.objective.parameters() if p.requires_grad)
     kept = sum(p.numel() for p in one.objective.parameters() if not p.requires_grad)
     buffers = sum(b.numel() * b.element_size() for b in one.objective.buffers())

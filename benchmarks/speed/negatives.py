@@ -1,4 +1,4 @@
-"""Claim C31: what K negatives cost from a queue of keys, and from K images encoded anew."""
+"""Claim C31: the cost of K negatives from a queue of keys, or from K more encoded images."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -19,9 +19,9 @@ TAU = 0.05
 
 
 class NegativesCase:
-    """The regularizer's own part of a step at one K, beside an autoencoder's that is there anyway.
+    """The regularizer's part of a step at one K, on top of an autoencoder's own.
 
-    A batch of 64 is encoded for the reconstruction; what has to be encoded more is counted.
+    A batch of 64 is encoded for the reconstruction; only further encodings are counted.
     """
 
     def __init__(self, sizes: Sizes, device: str, K: int) -> None:
@@ -39,7 +39,7 @@ class NegativesCase:
         return self.training.objective.regularizer
 
     def by_queue(self) -> Tensor:
-        """The keys of the batch, and the loss against the queue."""
+        """Computes the batch's keys, and the loss against the queue."""
         step = self._step()
         loss: Tensor = self._regularizer.penalty(step)
         return loss
@@ -49,7 +49,7 @@ class NegativesCase:
         self._regularizer.after_step(self._step())
 
     def directly(self) -> Tensor:
-        """Encodes the images that are more than the batch, with gradient."""
+        """Encodes the images beyond the batch, with gradient, and computes the direct loss."""
         more = self.x[BATCH:self.K].clone()  # or all images would be counted as kept
         z = torch.cat([self.z, self.encoder(more)]) if len(more) else self.z
         return leave_one_out(z, TAU)
@@ -60,7 +60,7 @@ class NegativesCase:
 
 
 def cases(sizes: Sizes, device: str) -> list[Case]:
-    """At every K, in time."""
+    """Cases at every K, by queue and directly."""
     found = []
     for K in sizes.queues:
         ways = NegativesCase(sizes, device, K)
@@ -81,7 +81,7 @@ def _what(K: int) -> str:
 
 
 def memory(sizes: Sizes, device: str) -> list[dict[str, Any]]:
-    """At every K, what is held for the backward pass and from step to step, counted in MiB."""
+    """Rows of MiB at every K: saved for the backward pass, and kept from step to step."""
     rows = []
     for K in sizes.queues:
         ways = NegativesCase(sizes, device, K)
@@ -97,9 +97,9 @@ def memory(sizes: Sizes, device: str) -> list[dict[str, Any]]:
 
 
 def saved(loss: Callable[[], Tensor], without: Iterable[Tensor] = ()) -> int:
-    """Bytes that autograd keeps for the backward pass, a storage counted once.
+    """Bytes that autograd saves for the backward pass, each storage once.
 
-    `without` those of tensors that are there anyway.
+    `without`: tensors that exist in any case and are not counted.
     """
     places: dict[int, int] = {}
     there = {tensor.untyped_storage().data_ptr() for tensor in without}
@@ -116,9 +116,9 @@ def saved(loss: Callable[[], Tensor], without: Iterable[Tensor] = ()) -> int:
 
 
 def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """C31 in time and in memory, for every K above the batch.
+    """Verdict rows of C31 in time and memory, over every K above the batch.
 
-    Reproduced if even the upper quartile of the queue is below the other's lower one at each.
+    Reproduced if at each the queue's upper quartile is below the direct way's lower quartile.
     """
     found = []
     groups = {"time": GROUP, "memory": f"{GROUP}, memory"}

@@ -22,7 +22,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def alone(sizes: Sizes, device: str) -> list[Case]:
-    """Every regularizer at every number of codes and dimension; POT's Sinkhorn at the smaller."""
+    """Cases of every regularizer by number of codes and dimension; POT's Sinkhorn at small ones."""
     found = []
     for n in sizes.batches:
         for dim in sizes.dims:
@@ -45,7 +45,7 @@ def _backward(loss: Loss, z: Tensor, other: Tensor) -> Callable[[], None]:
 
 
 def _losses(dim: int, draws: torch.Generator) -> list[tuple[str, str, Loss]]:
-    """What, whose, and the function of codes (B, d) and draws (B, d)."""
+    """(what, whose, function of codes (B, d) and prior draws (B, d)) per case."""
     import ot
     prior = Sphere(dim)
     context = Context(nn.Identity(), dim, 1, prior, draws)
@@ -100,6 +100,6 @@ def _pot_unrolled(z: Tensor, p: Tensor) -> Tensor:
 
 
 def _cross_entropy(q: Tensor, k: Tensor, queue: Tensor) -> Tensor:
-    """Algorithm 1 as it is printed, which is how MoCo has it too."""
+    """Algorithm 1 as printed, and as in MoCo's code."""
     logits = torch.cat([(q * k).sum(dim=1, keepdim=True), q @ queue.T], dim=1) / 0.05
     return nn.functional.cross_entropy(logits, torch.zeros_like(logits[:, 0], dtype=torch.long))

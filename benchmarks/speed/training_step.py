@@ -1,4 +1,4 @@
-"""The training step: by path and precision, beside pythae's trainer; and by regularizer."""
+"""The training step: by path and precision, beside pythae's trainer, and by regularizer."""
 
 from collections.abc import Callable
 from contextlib import redirect_stderr
@@ -21,7 +21,7 @@ SIDES = {"a1": 32, "a2": 32, "residual": 64}
 
 
 class Nothing(Regularizer):
-    """No regularizer: what is left is an autoencoder."""
+    """The regularizer that is zero: an autoencoder remains."""
 
     def penalty(self, step: Step) -> Tensor:
         """Zero."""
@@ -29,7 +29,7 @@ class Nothing(Regularizer):
 
 
 def paths(sizes: Sizes, device: str) -> list[Case]:
-    """WAE-MMD with each architecture on each path."""
+    """Cases of WAE-MMD with each architecture on each path."""
     ways = (("fast, fp32", "fp32", False), ("fast, bf16", "bf16", False),
             ("plain, fp32", "fp32", True))
     return [Case("training step", _what(architecture), who,
@@ -38,7 +38,7 @@ def paths(sizes: Sizes, device: str) -> list[Case]:
 
 
 def beside_pythae(sizes: Sizes, device: str, folder: Path) -> list[Case]:
-    """The step with A2, and pythae's trainer with the same network on the same images."""
+    """Cases of A2's step, and of pythae's trainer with the same network and images."""
     ours = [Case("beside pythae", _what("a2"), f"fast, {precision}",
                  training(run("a2", "mmd", sizes.width, precision), device).advance)
             for precision in ("fp32", "bf16")]
@@ -47,7 +47,7 @@ def beside_pythae(sizes: Sizes, device: str, folder: Path) -> list[Case]:
 
 
 def regularizers(sizes: Sizes, device: str) -> list[Case]:
-    """A2 with every regularizer, against none."""
+    """Cases of A2 with every regularizer, and with none."""
     bare = training(run("a2", "mmd", sizes.width), device, regularizer=Nothing())
     every = {"no regularizer": bare} | {
         METHODS[name].label: training(run("a2", name, sizes.width), device) for name in METHODS}
@@ -65,9 +65,9 @@ PYTHAE_BATCHES = 2  # of an epoch that is timed as one
 
 
 def pythae_epoch(run: Run, device: str, folder: Path) -> Callable[[], None]:
-    """Trains on BATCHES batches of 64, as pythae's trainer does in `train_step`; it writes there.
+    """Trains on PYTHAE_BATCHES batches of 64 by pythae's `train_step`; writes to `folder`.
 
-    Raises ImportError where pythae is not installed.
+    Raises ImportError if pythae is not installed.
     """
     from pythae.data.datasets import BaseDataset
     from pythae.trainers import BaseTrainer, BaseTrainerConfig

@@ -1,4 +1,4 @@
-"""Paired differences between two arms over seeds, and what they say."""
+"""Tests that decide claims: paired differences over seeds, trends along a grid, ranges."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from benchmarks.harness.spec.run import SETTLED
 
 @dataclass(frozen=True)
 class Comparison:
-    """Paired differences first - second over seeds, their interval, and what they say."""
+    """A test's estimate with its interval, and the verdict on it."""
 
     name: str
     statistic: str
@@ -28,7 +28,7 @@ class Comparison:
 
     @staticmethod
     def none(reason: str) -> "Comparison":
-        """Of a claim that has no test here."""
+        """The comparison of a claim that cannot be tested here."""
         nan = float("nan")
         return Comparison(reason, "", nan, nan, nan, nan, 0, "not testable here")
 
@@ -38,7 +38,7 @@ Rule = Callable[[float, float, float, float], str]
 
 
 def below(at_least: float, estimate: float, low: float, high: float, noise: float) -> str:
-    """Whether the first is the lower one, beyond its interval, either arm's spread and a floor."""
+    """Verdict on "first < second": beyond the interval, both arms' spread and a floor."""
     if abs(estimate) <= max(noise, at_least) or low <= 0 <= high:
         return "inconclusive"
     return "reproduced" if estimate < 0 else "contradicted"
@@ -47,7 +47,7 @@ def below(at_least: float, estimate: float, low: float, high: float, noise: floa
 def within(
     margin: float, or_noise: bool, estimate: float, low: float, high: float, noise: float
 ) -> str:
-    """Whether the whole interval lies within +-margin, or outside it."""
+    """Verdict on "|difference| <= margin": the whole interval within it, or outside it."""
     margin = max(margin, noise) if or_noise else margin
     if -margin <= low and high <= margin:
         return "reproduced"
@@ -55,9 +55,9 @@ def within(
 
 
 def values(rows: pd.DataFrame, arm: str, statistic: str) -> pd.Series:
-    """The statistic by seed; NaN for a diverged run, nothing where it was not measured.
+    """The statistic per seed; NaN for a diverged run, no entry where it was not measured.
 
-    A statistic of a grid takes a panel in the place of an arm; see `grid_statistics`.
+    A grid statistic ("best:fid") takes a panel instead of an arm; see `statistics.of_grid`.
     """
     if ":" in statistic:
         return of_grid(rows, arm, statistic)
@@ -71,7 +71,7 @@ def values(rows: pd.DataFrame, arm: str, statistic: str) -> pd.Series:
 
 
 class Scores:
-    """The statistics of an artefact's arms, each computed once however many claims it is for."""
+    """Statistics of an artefact's arms; each is computed once, for all claims that use it."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
         self.rows = rows
@@ -87,9 +87,9 @@ class Scores:
 def compare(
     scores: Scores, first: str, second: str, statistic: str, level: float, rule: Rule
 ) -> Comparison:
-    """What the rule says of the two arms' paired differences.
+    """Applies the rule to the paired differences first - second.
 
-    With fewer than two pairs, or a diverged run on either side, nothing is concluded.
+    Inconclusive with fewer than two pairs, or with a diverged run on either side.
     """
     one, other = scores.of(first, statistic), scores.of(second, statistic)
     pairs = (one - other).loc[one.index.intersection(other.index)]
@@ -104,7 +104,7 @@ def compare(
 
 
 def or_diverges(scores: Scores, part: Comparison, first: str, second: str) -> Comparison:
-    """The comparison, decided where one arm alone diverges: a sign test over the seeds, at 5 %."""
+    """The comparison, decided if one arm alone diverges: a sign test over the seeds at 5 %."""
     one, other = scores.of(first, part.statistic), scores.of(second, part.statistic)
     both = one.index.intersection(other.index)
     one, other = one.loc[both].isna(), other.loc[both].isna()
@@ -116,9 +116,9 @@ def or_diverges(scores: Scores, part: Comparison, first: str, second: str) -> Co
 
 
 def combined(parts: list[Comparison], quantifier: str, far: Callable[[float], float]) -> Comparison:
-    """The one that decides: the least favourable for "all", the most favourable for "any".
+    """The deciding part: the least favourable one for "all", the most favourable one for "any".
 
-    `far` tells how far from the claim an estimate is.
+    `far` maps an estimate to its distance from the claim.
     """
     # an arm that was not run leaves "all" open, and "any" too unless another arm has shown it
     order, sign = (("not run", "contradicted", "inconclusive", "reproduced"), -1)
@@ -129,13 +129,13 @@ def combined(parts: list[Comparison], quantifier: str, far: Callable[[float], fl
                key=lambda part: sign * far(part.estimate))
 
 
-EXACT_UP_TO = 8  # arms: their orders can all be tried
+EXACT_UP_TO = 8  # arms whose orders can all be enumerated
 
 
 def trend(
     scores: Scores, arms: tuple[str, ...], statistic: str, direction: str, at_least: float
 ) -> Comparison:
-    """Mean over seeds of Spearman's correlation with the arms' order, judged by Page's test."""
+    """Mean over seeds of Spearman's correlation with the order of the arms, by Page's test."""
     from scipy.stats import spearmanr  # takes most of a second to import
     columns = [scores.of(arm, statistic) for arm in arms]
     table = pd.concat(columns, axis=1, keys=arms)
@@ -151,15 +151,15 @@ def trend(
     # one seed has no spread; two arms make no trend
     credible = not step <= spread and not step <= at_least
     if len(whole) and len(arms) > 2 and not diverged and credible:
-        verdict = _verdict(whole, direction)
+        p = {"rises": p_rising(whole), "falls": p_rising(-whole)}
+        if min(p.values()) <= 1 - LEVEL:
+            verdict = "reproduced" if p[direction] <= 1 - LEVEL else "contradicted"
     name = f"{direction} along {', '.join(arms)}"
     return Comparison(name, statistic, estimate, none, none, spread, len(whole), verdict)
 
 
-def tracking(
-    scores: Scores, arms: tuple[str, ...], statistic: str, other: str
-) -> Comparison:
-    """Spearman's correlation of two statistics over the arms' means, tested against none at all."""
+def tracking(scores: Scores, arms: tuple[str, ...], statistic: str, other: str) -> Comparison:
+    """Spearman's correlation of two statistics over the means of the arms, tested against 0."""
     from scipy.stats import spearmanr
     pairs = [(scores.of(arm, statistic), scores.of(arm, other)) for arm in arms]
     named, none = f"{statistic} with {other} over {len(arms)} arms", float("nan")
@@ -167,7 +167,7 @@ def tracking(
         return Comparison(named, statistic, none, none, none, none, 0, "not run")
     if any(series.isna().any() for pair in pairs for series in pair):
         return Comparison(named, statistic, none, none, none, none, 0, "inconclusive")
-    # what is one run under two names counts once
+    # one run under two names counts once
     points = np.array(sorted({(two.mean(), one.mean()) for one, two in pairs}))
     found = spearmanr(points)
     table = points[:, 1][None]
@@ -179,15 +179,8 @@ def tracking(
                       verdict)
 
 
-def _verdict(table: np.ndarray, direction: str) -> str:
-    p = {"rises": p_rising(table), "falls": p_rising(-table)}
-    if p[direction] <= 1 - LEVEL:
-        return "reproduced"
-    return "contradicted" if min(p.values()) <= 1 - LEVEL else "inconclusive"
-
-
 def p_rising(table: np.ndarray) -> float:
-    """Page's test that the columns rise, a row being a seed; one row is tried in all orders."""
+    """P-value of Page's test that the columns rise, one row per seed; exact for one row."""
     from scipy.stats import page_trend_test, rankdata
     if len(table) > 1:
         return float(page_trend_test(table).pvalue)
@@ -200,7 +193,7 @@ def p_rising(table: np.ndarray) -> float:
 def in_range(
     scores: Scores, arm: str, bottom: float, top: float, statistic: str, from_one_seed: bool
 ) -> Comparison:
-    """Whether the statistic's mean, with its interval, lies between the bounds."""
+    """Verdict on "the mean lies in [bottom, top]", by its whole interval."""
     found = scores.of(arm, statistic)
     estimate, low, high = t_interval(found.dropna().to_list())
     verdict = "inconclusive" if len(found) else "not run"

@@ -1,11 +1,11 @@
-"""Verdicts on what the paper concludes, from the verdicts on its other claims."""
+"""Verdicts on the paper's conclusions, from the verdicts on its other claims."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import NamedTuple
 
-from benchmarks.harness.spec.run import Run
+from benchmarks.harness.spec.run import SETTLED, Run
 
 Parts = Mapping[str, tuple[str, tuple[str, ...]]]  # claim -> its text, the claims that decide it
 LEAST_FAVOURABLE_FIRST = ("contradicted", "not run", "inconclusive", "reproduced")  # of a "both"
@@ -21,10 +21,9 @@ class DerivedClaim(NamedTuple):
 
 
 def conclusions(verdicts: Mapping[str, str], derived: Parts) -> list[DerivedClaim]:
-    """The least favourable verdict of the paper's claims that each rests on.
+    """Each derived claim with the least favourable verdict of the claims that it rests on.
 
-    Of `verdicts`, by claim, only what is judged by the paper's settings; what cannot be tested at
-    the scale counts neither way.
+    `verdicts`: by claim, judged by the paper's settings; "not testable here" counts neither way.
     """
     found = []
     for id, (text, names) in derived.items():
@@ -36,14 +35,14 @@ def conclusions(verdicts: Mapping[str, str], derived: Parts) -> list[DerivedClai
 
 
 def divergences(runs: Iterable[Mapping[str, str]]) -> str:
-    """How many runs ended in numbers that are not finite: of MoCA, and of the other methods.
+    """Counts of diverged runs in words, for MoCA and for the other methods.
 
-    Of rows of several runs.csv, in which a run may stand more than once.
+    `runs`: rows of several runs.csv, which may name a run more than once.
     """
     names = {field.name for field in fields(Run)}
     ended: dict[tuple[tuple[str, str], ...], tuple[str, str]] = {}
     for row in runs:
-        if row["status"] in ("done", "diverged"):
+        if row["status"] in SETTLED:
             run = tuple(sorted((name, value) for name, value in row.items()
                                if value and (name in names or name.startswith("hyper."))))
             ended[run] = ("MoCA" if row["method"] == "moca" else "the other methods", row["status"])

@@ -1,4 +1,4 @@
-"""The statistics that claims are judged by: each is one number of a run's rows."""
+"""Statistics that claims are judged by: one number per run, or one per grid of runs."""
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -8,7 +8,7 @@ import pandas as pd
 
 from benchmarks.harness.errors import unknown
 
-# of a run's rows; None where it was not measured
+# a run's rows -> its value; None where it was not measured
 Statistic = Callable[[pd.DataFrame], float | None]
 
 
@@ -31,11 +31,11 @@ def epochs_to_twice_floor(curve: pd.DataFrame) -> float:
 
 
 def _columns(curve: pd.DataFrame, *names: str) -> list[np.ndarray]:
-    """As arrays: of a thousand short curves, pandas' own arithmetic would take seconds."""
+    """The columns as arrays: on a thousand short curves pandas' arithmetic would take seconds."""
     return [curve[name].to_numpy(float) for name in names]
 
 
-TREND_POINTS = 6  # of fewer, chance alone makes a perfect order too often
+TREND_POINTS = 6  # with fewer, chance alone gives a perfect order too often
 
 
 def distance_at_5(curve: pd.DataFrame) -> float | None:
@@ -61,12 +61,12 @@ def _first(column: pd.Series | None) -> float | None:
 
 
 def _final(column: str) -> Statistic:
-    """What was measured of the final model."""
+    """The statistic that reads a column of the final model's row."""
     return lambda curve: _first(curve.tail(1).get(column))
 
 
 def log_test_reconstruction(curve: pd.DataFrame) -> float | None:
-    """Its natural logarithm, so that a difference is a ratio (claim C19)."""
+    """Natural logarithm of the test error, so that a difference is a ratio (claim C19)."""
     error = _first(curve.tail(1).get("test_reconstruction"))
     return None if error is None else float(np.log(error))
 
@@ -93,13 +93,13 @@ STATISTICS: dict[str, Statistic] = {
 
 
 def statistic(name: str) -> Statistic:
-    """By name; raises UsageError for one that there is not."""
+    """The statistic of that name; raises UsageError for an unknown one."""
     if name not in STATISTICS:
         raise unknown("statistic", name, STATISTICS)
     return STATISTICS[name]
 
 
-# of one row per arm, with the score as column "score"
+# one row per arm, with the score as column "score" -> a number
 GridStatistic = Callable[[pd.DataFrame], float]
 
 
@@ -109,21 +109,21 @@ def best(arms: pd.DataFrame) -> float:
 
 
 def best_lam(arms: pd.DataFrame) -> float:
-    """The lambda with the lowest score; none where all have diverged."""
+    """The lambda with the lowest score; NaN where all runs diverged."""
     if np.isinf(best(arms)):
         return np.nan
     return float(arms["lam"].iloc[int(arms["score"].argmin())])
 
 
 def spread(arms: pd.DataFrame) -> float:
-    """Between the highest and the lowest score; none where all have diverged."""
+    """Highest minus lowest score; NaN where all runs diverged."""
     if np.isinf(best(arms)):
         return np.nan
     return float(arms["score"].max() - best(arms))
 
 
 def slope(arms: pd.DataFrame) -> float:
-    """Of the best lambda against the number of pixels, both as logarithms (claim C22)."""
+    """Slope of log(best lambda) against log(number of pixels) (claim C22)."""
     sides, lams = _best_by_side(arms)
     if np.isnan(lams).any():
         return np.nan
@@ -131,7 +131,7 @@ def slope(arms: pd.DataFrame) -> float:
 
 
 def grows(arms: pd.DataFrame) -> float:
-    """1 if the best lambda rises with every size of the images, else 0 (claim C22)."""
+    """1 if the best lambda rises with every step in image size, else 0 (claim C22)."""
     steps = np.diff(_best_by_side(arms)[1])
     return np.nan if np.isnan(steps).any() else float((steps > 0).all())
 
@@ -139,8 +139,8 @@ def grows(arms: pd.DataFrame) -> float:
 def enough_grows(arms: pd.DataFrame) -> float:
     """1 if the smallest lambda that is enough never falls as the dimension grows (claim C12).
 
-    Enough for a score at most a tenth above the best of the smallest dimension. Undecided where
-    that one diverged, or where no lambda is enough at two dimensions.
+    Enough: the score is at most a tenth above the best one of the smallest dimension. NaN if that
+    one diverged, or if no lambda is enough at two or more dimensions.
     """
     enough = 1.1 * best(arms[arms["dim"] == arms["dim"].min()])
     if np.isinf(enough):
@@ -151,7 +151,7 @@ def enough_grows(arms: pd.DataFrame) -> float:
 
 
 def _best_by_side(arms: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """The sizes, and the best lambda at each."""
+    """Image sizes, and the best lambda at each."""
     sides = np.unique(arms["image_size"].to_numpy(float))
     return sides, np.array([best_lam(arms[arms["image_size"] == side]) for side in sides])
 
@@ -162,9 +162,10 @@ GRID_STATISTICS: dict[str, GridStatistic] = {
 
 
 def of_grid(rows: pd.DataFrame, pattern: str, name: str) -> pd.Series:
-    """The statistic by seed; nothing for a seed of which a run is missing or was not scored.
+    """A grid statistic such as "best_lam:fid" per seed; no entry for a seed that lacks a score.
 
-    A diverged run is as bad as can be; where that leaves no number, NaN.
+    `pattern` names a panel, or several with "*". A diverged run has the worst possible score; where
+    that leaves no finite value the entry is NaN. Raises UsageError for an unknown statistic.
     """
     kind, _, score = name.partition(":")
     if kind not in GRID_STATISTICS:

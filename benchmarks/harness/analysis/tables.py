@@ -1,4 +1,4 @@
-"""Means over seeds with 95 % Student-t intervals."""
+"""Tables of data.csv: means over seeds with 95 % Student-t intervals."""
 
 from collections.abc import Mapping, Sequence
 
@@ -45,9 +45,9 @@ def outcomes(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 def final_scores(
     rows: pd.DataFrame, columns: list[str], keep: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """One row per arm: `summary` of what was measured of its final models, and `outcomes`.
+    """One row per arm: `summary` of the measures of its final models, and `outcomes`.
 
-    The first column is one that every run has; `keep` names fields of the run to show.
+    Every run must have the first column; `keep` names fields of the run to show.
     """
     by = ["scale", "dataset", "panel", "arm", *keep]
     rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, "n_eval", *columns])))
@@ -58,7 +58,7 @@ def final_scores(
 
 
 def best_of_each(scores: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """One row per panel: of each metric the lowest mean and its lambda, `<metric>_lam`."""
+    """One row per panel: the lowest mean of each metric and its lambda, `<metric>_lam`."""
     keep = ["scale", "dataset", "panel", "image_size"]
     found = scores.drop_duplicates("panel")[[*keep, "n_eval"]].set_index("panel", drop=False)
     grids = scores.groupby("panel", sort=False)
@@ -74,14 +74,14 @@ def best_of_each(scores: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
 
 
 def exhibited(rows: pd.DataFrame, scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """The scores with what the files of each arm's drawn run are called; empty for no outcome."""
+    """The scores with `exhibit`, the stem of the drawn run's files; empty without an outcome."""
     drawn = rows[(rows["seed"] == seed) & (rows["status"] == "done")]["arm"].unique()
     stems = {arm: exhibit_stem(arm, seed) for arm in drawn}
     return scores.assign(drawn_seed=seed, exhibit=scores["arm"].map(stems))
 
 
 def curve_table(rows: pd.DataFrame, columns: list[str], keep: list[str]) -> pd.DataFrame:
-    """One row per panel, arm and epoch at which something was measured; `keep`: fields to show."""
+    """One row per panel, arm and measured epoch; `keep`: fields of the run to show."""
     by = ["scale", "dataset", "panel", "arm", *keep]
     rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, "n_eval", *columns])))
     rows = rows.assign(panel=rows["panel"].str.split("+")).explode("panel", ignore_index=True)
@@ -92,9 +92,9 @@ def curve_table(rows: pd.DataFrame, columns: list[str], keep: list[str]) -> pd.D
 
 
 def floored_curves(rows: pd.DataFrame, floors: Mapping[str, str]) -> pd.DataFrame:
-    """One row per panel, arm and epoch, and per panel and epoch one of an arm called `floor`.
+    """One row per panel, arm and epoch; the arm `floor` has one per panel and epoch.
 
-    `floors`: column of a distance -> column of what two samples of the prior are apart by it, the
+    `floors`: column of a distance -> column of that distance between two samples of the prior, the
     same for all runs of a panel and seed.
     """
     by, columns = ["scale", "dataset", "panel", "arm", "epoch"], list(floors)

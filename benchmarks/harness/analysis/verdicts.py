@@ -1,4 +1,4 @@
-"""From the rows of an artefact to a verdict per claim."""
+"""Verdicts: judges the claims of an artefact by the rows of its runs."""
 
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -38,7 +38,7 @@ COLUMNS = ["claim", "role", "basis", "comparison", "statistic", "estimate", "low
 
 
 def judge(rows: pd.DataFrame, claims: Iterable[Claim]) -> pd.DataFrame:
-    """claims.csv: per claim its verdict row, then its parts, then what is reported beside it."""
+    """The rows of claims.csv: per claim its verdict, its parts, and what is reported beside it."""
     scores = Scores(rows)
     lines = [line for claim in claims for line in _lines(scores, claim)]
     return pd.DataFrame(lines, columns=COLUMNS)
@@ -99,7 +99,7 @@ def _line(claim: Claim, role: str, part: Comparison) -> dict[str, object]:
 
 
 class Effect(NamedTuple):
-    """What became of a variation at a scale."""
+    """A variation's difference at a scale."""
 
     variation: Variation
     scale: str
@@ -107,7 +107,7 @@ class Effect(NamedTuple):
 
     @property
     def word(self) -> str:
-        """What the difference comes to, by the rule that decides orderings."""
+        """The difference in a word, by the rule that decides orderings."""
         if not self.difference.n:
             return "diverged"
         words = {"reproduced": "lower", "contradicted": "higher"}
@@ -117,7 +117,10 @@ class Effect(NamedTuple):
 def effects(
     variations: Iterable[Variation], rows: Mapping[tuple[str, str], pd.DataFrame]
 ) -> list[Effect]:
-    """Of the variations that have runs; `rows`: (artefact, scale) -> rows of its runs.csv."""
+    """The effects of the variations that have runs.
+
+    `rows`: (artefact, scale) -> rows of its runs.csv.
+    """
     scores = {place: Scores(each) for place, each in rows.items()}
     found = [Effect(each, scale, compare(known, each.arm, each.other, each.statistic, LEVEL,
                                          partial(below, 0.0)))

@@ -1,4 +1,4 @@
-"""The words and options that the command understands."""
+"""The command line's words and options: parsing, checks, names of artefacts."""
 
 import argparse
 from argparse import Namespace
@@ -54,17 +54,17 @@ def epilog(commands: Commands) -> str:
 
 
 def folder(text: str) -> Path:
-    """A path; an empty one, as of a variable that is not set, would be the folder we are in."""
+    """A path; not empty, as an unset variable would be: that means the current folder."""
     if not text:
         raise argparse.ArgumentTypeError("is empty")
     return Path(text)
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are UsageErrors with the nearest option named."""
+    """An argument parser whose errors are UsageErrors that name the nearest option."""
 
     def error(self, message: str) -> NoReturn:
-        """Raises the one line that `main` prints."""
+        """Raises UsageError with the line that `main` prints."""
         options = [option for action in self._actions for option in action.option_strings]
         for word in re.findall(r"--[\w-]+", message):
             near = get_close_matches(word, options, n=1)
@@ -74,7 +74,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser(commands: Commands) -> Parser:
-    """The parser of everything that can be asked for."""
+    """The parser of all commands and options."""
     made = Parser(prog="bench.py", description=DESCRIPTION, epilog=epilog(commands),
                   allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("words", nargs="*", metavar="COMMAND|NAME", help="see below")
@@ -87,10 +87,9 @@ def parser(commands: Commands) -> Parser:
     made.add_argument("--with", dest="own", action="append", default=[], metavar="FILE.py",
                         help="add the method defined in this file")
     made.add_argument("--redraw", action="store_true", help="draw the figure from data.csv again")
-    made.add_argument("--rerun", action="store_true", help="train the selected runs anew")
+    made.add_argument("--rerun", action="store_true", help="train the selected runs again")
     made.add_argument("--retry-failed", action="store_true", help="train failed runs again")
     _add_execution(made)
-    _add_report(made)
     _add_places(made)
     return made
 
@@ -113,9 +112,6 @@ def _add_execution(made: Parser) -> None:
                         "sbatch, such as partition=gpu, time=4:00:00, setup='module load cuda'")
     made.add_argument("--checkpoint-seconds", type=float, default=120.0, metavar="S",
                         help="time between checkpoints of a run (default: %(default)g)")
-
-
-def _add_report(made: Parser) -> None:
     made.add_argument("--serve", nargs="?", const="127.0.0.1:8000", metavar="PORT", help="with "
                         "report: show it on this machine alone, with the state of running sweeps; "
                         "HOST:PORT for others to see (default: 127.0.0.1:8000)")
@@ -125,7 +121,7 @@ def _add_report(made: Parser) -> None:
 
 def _add_places(made: Parser) -> None:
     made.add_argument("--dataset", dest="datasets", action="append", default=[],
-                        metavar="NAME=PATH", help="your own images in the place of an artefact's "
+                        metavar="NAME=PATH", help="your own images instead of an artefact's "
                         "(a folder or zip file), or where a known data set lies")
     made.add_argument("--data-dir", type=folder, metavar="DIR",
                         default=os.environ.get(DATA_DIR) or None,
@@ -153,8 +149,7 @@ def check_values(options: Namespace, commands: Commands) -> None:
             raise UsageError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
     if options.seeds and options.seeds > MOST_SEEDS:
         raise UsageError(f"--seeds can be {MOST_SEEDS} at most, not {options.seeds}")
-    _check_cluster(options)
-    _check_report(options)
+    _check_together(options)
     command = commands.get(options.words[0])
     check_unused_options(options, command.unused if command else ())
     reads = command is not None and command.reads_results
@@ -170,15 +165,13 @@ def check_values(options: Namespace, commands: Commands) -> None:
         path.resolve() for path in (options.results_dir, options.cache_dir))
 
 
-def _check_cluster(options: Namespace) -> None:
+def _check_together(options: Namespace) -> None:
+    """Raises UsageError for options that need another one, or exclude each other."""
     for name in ("slurm", "wait", "runs_per_job"):
         if getattr(options, name) and options.cluster != "slurm":
             raise UsageError(f"--{name.replace('_', '-')} goes with --cluster slurm")
     if options.runs_per_gpu > 1 and options.cluster != "local":
         raise UsageError("--runs-per-gpu goes with --cluster local")
-
-
-def _check_report(options: Namespace) -> None:
     for name in ("serve", "export"):
         if getattr(options, name) and options.words[0] != "report":
             raise UsageError(f"--{name} goes with report")
@@ -187,10 +180,7 @@ def _check_report(options: Namespace) -> None:
 
 
 def check_unused_options(options: Namespace, unused: Sequence[str]) -> None:
-    """Raises UsageError for an option beside a command, or another option, that has no use for it.
-
-    What is given and does nothing would be taken for done.
-    """
+    """Raises UsageError for an option that would do nothing: the user would take it for done."""
     if options.redraw and (options.rerun or options.retry_failed):
         raise UsageError("--redraw draws what is there and trains nothing; leave one out")
     for name in (*TRAINING, *SELECTING, *CHANGING):
@@ -205,9 +195,9 @@ Artefacts = Mapping[str, Artefact]
 def wanted(
     command: str, names: Sequence[str], artefacts: Artefacts, grids: Artefacts, commands: Commands
 ) -> list[Artefact]:
-    """What the names after a command (or in its place) stand for, each once.
+    """The artefacts (for `tune`, grids) that the names stand for, each once; no names: all.
 
-    Raises UsageError for a name of nothing, beside "all" too, and where a name is needed.
+    Raises UsageError for an unknown name, also beside "all", and where a name is needed.
     """
     if command == "tune":
         if not names:
@@ -226,7 +216,7 @@ def wanted(
 def _artefact_named(
     name: str, artefacts: Artefacts, grids: Artefacts, commands: Commands
 ) -> Artefact:
-    """The artefact of that name, or of that name's first part: fig1 is fig1-synthetic."""
+    """The artefact of that name, or of its first part: fig1 is fig1-synthetic."""
     known = {item.name.split("-")[0]: item for item in artefacts.values()}
     known |= {item.name: item for item in (*artefacts.values(), *grids.values())}
     if name in known:
@@ -237,14 +227,14 @@ def _artefact_named(
     if name in commands and commands[name].takes == "artefacts":
         raise UsageError(f"the command comes first: bench.py {name} NAME...")
     if name in commands:
-        raise UsageError(f"{name} is a command and no artefact: bench.py {name}")
+        raise UsageError(f"{name} is a command, not an artefact: bench.py {name}")
     near = get_close_matches(name.lower().replace("figure", "fig"), [*known, *commands], n=1)
     hint = f"did you mean {near[0]!r}?" if near else "bench.py list names them"
     raise UsageError(f"unknown artefact or command {name!r}; {hint}")
 
 
 def _tuned(name: str, grids: Artefacts) -> list[Artefact]:
-    """The grids by which a table's lambdas are chosen: table2 has table2-a1 and table2-a2."""
+    """The grids of lambda of a table: table2 has table2-a1 and table2-a2."""
     found = [item for key, item in grids.items()
              if name in (key, key.rpartition("-")[0], item.name, "all")]
     if not found:
@@ -253,9 +243,9 @@ def _tuned(name: str, grids: Artefacts) -> list[Artefact]:
 
 
 def read_datasets(words: Sequence[str]) -> tuple[dict[str, Path], UserData | None]:
-    """NAME=PATH words: paths of known data sets by name, and the user's own set if there is one.
+    """Reads NAME=PATH words: paths of known data sets by name, and the user's own data set.
 
-    Raises UsageError for a word of another form, a path that is not there, or two own sets.
+    Raises UsageError for another form of word, a missing path, or two own data sets.
     """
     paths: dict[str, Path] = {}
     for word in words:
@@ -275,11 +265,10 @@ def read_datasets(words: Sequence[str]) -> tuple[dict[str, Path], UserData | Non
     if len(own) > 1:
         raise UsageError(f"--dataset: {own[0]} and {own[1]} cannot both replace an artefact's data "
                          f"set; known ones are {', '.join(FILE_DATASETS)}")
-    return paths, _surveyed(own[0], paths[own[0]]) if own else None
-
-
-def _surveyed(name: str, path: Path) -> UserData:
+    if not own:
+        return paths, None
     from benchmarks.harness.data.user_images import survey  # the image library
-    found = survey(path)
-    return UserData(name, path, found.digest, len(found.splits["train"]),
-                    len(found.splits["test"]), found.classes is not None)
+    found = survey(paths[own[0]])
+    train, test = (len(found.splits[split]) for split in ("train", "test"))
+    return paths, UserData(own[0], paths[own[0]], found.digest, train, test,
+                           found.classes is not None)

@@ -1,14 +1,14 @@
-"""What runs are thought to cost: what runs of the same arms did, by the results' provenance."""
+"""Estimated costs of runs: measured ones of similar runs, else counted operations."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 import csv
 from functools import cache
 from pathlib import Path
 from statistics import StatisticsError, mean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.results.read import read_provenance
@@ -16,56 +16,50 @@ from benchmarks.harness.spec.run import Run
 from benchmarks.harness.spec.selection import PlannedRun, Selection
 
 
-class Estimates:
-    """Costs by arm, and their mean for an arm that has none."""
+class Estimate(NamedTuple):
+    """Cost of one run."""
 
-    def __init__(self, measured: dict[str, dict[str, float]], path: Path) -> None:
+    training: float  # seconds
+    measuring: float  # seconds
+    disk: float  # bytes
+
+
+class Estimates:
+    """Measured costs by arm, training per step; an arm that was not measured gets the mean."""
+
+    def __init__(self, measured: dict[str, Estimate], path: Path) -> None:
         self.measured, self.path = measured, path  # where it was measured
 
     @classmethod
     def read(cls, results: Path) -> Estimates | None:
-        """From a results folder; None where nothing has been measured yet.
+        """Reads them from a results folder's provenance; None if nothing was measured yet.
 
-        Raises UsageError if its provenance is corrupt.
+        Raises UsageError if the provenance is corrupt.
         """
         path = results / "provenance.json"
         if not path.exists():
             return None
+        runs: dict[str, list[Estimate]] = {}
         try:
-            measured = _measured(read_provenance(results))
+            found = read_provenance(results)
+            for run in (found["shared"] | run for run in found["runs"].values()):
+                runs.setdefault(run["arm"], []).append(Estimate(
+                    run["train_seconds"] / run["steps"], run.get("measure_seconds", 0.0),
+                    run["disk_bytes"]))
+            measured = {arm: _mean(each) for arm, each in runs.items()}
         except (UsageError, KeyError, TypeError, StatisticsError):
             raise UsageError(
                 f"{path} is corrupt; restore it with git checkout, or remove it") from None
         return cls(measured, path) if measured else None
 
-    def training(self, entry: PlannedRun) -> float:
-        """Seconds."""
-        return entry.run.steps * self._typical(entry, "seconds")
-
-    def measuring(self, entry: PlannedRun) -> float:
-        """Seconds."""
-        return self._typical(entry, "measuring")
-
-    def disk(self, entry: PlannedRun) -> float:
-        """Bytes."""
-        return self._typical(entry, "bytes")
-
-    def _typical(self, entry: PlannedRun, name: str) -> float:
-        if entry.arm.name in self.measured:
-            return self.measured[entry.arm.name][name]
-        return mean(values[name] for values in self.measured.values())
+    def of(self, entry: PlannedRun) -> Estimate:
+        """The cost of a run."""
+        found = self.measured.get(entry.arm.name) or _mean(self.measured.values())
+        return found._replace(training=entry.run.steps * found.training)
 
 
-def _measured(provenance: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Mean seconds per step and for measuring, and bytes, by arm, of the runs behind results."""
-    runs: dict[str, list[dict[str, float]]] = {}
-    for run in provenance["runs"].values():
-        run = provenance["shared"] | run
-        runs.setdefault(run["arm"], []).append(
-            {"seconds": run["train_seconds"] / run["steps"], "bytes": run["disk_bytes"],
-             "measuring": run.get("measure_seconds", 0.0)})
-    return {arm: {name: mean(run[name] for run in measured) for name in measured[0]}
-            for arm, measured in runs.items()}
+def _mean(estimates: Iterable[Estimate]) -> Estimate:
+    return Estimate(*map(mean, zip(*estimates, strict=True)))
 
 
 ASSUMED_RATE = 2e13  # operations a second that one GPU is taken to sustain in single precision
@@ -75,7 +69,7 @@ NETWORK_COSTS = Path(__file__).with_name("network_costs.csv")
 
 
 class NetworkCost(NamedTuple):
-    """What an encoder and a decoder take."""
+    """Cost of an encoder and a decoder."""
 
     encoder: int  # floating-point operations per image
     decoder: int  # and per code
@@ -83,8 +77,8 @@ class NetworkCost(NamedTuple):
 
 
 def training_operations(run: Run) -> float:
-    """Floating-point operations of the whole training, by torch's own counter."""
-    keys = dict(run.hyper).get("K")  # then a key encoder runs along, forward only
+    """Floating-point operations of the whole training."""
+    keys = dict(run.hyper).get("K")  # with a queue, a key encoder runs forward too
     encoder, decoder, _ = network_cost(*network(run))
     step = PASSES * (encoder + (0 if run.objective == "latent" else decoder))
     if keys is not None:
@@ -107,7 +101,7 @@ def network(run: Run) -> tuple[str, str, int, float]:
 
 @cache
 def network_cost(architecture: str, shape: str, dim: int, width: float) -> NetworkCost:
-    """From the table; counted where it has no such networks, for which torch is imported."""
+    """The cost from the table; counted, which imports torch, for networks that it lacks."""
     known = _network_costs().get((architecture, shape, str(dim), str(width)))
     return known or counted(architecture, shape, dim, width)
 
@@ -120,7 +114,7 @@ def _network_costs() -> dict[tuple[str, ...], NetworkCost]:
 
 
 def counted(architecture: str, shape: str, dim: int, width: float) -> NetworkCost:
-    """Of networks on no device: shapes, and no numbers."""
+    """Counts the cost with torch's counter, on the meta device."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -139,21 +133,21 @@ def counted(architecture: str, shape: str, dim: int, width: float) -> NetworkCos
 
 
 class Cost(NamedTuple):
-    """What runs take."""
+    """Cost of runs."""
 
-    seconds: float = 0.0  # of a core or GPU, where runs like them were measured
-    operations: float = 0.0  # of those for which nothing was
+    seconds: float = 0.0  # of a core or GPU, by measured runs
+    operations: float = 0.0  # of runs without a measured one like them
     disk: float = 0.0  # bytes
     longest: float = 0.0  # seconds or, with `operations`, GPU seconds of the longest run
 
     def __add__(self, other: object) -> Cost:
-        """Both; the longest of all."""
+        """The sum; `longest` is the longer one."""
         assert isinstance(other, Cost)
         return Cost(self.seconds + other.seconds, self.operations + other.operations,
                     self.disk + other.disk, max(self.longest, other.longest))
 
     def told(self, jobs: int) -> str:
-        """In a line."""
+        """The cost in one line."""
         parts = []
         if self.seconds:
             minutes = self.seconds / 60
@@ -172,14 +166,13 @@ def _span(seconds: float) -> str:
 
 
 class Costs:
-    """What a run took of those with the same arm or, failing that, network, size and precision."""
+    """Costs by measured runs of the same arm, else of the same network, size and precision."""
 
     def __init__(self, selections: Iterable[Selection], options: Namespace) -> None:
         self.own: dict[str, Estimates] = {}
         self.alike: dict[tuple[object, ...], tuple[Estimates, PlannedRun]] = {}
         for selection in selections:
-            folder = selection.results(options.results_dir, options.cache_dir)
-            known = Estimates.read(folder)
+            known = Estimates.read(selection.results(options.results_dir, options.cache_dir))
             if known is None:
                 continue
             self.own[selection.artefact.name] = known
@@ -188,7 +181,7 @@ class Costs:
                     self.alike.setdefault(_kind(entry), (known, entry))
 
     def of(self, artefact: str, entry: PlannedRun, *, to_train: bool) -> Cost:
-        """Of one run; of measuring alone where it is trained already."""
+        """Cost of one run; of measuring alone if it is trained already."""
         known = self.own.get(artefact)
         if known is None or entry.arm.name not in known.measured:
             known, like = self.alike.get(_kind(entry), (None, entry))
@@ -198,11 +191,11 @@ class Costs:
             work = training_operations(entry.run) if to_train else 0.0
             return Cost(0.0, work, disk_bytes(entry.run) if to_train else 0.0,
                         work / ASSUMED_RATE)
-        measuring = known.measuring(like)
+        found = known.of(like)
         if not to_train:
-            return Cost(measuring)
-        seconds = known.training(like) * entry.run.steps / like.run.steps + measuring
-        return Cost(seconds, 0.0, known.disk(like), seconds)
+            return Cost(found.measuring)
+        seconds = found.training * entry.run.steps / like.run.steps + found.measuring
+        return Cost(seconds, 0.0, found.disk, seconds)
 
 
 def _kind(entry: PlannedRun) -> tuple[object, ...]:

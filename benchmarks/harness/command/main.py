@@ -1,4 +1,4 @@
-"""The command line: parses, checks everything that can be wrong, then does what is missing."""
+"""The command: parses the words, checks everything, then runs the action."""
 
 from argparse import Namespace
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def _speed(options: Namespace) -> int:
 
 
 def _shown(options: Namespace) -> list[Selection]:
-    """What a report is of: at the paper's scale, what has been made small too."""
+    """The selections of a report: at the paper's scale, those of mini scale too."""
     scales = ("paper", "mini") if options.scale == "paper" else (options.scale,)
     store, options.to_train = Store(options.cache_dir / "runs"), False
     return [measurable(select(item, scale, None, None, ()), store, options) for scale in scales
@@ -137,7 +137,7 @@ def main(arguments: Sequence[str]) -> int:
     except UsageError as error:
         print(f"bench.py: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # who reads has seen enough, as in `| head`
+    except BrokenPipeError:  # the reader has closed the pipe, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         return 1
     except OSError as error:  # a full disk, say: every file is whole, so going on later is safe

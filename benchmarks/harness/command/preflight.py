@@ -1,4 +1,4 @@
-"""What could stop a sweep half-way, found out before anything is trained."""
+"""Checks before a sweep trains: storage, checkpoints, data, Inception's weights."""
 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from benchmarks.harness.store.task import Task, tasks, to_do
 
 
 def check_storage(root: Path, *, to_write: bool) -> None:
-    """Raises UsageError where runs cannot be stored, or, if nothing is to be written, looked up."""
+    """Raises UsageError if runs cannot be stored (`to_write`) or looked up under `root`."""
     try:
         root.mkdir(parents=True, exist_ok=True)
         if to_write:
@@ -30,7 +30,7 @@ def check_storage(root: Path, *, to_write: bool) -> None:
 
 
 def check_runs(tasks: Mapping[str, Task], labels: Mapping[str, str], rerun: bool) -> None:
-    """Raises UsageError for a run that can neither be resumed nor, if asked, be trained anew."""
+    """Raises UsageError for a run that can be neither resumed nor, with --rerun, trained again."""
     for key, task in tasks.items():
         if not rerun:
             if warning := checkpoints.newest(task.folder.path)[1]:
@@ -43,10 +43,10 @@ def prepare_data(
     entries: Sequence[PlannedRun], tasks: Mapping[str, Task], store: Path, root: Path,
     options: Namespace,
 ) -> dict[str, MissingDataError]:
-    """Packs, under `root`, every data set that something is still to be done with.
+    """Packs, under `root`, the data sets of runs that are still to be trained or measured.
 
-    Returns those that are not here, by their packed name. Raises UsageError where one is damaged,
-    or `store` cannot take the runs; MissingDataError if there is no run without them.
+    Returns the missing ones by packed name. Raises UsageError if one is damaged or too small, or if
+    `store` cannot be written; MissingDataError if every run needs a missing one.
     """
     keys = to_do(tasks, options)
     needed = [entry for entry in entries if entry.run.key in keys]
@@ -81,10 +81,10 @@ INCEPTION = "inception"
 
 
 def measurable(selection: Selection, store: Store, options: Namespace) -> Selection:
-    """The selection, less what Inception's weights are wanted for if they are not to be had.
+    """Drops Inception measures when the weights are unavailable.
 
-    They are looked for on the network only if something is to be trained or measured anyway, so
-    that a command that finds everything done stays instant. Raises what `take` raises.
+    They are downloaded only if something is to be trained or measured anyway, so that a finished
+    sweep stays instant. Raises UsageError for a wrong --fid-weights file.
     """
     if not any(entry.has(INCEPTION) for entry in selection.entries()):
         return selection
@@ -95,8 +95,7 @@ def measurable(selection: Selection, store: Store, options: Namespace) -> Select
         return selection
     stored = set() if options.rerun else {
         entry.run.key for entry in selection.entries() for measure in entry.measures
-        if measure.name == INCEPTION
-        and store.folder(entry.run.key).measurement(measure)}
+        if measure.name == INCEPTION and store.folder(entry.run.key).measurement(measure)}
     if stored == {entry.run.key for entry in selection.entries() if entry.has(INCEPTION)}:
         return selection
     reason = f"the Inception weights {INCEPTION_FILE} are not here; name them by --fid-weights"
@@ -110,13 +109,13 @@ def measurable(selection: Selection, store: Store, options: Namespace) -> Select
 
 
 def weights_are_here(root: Path) -> bool:
-    """Whether the weights are under `root`, whole."""
+    """Whether the weights are under `root`, intact."""
     place = root / INCEPTION_FOLDER / INCEPTION_FILE
     return place.is_file() and digest(place, "sha256").startswith(INCEPTION_SHA256)
 
 
 def take_weights(given: Path, root: Path) -> None:
-    """Copies the user's file; raises UsageError if it is absent or has another checksum."""
+    """Copies the user's file; raises UsageError if it is missing or has another checksum."""
     if not given.is_file():
         raise UsageError(f"--fid-weights: there is no file {given}")
     found = digest(given, "sha256")
@@ -131,7 +130,7 @@ def take_weights(given: Path, root: Path) -> None:
 
 
 def fetch_weights(root: Path) -> str | None:
-    """Downloads them; returns why they are not to be had, or None."""
+    """Downloads the weights; returns the reason of a failure, or None."""
     try:
         download(INCEPTION_FILE, _inception_mirrors(), INCEPTION_SHA256,
                  root / INCEPTION_FOLDER, "sha256")
@@ -141,6 +140,6 @@ def fetch_weights(root: Path) -> str | None:
 
 
 def _inception_mirrors() -> list[str]:
-    """Where pytorch-fid takes them from."""
+    """Where pytorch-fid downloads them from."""
     from pytorch_fid.inception import FID_WEIGHTS_URL  # torch
     return [FID_WEIGHTS_URL.removesuffix(INCEPTION_FILE)]

@@ -1,4 +1,4 @@
-"""`list` and `status`: what there is, and how far it is."""
+"""The commands `list`, `status`, `logs`, `cancel` and `plan`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.harness.store.task import TO_TRAIN, tasks
 
 
 def list_artefacts(selections: list[Selection], store: Store, options: Namespace) -> int:
-    """Each artefact, what it shows, its results and its runs in the store."""
+    """Prints each artefact with its caption, results and states of runs."""
     jobs = Jobs(options.cache_dir)
     for selection in selections:
         artefact = selection.artefact
@@ -30,7 +30,7 @@ def list_artefacts(selections: list[Selection], store: Store, options: Namespace
 
 
 def status(selections: list[Selection], store: Store, options: Namespace) -> int:
-    """Counts per artefact, then each run that is not simply done or missing."""
+    """Prints counts per artefact, then each run that is neither done nor missing."""
     jobs = Jobs(options.cache_dir)
     if jobs.queue_error:
         print(f"warning: what is queued may be over by now: {jobs.queue_error}")
@@ -46,7 +46,7 @@ def status(selections: list[Selection], store: Store, options: Namespace) -> int
 
 
 def _job(jobs: Jobs, key: str, state: str) -> str:
-    """The job of a run that is on a cluster, and in SLURM's words what it waits for."""
+    """A run's cluster job, with SLURM's reason for waiting."""
     place = jobs.places.get(key)
     if place is None or state not in ("queued", "running", "lost"):
         return ""
@@ -58,7 +58,7 @@ def _job(jobs: Jobs, key: str, state: str) -> str:
 
 
 def logs(names: list[str], options: Namespace) -> int:
-    """Prints the log of a run, named by the beginning of its key; and its job's, if it has one."""
+    """Prints the log of the run whose key begins so, and its job's log if it has one."""
     if len(names) != 1:
         raise UsageError("logs takes one run; `bench.py status` names them")
     cache: Path = options.cache_dir
@@ -81,7 +81,7 @@ def logs(names: list[str], options: Namespace) -> int:
 
 
 def cancel(selections: list[Selection], store: Store, options: Namespace) -> int:
-    """Ends every job for a run of the artefacts that has no outcome yet; what it stored stays."""
+    """Cancels the jobs of the artefacts' unfinished runs; checkpoints stay."""
     jobs = Jobs(options.cache_dir)
     if jobs.queue_error:
         raise UsageError(f"cancel: {jobs.queue_error}")
@@ -105,7 +105,7 @@ def cancel(selections: list[Selection], store: Store, options: Namespace) -> int
 
 
 def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
-    """What the command without `plan` would train; trains nothing."""
+    """Prints the runs that would be trained, shared runs and costs; trains nothing."""
     costs, jobs = Costs(selections, options), Jobs(options.cache_dir)
     planned, data = set[str](), options.cache_dir / "data"
     declared, total = 0, Cost()

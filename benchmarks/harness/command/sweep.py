@@ -1,4 +1,4 @@
-"""A whole artefact: check, declare its runs, train what is missing, publish, say what came out."""
+"""Sweeps: check, write specs, train missing runs, publish tables and figure, print verdicts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from benchmarks.harness.train.device import check_device
 
 def run(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Brings every selected artefact up to date; 0 if all are complete, 1 otherwise."""
-    renewed = set[str]()  # what two sweeps share is trained anew once
+    renewed = set[str]()  # runs that two sweeps share are trained again once
     sweeps = _checked([Sweep(chosen, store, options, renewed) for chosen in selections])
     if options.cluster == "slurm" and not options.redraw:
         everything = tasks([entry for sweep in sweeps for entry in sweep.entries], store)
@@ -43,9 +43,9 @@ def run(selections: list[Selection], store: Store, options: Namespace) -> int:
 
 
 def _checked(sweeps: list[Sweep]) -> list[Sweep]:
-    """All of them, before the first one trains; without those whose data is not here.
+    """Checks all sweeps before the first one trains; drops those whose data is missing.
 
-    Raises UsageError for anything else, or if no data is here at all.
+    Raises UsageError for any other fault, MissingDataError if all data is missing.
     """
     possible, absent = [], []
     for sweep in sweeps:
@@ -62,13 +62,13 @@ def _checked(sweeps: list[Sweep]) -> list[Sweep]:
 
 
 class Sweep:
-    """One selection on its way to its results folder."""
+    """Brings the results folder of one selection up to date."""
 
     def __init__(
         self, selection: Selection, store: Store, options: Namespace, renewed: set[str]
     ) -> None:
         self.selection, self.store, self.options = selection, store, options
-        self.renewed = renewed  # keys of the runs that --rerun has discarded already
+        self.renewed = renewed  # keys of the runs that --rerun has deleted already
         self.cache = options.cache_dir
         self.folder = selection.results(options.results_dir, self.cache)
         self.entries = selection.entries()
@@ -77,16 +77,16 @@ class Sweep:
         self.absent: dict[str, MissingDataError] = {}
         apart = selection.precision or ""
         self.partial = self.cache / "partial" / apart / selection.scale / selection.artefact.name
-        self.before: str | None = None  # the data.csv that is there when the sweep begins
-        self.there: set[tuple[str, ...]] = set()  # and its outcomes, see `read.check_results`
+        self.before: str | None = None  # data.csv before the sweep
+        self.there: set[tuple[str, ...]] = set()  # and its outcomes, see `check_results`
 
     def check(self) -> None:
-        """Raises UsageError for anything that would stop the sweep half-way."""
+        """Raises UsageError for what would stop the sweep half-way."""
         preflight.check_storage(self.store.root, to_write=False)
         self.there = read.check_results(self.folder)
         data = self.folder / "data.csv"
         self.before = data.read_text() if data.exists() else None
-        if self.options.cluster != "slurm":  # whose nodes have what this one may not
+        if self.options.cluster != "slurm":  # its nodes may have devices that this host lacks
             check_device(self.options.device)
         preflight.check_runs(self.tasks, self.labels, self.options.rerun)
         if not self.options.redraw:
@@ -94,13 +94,13 @@ class Sweep:
                                                  self.cache / "data", self.options)
 
     def submit(self, everything: Mapping[str, Task]) -> None:
-        """Sends what is missing to the cluster, with all that any artefact asks of it."""
+        """Submits missing runs, each with the measures and curves that any artefact asks of it."""
         self._declare()
         if todo := self._todo():
             submit([everything[key] for key in todo], self._options(len(todo)))
 
     def run(self) -> int:
-        """Does what is missing, publishing whenever a stage is complete."""
+        """Trains and measures missing runs; publishes at the end of each stage."""
         if self.options.cluster != "slurm":
             self._declare()
         if todo := self._todo():
@@ -115,7 +115,7 @@ class Sweep:
                 and (task := self.tasks[entry.run.key]).state() in UNSETTLED}
 
     def _declare(self) -> None:
-        """A folder per distinct run, rid of what is to be trained again."""
+        """Writes each run's spec; deletes what is to be trained again."""
         forgiven = set[str]()
         for entry in self.entries:
             if entry.run.packed_name in self.absent:
@@ -156,14 +156,14 @@ class Sweep:
         if asked.cluster != "slurm":
             return options
         artefact, known = self.selection.artefact, Estimates.read(self.folder)
-        seconds = {entry.run.key: known.training(entry) + known.measuring(entry)
+        seconds = {entry.run.key: sum(known.of(entry)[:2])
                    for entry in self.entries} if known else {}
         return replace(options, slurm_options=SlurmOptions(
             self.cache, artefact.name, artefact.resources[self.selection.scale], seconds,
             overrides(asked.slurm), asked.runs_per_job, asked.wait))
 
     def redraw(self) -> int:
-        """Draws the figure of the data.csv that is there."""
+        """Draws the figure from data.csv again."""
         data = self.folder / "data.csv"
         if not data.exists():
             raise UsageError(f"--redraw: there is no {data}; leave --redraw out to make it")
@@ -177,14 +177,14 @@ class Sweep:
         return 0
 
     def _publish_stage(self, stage: list[PlannedRun]) -> None:
-        """Shows a first stage early, but never in place of a fuller result."""
+        """Publishes a finished stage early, but never over a fuller result."""
         panels = ", ".join(dict.fromkeys(entry.arm.panels[0] for entry in stage))
         target = self._target()
         publish(self.selection, self.store, target)
         print(f"{panels} panel: {shown(target / 'figure.png')}", flush=True)
 
     def _target(self) -> Path:
-        """The results folder, or one for partial results if that one has more of these arms."""
+        """The results folder, or the partial one if the results have more of these arms."""
         outcomes: set[tuple[str, ...]] = set()
         for entry in self.entries:
             if self.tasks[entry.run.key].state() in SETTLED:
@@ -195,7 +195,7 @@ class Sweep:
         return self.partial if lacking else self.folder
 
     def _conclude(self) -> int:
-        """Publishes, prints verdicts, files and what is missing; 0 if nothing is."""
+        """Publishes a sweep: tables, figure, verdicts, missing runs; 0 if none is missing."""
         jobs = Jobs(self.cache)
         states = {key: jobs.state(task) for key, task in self.tasks.items()}
         counts = Counter(states[entry.run.key] for entry in self.entries)
@@ -218,7 +218,7 @@ class Sweep:
         return 0 if complete else 1
 
     def _say_where(self, target: Path) -> None:
-        """Where the results are, and how far from those that were there."""
+        """Prints where the results are, and their largest difference from earlier ones."""
         if target == self.partial:
             print(f"{shown(self.folder)} keeps its fuller results; these are in {shown(target)}")
             return

@@ -1,4 +1,4 @@
-"""`tune`: runs the grid that lambda is chosen by, and freezes the choice for the table to read."""
+"""`tune`: trains a grid of lambdas on validation images, and freezes the choice in a CSV."""
 
 from argparse import Namespace
 import csv
@@ -19,14 +19,13 @@ COLUMNS = ("panel", "architecture", "method", "prior", "lam", "metric", "score",
 
 
 def tune(selections: list[Selection], store: Store, options: Namespace) -> int:
-    """Like `sweep.run`; a whole grid that is complete is then frozen."""
+    """Runs the sweeps, then freezes every complete grid; returns the exit status."""
     status = sweep.run(selections, store, options)
     for selection in selections:
-        at_home = options.results_dir == ROOT / "results"
         if status or options.redraw or selection.custom or selection.scale == "smoke":
             print("not frozen: only a whole grid on real data is")
             continue
-        if not at_home:
+        if options.results_dir != ROOT / "results":
             print("not frozen: the evidence is not in the suite's own results folder")
             continue
         folder = selection.results(options.results_dir, options.cache_dir)
@@ -35,9 +34,9 @@ def tune(selections: list[Selection], store: Store, options: Namespace) -> int:
 
 
 def freeze(folder: Path, target: Path) -> str:
-    """Writes the choices of the folder's data.csv, unless those that stand are of a larger scale.
+    """Writes the chosen rows of the folder's data.csv, unless `target` is of a larger scale.
 
-    Returns the line that says which.
+    Returns a line on what was done.
     """
     every = read_table(folder / "data.csv")
     if any(int(row["missing"]) for row in every):

@@ -6,13 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks.harness.analysis.derived_verdicts import Parts, divergences
 from benchmarks.harness.console import print_verdicts, verdict_line
-from benchmarks.harness.results.read import (
-    LEAST,
-    NONE,
-    Verdicts,
-    artefact_results,
-    of_speed,
-)
+from benchmarks.harness.results.read import LEAST, NONE, Verdicts, artefact_results, of_speed
 from benchmarks.harness.spec.claims import Claim
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.store.run_folder import Store

@@ -1,4 +1,4 @@
-"""CIFAR-10 from its official python version: a folder, the archive, or a download."""
+"""CIFAR-10 from its official Python version: a folder, the archive, or a download."""
 
 from collections.abc import Mapping
 import hashlib
@@ -36,7 +36,8 @@ FILES = {  # torchvision's md5s
 def find(request: Request) -> FoundDataset:
     """Training and test images (n, 3, 32, 32) with their classes, every file's md5 verified.
 
-    Raises UsageError if the files are nowhere to be had, or one is not what it should be.
+    Raises MissingDataError if the files are missing and no mirror has them, UsageError for wrong
+    ones.
     """
     places = request.places(FOLDER, f"cifar10/{FOLDER}", ARCHIVE, f"cifar10/{ARCHIVE}")
     place = places[0] if places else request.fetch(

@@ -1,4 +1,4 @@
-"""A file from the first of several mirrors that has it: checksum, resumption, progress bar."""
+"""Downloads from the first of several mirrors: checksum, resumption, progress bar."""
 
 from collections.abc import Sequence
 import hashlib
@@ -23,11 +23,11 @@ class DownloadError(Exception):
 def download(
     name: str, mirrors: Sequence[str], checksum: str, folder: Path, algorithm: str = "md5"
 ) -> Path:
-    """The file in `folder`, from the mirrors in their order; each mirror is a URL less the name.
+    """Downloads the file `name` into `folder`, from the mirrors (URL prefixes) in order.
 
-    `checksum` is the digest of the whole file, or its beginning. What one attempt leaves is taken
-    up by the next, at whichever mirror, in this process or a later one. Raises DownloadError if no
-    mirror has the file with that checksum.
+    `checksum`: digest of the whole file, or its first digits. A partial file is resumed by the next
+    attempt, from any mirror and also in a later process. Raises DownloadError if no mirror has the
+    file with that checksum.
     """
     target, part = folder / name, folder / f"{name}.part"
     if target.exists() and digest(target, algorithm).startswith(checksum):
@@ -74,7 +74,7 @@ def _attempt(url: str, part: Path, checksum: str, algorithm: str) -> str | None:
 
 
 def _fetch(url: str, part: Path) -> None:
-    """Appends to `part` what it lacks, or begins anew where the server cannot resume."""
+    """Appends the missing bytes to `part`, or starts again if the server cannot resume."""
     have = _size(part)
     headers = {"User-Agent": "wae-bench"} | ({"Range": f"bytes={have}-"} if have else {})
     with urlopen(Request(url, headers=headers), timeout=TIMEOUT_SECONDS) as response:

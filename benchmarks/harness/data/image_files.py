@@ -1,4 +1,4 @@
-"""What a source hands over to be packed, and how a picture becomes an array."""
+"""Image files, in folders and archives, as data sets to be packed."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 import io
@@ -28,7 +28,7 @@ class ArchivedFile(NamedTuple):
 
 
 def members(path: Path) -> Iterator[ArchivedFile]:
-    """The files of a zip or tar archive; raises UsageError if it is no such, or damaged."""
+    """The files of a zip or tar archive; raises UsageError if it is not one, or damaged."""
     try:
         if path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as archive:
@@ -48,7 +48,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 class ImageCollection:
-    """The image files below a folder or in a zip file; raises UsageError for what is no such."""
+    """The image files in a folder or zip file; raises UsageError for anything else."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.archive = path, None
@@ -79,9 +79,9 @@ class ImageCollection:
             image = Image.open(io.BytesIO(self.read(name)))
             image.load()
         except UnidentifiedImageError:
-            raise UsageError(f"{self.path}/{name} is no readable image") from None
+            raise UsageError(f"{self.path}/{name} is not a readable image") from None
         except (OSError, SyntaxError, ValueError) as error:
-            raise UsageError(f"{self.path}/{name} is no readable image ({error})") from None
+            raise UsageError(f"{self.path}/{name} is not a readable image ({error})") from None
         return image
 
 
@@ -103,7 +103,7 @@ def _members(path: Path, archive: zipfile.ZipFile) -> Iterator[str]:
 
 
 class ImageFormat(NamedTuple):
-    """What the pictures of a set have in common."""
+    """Common size and number of channels of a data set's images."""
 
     width: int
     height: int
@@ -125,7 +125,7 @@ class Request(NamedTuple):
     crop: str | None
 
     def places(self, *names: str) -> list[Path]:
-        """Those of the names that are there under --data-dir; the path alone, if one was given."""
+        """The existing ones of the names under --data-dir; or the given path alone."""
         if self.path:
             return [self.path]
         found = [self.data_dir / name for name in names] if self.data_dir else []

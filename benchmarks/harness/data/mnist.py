@@ -34,7 +34,8 @@ SIZE = 28
 def find(request: Request) -> FoundDataset:
     """Training and test images (n, 1, 28, 28) with their classes, every file verified.
 
-    Raises UsageError if the files are nowhere to be had, or one of them is not what it should be.
+    Raises MissingDataError if the files are missing and no mirror has them, UsageError for wrong
+    ones.
     """
     place = request.path or request.data_dir
     files, source = (_local(place), place.name) if place else ({}, "")
@@ -86,7 +87,7 @@ def _local(place: Path) -> dict[str, ArchivedFile]:
 
 
 def _recognised(files: Iterator[ArchivedFile]) -> dict[str, ArchivedFile]:
-    """Of (bytes, path) those that are MNIST's, by MNIST's names, unzipped."""
+    """The files among (bytes, path) that are MNIST's, by MNIST's names, unzipped."""
     found: dict[str, ArchivedFile] = {}
     for data, name in files:
         stem = Path(name).name.removesuffix(".gz").replace(".idx", "-idx")

@@ -1,7 +1,7 @@
-"""Data sets packed once into memory-mapped arrays, however many processes ask at once.
+"""Data sets packed once into memory-mapped arrays, also if several processes ask at once.
 
-<root>/<name>/downloads/        files on their way, and those that arrived
-<root>/<name>/packed.N/         the arrays and manifest.json; N counts the ways of packing
+<root>/<name>/downloads/        partial and complete downloads
+<root>/<name>/packed.N/         the arrays and manifest.json; N is the version of the packing
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -50,7 +50,7 @@ def pack(root: Path, name: str, find: Callable[[], FoundDataset]) -> None:
         try:
             if not _is_whole(target):
                 if target.exists():
-                    print(f"{target} is damaged: packing {name} anew", flush=True)
+                    print(f"{target} is damaged: packing {name} again", flush=True)
                     discard(target)
                 _write(target, name, find)
             for dead in lease.superseded(target.parent):
@@ -143,7 +143,7 @@ def packed_array(root: Path, name: str, which: str) -> np.ndarray | None:
 
 
 def _corrupt(path: Path) -> UsageError:
-    return UsageError(f"{path} is corrupt; remove {path.parent} to have it packed anew")
+    return UsageError(f"{path} is corrupt; remove {path.parent} to have it packed again")
 
 
 SOURCES: dict[str, Callable[[Request], FoundDataset]] = {
@@ -155,10 +155,10 @@ SOURCES: dict[str, Callable[[Request], FoundDataset]] = {
 def prepare(
     runs: Iterable[Run], root: Path, data_dir: Path | None, paths: Mapping[str, Path]
 ) -> None:
-    """Packs what the runs need and is not packed yet.
+    """Packs the data sets of the runs that are not packed yet.
 
-    Raises UsageError where a data set is damaged, or smaller than a run takes it to be,
-    MissingDataError where one is not to be had.
+    Raises UsageError if a data set is damaged, or smaller than a run assumes; MissingDataError if
+    one is missing.
     """
     for name, run in {run.packed_name: run for run in runs if is_packed(run)}.items():
         request = Request(paths.get(run.dataset), data_dir, root / name / "downloads",

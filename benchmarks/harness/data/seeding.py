@@ -1,4 +1,4 @@
-"""Named streams of random numbers, all derived from a run's one seed."""
+"""Seeding: named random streams, all derived from a run's one seed."""
 
 import hashlib
 

@@ -24,7 +24,7 @@ DIGITS = 16
 
 
 class Survey(NamedTuple):
-    """What a folder holds, before a picture is decoded."""
+    """Names, splits and classes of a folder, before any image is decoded."""
 
     digest: str  # of every file's name and content
     splits: dict[str, list[str]]
@@ -39,7 +39,7 @@ def survey(path: Path) -> Survey:
     album = ImageCollection(path)
     if len(album.names) < 2:
         raise UsageError(f"--dataset: {path} has {len(album.names)} images (PNG, JPEG or WebP); "
-                         "that is no data set")
+                         "that is not a data set")
     content = hashlib.sha256()
     for name in album.names:
         content.update(f"{name}\0{hashlib.sha256(album.read(name)).hexdigest()}\n".encode())
@@ -56,7 +56,7 @@ def survey(path: Path) -> Survey:
 
 
 def _around(names: Sequence[str]) -> int:
-    """How many folders hold all that there is: `zip -r flowers.zip flowers/` makes one."""
+    """The number of folders around all images: `zip -r flowers.zip flowers/` makes one."""
     parts = [PurePosixPath(name).parts[:-1] for name in names]
     together = takewhile(lambda level: len(set(level)) == 1, zip(*parts, strict=False))
     depth = len(list(together))
@@ -66,7 +66,7 @@ def _around(names: Sequence[str]) -> int:
 def _splits(
     names: Sequence[str], digest: str, around: int
 ) -> tuple[dict[str, list[str]], int]:
-    """By the folders train/ and test/ if there are both; and how deep the class folders lie."""
+    """The splits, by folders train/ and test/ if both exist; and the depth of class folders."""
     top = {name: PurePosixPath(name).parts[around].lower() for name in names}
     if set(top.values()) & set(TRAIN_FOLDERS) and set(top.values()) & set(TEST_FOLDERS):
         test = [name for name in names if top[name] in TEST_FOLDERS]

@@ -1,4 +1,4 @@
-"""One run in one process: claim it, train it, measure it; and the boundary that errors stop at."""
+"""Executes one run in one process: lease, training, measures; no error leaves it."""
 
 from collections.abc import Callable
 from contextlib import redirect_stdout, suppress
@@ -58,7 +58,7 @@ def _perform(
     folder = task.folder
     unmeasured = task.outcome() == "unmeasured"
     if lost := unmeasured and not folder.weights_are_whole():
-        log.write("the trained weights are missing or damaged: training anew\n")
+        log.write("the trained weights are missing or damaged: training again\n")
     if lost or not task.is_trained():
         train_and_measure.train_run(task, held, options, stop.is_set, report, log)
     if task.folder.state() == "done":

@@ -1,4 +1,4 @@
-"""From runs that are missing to runs that are finished, by the launcher that was asked for."""
+"""Launchers by name, and the one that trains in this process."""
 
 from collections import deque
 from collections.abc import Callable

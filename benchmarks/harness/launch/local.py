@@ -117,7 +117,7 @@ def _die_with_parent() -> None:
 
 
 def _work(orders: connection.Connection, options: Options) -> None:
-    """A warm worker: does one task after the other until told to stop."""
+    """The loop of a warm worker: executes task after task until told to stop."""
     def say(message: float | str) -> None:
         with suppress(BrokenPipeError):  # a command that is gone costs no run its outcome
             orders.send(message)
@@ -152,7 +152,7 @@ class Worker:
         self.task: Task | None = None
 
     def messages(self) -> Iterator[float | str]:
-        """What the worker has said; a dead worker says nothing more."""
+        """The worker's messages; a dead worker sends no more."""
         with suppress(EOFError, ConnectionResetError):
             while self.line.poll():
                 yield self.line.recv()

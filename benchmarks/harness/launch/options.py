@@ -1,4 +1,4 @@
-"""How runs are trained, as opposed to what is trained."""
+"""Options of training that do not change results, and the resources of cluster jobs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from benchmarks.harness.spec.artefact import Resources
 
 @dataclass(frozen=True)
 class SlurmOptions:
-    """How runs are sent to a cluster."""
+    """Options for a cluster."""
 
     cache: Path  # on a file system that all nodes share
     name: str  # of the artefact
@@ -25,7 +25,7 @@ class SlurmOptions:
 
 @dataclass(frozen=True)
 class Options:
-    """Nothing here changes a run's numbers on one machine."""
+    """Options of training; none changes a run's numbers on one machine."""
 
     data: Path  # the folder of packed data sets
     device: str = "auto"
@@ -37,7 +37,7 @@ class Options:
 
     @property
     def slurm(self) -> SlurmOptions:
-        """The same, for those who cannot do without."""
+        """The SLURM options; asserts that they are set."""
         assert self.slurm_options is not None, "the slurm launcher was not told how to send runs"
         return self.slurm_options
 

@@ -1,4 +1,4 @@
-"""How a sweep is going: a live bar on a terminal, plain lines in a log."""
+"""Progress of a sweep: a live bar on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 

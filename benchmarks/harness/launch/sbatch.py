@@ -1,4 +1,4 @@
-"""One array of jobs, through submitit, to SLURM."""
+"""Submits one array of jobs to SLURM through submitit."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class JobPayload:
             raise SystemExit(1)
 
     def checkpoint(self) -> DelayedSubmission:
-        """What submitit sends the requeued job with: the same, for the state is in the folders."""
+        """What submitit requeues: the same payload, since the state is in the run folders."""
         return DelayedSubmission(self)
 
 
@@ -87,11 +87,10 @@ def _task(fields: dict[str, Any]) -> Task:
 
 
 def _refuse(tasks: list[Task]) -> None:
-    """Fails what is to do: other code than was submitted would train it."""
+    """Marks unfinished runs as failed: other code than was submitted would train them."""
     for task in tasks:
         if task.outcome() not in SETTLED:
-            task.folder.fail("the code was edited after this run was submitted; nothing is "
-                             "trained by code that nobody asked for")
+            task.folder.fail("the code changed after submission; resubmit with --retry-failed")
 
 
 BACK_OFF = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before the next attempt

@@ -1,4 +1,4 @@
-"""The `slurm` launcher: runs are sent off as job arrays, and followed if that is asked for."""
+"""The `slurm` launcher: submits runs as job arrays, and follows them with --wait."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,10 +33,10 @@ def _alone(root: Path) -> Iterator[None]:
 
 
 def submit(tasks: list[Task], options: Options) -> set[str]:
-    """Sends the tasks that nobody works on and that no job is queued for; returns their keys.
+    """Submits the tasks that nobody works on and no job is queued for; returns their keys.
 
-    Says so where SLURM takes no more for now. Raises UsageError where it does not answer, or
-    refuses what was asked of it.
+    Prints a line if SLURM takes no more for now. Raises UsageError if it does not answer, or
+    refuses.
     """
     from benchmarks.harness.launch.sbatch import BusyError, submit_array  # submitit
     sent_keys = set[str]()
@@ -111,8 +111,8 @@ def group_runs(
 ) -> list[tuple[str, ...]]:
     """The runs of each job, in order.
 
-    `per_job` of them; or as many as are thought to take JOB_SECONDS together, which is one where
-    there is no estimate in `seconds`.
+    `per_job` of them; or as many as are estimated to take JOB_SECONDS together, which is one
+    without an estimate in `seconds`.
     """
     if per_job:
         return chunks(keys, per_job)

@@ -1,6 +1,6 @@
-"""What SLURM itself says: which jobs are queued or running, and the site's limit on arrays.
+"""SLURM's queue and our submissions to it.
 
-`squeue`, `scancel` and `scontrol` alone: many sites have no accounting, hence no `sacct`.
+By `squeue`, `scancel` and `scontrol` alone: many sites have no accounting, hence no `sacct`.
 """
 
 from collections import Counter
@@ -36,7 +36,7 @@ class Queued(NamedTuple):
 
 
 def ask(*words: str) -> str:
-    """What a SLURM command prints; raises QueueError if it fails, is missing or does not answer."""
+    """Output of a SLURM command; raises QueueError if it is missing, fails or does not answer."""
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=ANSWER_SECONDS,
                               check=False)
@@ -69,14 +69,14 @@ def cancel(*which: str) -> None:
 
 
 def max_array_size() -> int:
-    """How many tasks an array may have here. Raises QueueError."""
+    """The site's largest number of tasks in an array. Raises QueueError."""
     found = re.search(r"^MaxArraySize\s*=\s*(\d+)", ask("scontrol", "show", "config"), re.M)
     return int(found[1]) if found else DEFAULT_MAX_ARRAY_SIZE
 
 
 @dataclass(frozen=True)
 class Submission:
-    """An array of jobs; the name tells them apart in SLURM's queue, also before an id is known."""
+    """An array of jobs; its name identifies it in SLURM's queue before an id is known."""
 
     folder: Path
     keys: tuple[tuple[str, ...], ...]  # of the runs, by index in the array
@@ -85,7 +85,7 @@ class Submission:
 
     @property
     def name(self) -> str:
-        """What SLURM calls the jobs."""
+        """Name of the jobs in SLURM."""
         return self.folder.name
 
     def write(self) -> None:
@@ -95,12 +95,12 @@ class Submission:
         write_json(self.folder / "submission.json", content)
 
     def drop_jobs_with(self, keys: Iterable[str]) -> "Submission":
-        """The submission of whose jobs nothing is expected any more that has one of the runs."""
+        """A copy without the jobs that contain any of these runs."""
         given_up = set(keys)
         return replace(self, keys=tuple(() if given_up & set(job) else job for job in self.keys))
 
     def drop_runs(self, keys: set[str]) -> "Submission":
-        """The submission without these runs; of its jobs the others are expected as before."""
+        """A copy without these runs; their jobs keep the others."""
         return replace(self, keys=tuple(
             tuple(key for key in job if key not in keys) for job in self.keys))
 
@@ -110,7 +110,7 @@ class Submission:
 
 
 class JobOfRun(NamedTuple):
-    """Where a run was sent to: the job that it is part of."""
+    """The job that a run was submitted in."""
 
     submission: Submission
     number: int  # in the array
@@ -184,7 +184,7 @@ class Jobs:
 
 
 def counted(states: Iterable[str]) -> str:
-    """How many there are of each."""
+    """Numbers by state, in words."""
     counts = Counter(states)
     return ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
 

@@ -1,4 +1,4 @@
-"""The two stages of a run: training it, with checkpoints, then measuring the trained model."""
+"""The two stages of a run: training with checkpoints, then measuring the trained model."""
 
 from collections.abc import Callable
 import io
@@ -81,7 +81,7 @@ def _to_bytes(state: dict[str, Any]) -> bytes:
 
 
 def _provenance(training: Trainer, began: float, size: int) -> dict[str, Any]:
-    """What the numbers do not say: code, machine, cost; and every attempt, if they differ."""
+    """Provenance of a training: code, machine, cost; and every attempt, if they differ."""
     first, *later = training.attempts
     attempts = {"each_attempt": training.attempts} if any(x != first for x in later) else {}
     return {

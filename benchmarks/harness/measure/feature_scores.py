@@ -1,4 +1,4 @@
-"""Scores of generated images against real ones, in the features of a network that is named."""
+"""Scores of generated images against real ones, in the features of a named network."""
 
 from typing import NamedTuple
 

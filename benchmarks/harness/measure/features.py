@@ -1,4 +1,4 @@
-"""The compact CIFAR-10 classifier whose features stand in for Inception's: `fd_cifar10`."""
+"""Feature extractors: the shipped CIFAR-10 classifier, and Inception-2015."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,7 +93,7 @@ def inception_network(root: Path, device: str) -> nn.Module:
 
 
 def prepared(inception: nn.Module, device: str) -> nn.Module:
-    """To be looked through: on the device, images channels last, batch norms in the weights."""
+    """The network for inference: on the device, channels last, batch norms folded into weights."""
     from torchvision.models.inception import BasicConv2d
     inception.eval()
     for layer in inception.modules():

@@ -1,4 +1,4 @@
-"""Sliced Wasserstein distance between two sets of images (Figure 2), as koshian2/swd-pytorch has.
+"""Sliced Wasserstein distance between two sets of images (Figure 2), as in koshian2/swd-pytorch.
 
 Laplacian pyramid, 7x7 patches standardised per set and channel, mean absolute difference of sorted
 projections, times 1000, mean over the levels. It differs from Karras et al. 2018 in that all images

@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance between codes and prior (Figure 1)."""
+"""Metrics of codes: sliced Wasserstein distance to the prior, spread of singular values."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The registry of what can be measured of a trained model, by name."""
+"""Measures of a trained model, by name."""
 
 from collections.abc import Callable
 
@@ -40,7 +40,7 @@ def distances(trained: TrainedModel) -> MeasureResult:
 
 
 def cifar10_scores(trained: TrainedModel) -> MeasureResult:
-    """The scores in the features of the suite's own classifier; `fd_cifar10` is no `fid`."""
+    """Scores in the features of the suite's own classifier; `fd_cifar10` is not the FID."""
     network = features.shipped_classifier().to(trained.device)
 
     def penultimate(x: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ NEIGHBOURS = 10  # C14
 
 
 def clusters(trained: TrainedModel) -> MeasureResult:
-    """How far the classes are told apart by the codes (claim C14).
+    """Separation of the classes in the codes (claim C14).
 
     `knn10_accuracy`: a test point's class by vote of its 10 nearest among the other test points.
     `nmi`: normalised mutual information of k-means clusters, one per class, with the classes.

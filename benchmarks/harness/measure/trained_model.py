@@ -1,4 +1,4 @@
-"""A trained model as measures see it, and what a measure answers."""
+"""A trained model as measures see it, and the result of a measure."""
 
 from collections.abc import Callable
 from functools import cached_property

@@ -43,7 +43,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
     for count, row in enumerate(rows, start=2):
         for name in numbers:
             if not _is_number(row[name] or "0"):
-                raise _corrupt(path, f"{row[name]!r} in row {count} is no number")
+                raise _corrupt(path, f"{row[name]!r} in row {count} is not a number")
     if not rows and path.name != "claims.csv":  # an artefact may claim nothing
         raise _corrupt(path, "it has no rows")
     if missing := [name for name in TABLES[path.name] if name not in header]:
@@ -52,8 +52,8 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 
 def _corrupt(path: Path, reason: str) -> UsageError:
-    return UsageError(f"{path} is corrupt ({reason}); make it anew with the "
-                      "command that made it, its folder removed, or restore it with git checkout")
+    return UsageError(f"{path} is corrupt ({reason}); remove its folder "
+                      "and run the command that made it, or restore it with git checkout")
 
 
 def _is_number(text: str) -> bool:
@@ -65,16 +65,16 @@ def _is_number(text: str) -> bool:
 
 
 def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
-    """The rows of the folder's TABLES by name; empty without data.csv, which is written last.
+    """The rows of the folder's TABLES by file name; empty without data.csv, which is written last.
 
-    Raises UsageError if one is corrupt, or if they do not belong together.
+    Raises UsageError if a table is corrupt, or if the tables contradict each other.
     """
     if not (folder / "data.csv").exists():
         return {}
     if missing := [name for name in TABLES if not (folder / name).exists()]:
         raise _corrupt(folder / missing[0], "it is missing")
     found = {name: read_table(folder / name) for name in TABLES}
-    if "arm" in found["data.csv"][0]:  # a table of the best ones has panels alone
+    if "arm" in found["data.csv"][0]:  # Table 3 has panels only
         runs, data = (_last_epochs(found[name]) for name in ("runs.csv", "data.csv"))
         if lost := [arm for arm in runs if arm not in data]:
             raise _corrupt(folder / "data.csv", f"it has no row of {lost[0]}")
@@ -85,7 +85,7 @@ def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
 
 
 def _last_epochs(rows: list[dict[str, str]]) -> dict[str, float]:
-    """By arm; -1 where there is none."""
+    """The last epoch of each arm; -1 without an epoch."""
     found: dict[str, float] = {}
     for row in rows:
         found[row["arm"]] = max(found.get(row["arm"], -1.0), float(row.get("epoch") or -1))
@@ -93,9 +93,9 @@ def _last_epochs(rows: list[dict[str, str]]) -> dict[str, float]:
 
 
 def check_results(folder: Path) -> set[tuple[str, ...]]:
-    """(arm, seed) of every outcome in the folder's runs.csv, (arm, seed, "fid") of every FID there.
+    """(arm, seed) of every outcome in the folder's runs.csv, and (arm, seed, "fid") of every FID.
 
-    Raises UsageError if any table there is corrupt, or if the folder cannot be written.
+    Raises UsageError if a table is corrupt, or if the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,18 +106,19 @@ def check_results(folder: Path) -> set[tuple[str, ...]]:
                          "choose another with --results-dir (smoke scale: --cache-dir)") from None
     read_all = {name: read_table(folder / name) for name in TABLES if (folder / name).exists()}
     rows = read_all.get("runs.csv", [])
-    return {(row["arm"], row["seed"]) for row in rows if row["status"] in ("done", "diverged")} | {
+    return {(row["arm"], row["seed"]) for row in rows if row["status"] in SETTLED} | {
         (row["arm"], row["seed"], "fid") for row in rows if row.get("fid")}
 
 
 def largest_difference(old: str, new: str) -> str:
-    """One line on how far two data.csv are apart: the largest relative difference of a number."""
+    """A line with the largest relative difference between the numbers of two data.csv."""
     if old == new:
         return "identical to the results that were there"
     before, after = (list(csv.reader(io.StringIO(text))) for text in (old, new))
     labels = [name in LABELS for name in before[0]]
-    if before[0] != after[0] or _labels(before, labels) != _labels(after, labels):
-        return "in the place of results that had other rows or columns, so they are not compared"
+    rows = ([list(compress(row, labels)) for row in table] for table in (before, after))
+    if before[0] != after[0] or next(rows) != next(rows):
+        return "instead of results that had other rows or columns, so they are not compared"
     worst, place = 0.0, ""
     for line, (a, b) in enumerate(zip(before[1:], after[1:], strict=True), start=2):
         for name, x, y in zip(before[0], a, b, strict=True):
@@ -127,12 +128,8 @@ def largest_difference(old: str, new: str) -> str:
     return f"largest difference from the results that were there: {worst:.2%} ({place})"
 
 
-def _labels(table: list[list[str]], chosen: list[bool]) -> list[list[str]]:
-    return [list(compress(row, chosen)) for row in table]
-
-
 def _relative(x: str, y: str) -> float:
-    """|x - y| over the larger magnitude; infinite where one is no number."""
+    """|x - y| over the larger magnitude; infinite where one is not a number."""
     try:
         a, b = float(x), float(y)
     except ValueError:
@@ -146,21 +143,21 @@ Row = Mapping[str, str]  # of a result table
 
 @dataclass(frozen=True)
 class ArtefactResults:
-    """Of one selection, as its results folder has it."""
+    """The results folder of one selection: its tables, missing runs and verdicts."""
 
     selection: Selection
     folder: Path
     runs: list[dict[str, str]] | None  # the rows of runs.csv; None without results
     data: list[dict[str, str]]  # the rows of data.csv
-    claims: list[dict[str, str]]  # the rows of claims.csv; without results, a verdict for each
+    claims: list[dict[str, str]]  # the rows of claims.csv; without results, a row per claim
 
     @property
     def missing(self) -> str | None:
-        """What there should be and is not, in a few words."""
+        """Missing runs or verdicts, in a few words; None if complete."""
         if self.runs is None:
             return NONE
         there = {(row["arm"], row["seed"]) for row in self.runs if row["status"] in SETTLED}
-        if self.selection.custom:  # who picked them is not asked again
+        if self.selection.custom:  # the picked arms are not on record
             wanted = {(row["arm"], row["seed"]) for row in self.runs}
         else:
             wanted = {(entry.arm.name, str(entry.run.seed)) for entry in self.selection.entries()}
@@ -174,7 +171,7 @@ class ArtefactResults:
 
     @property
     def verdicts(self) -> list[dict[str, str]]:
-        """A row per claim, without what it was decided by."""
+        """A row per claim, without the rows of its parts."""
         return [row for row in self.claims if row["role"] == "verdict"]
 
 
@@ -189,7 +186,7 @@ def artefact_results(selection: Selection, results: Path, cache: Path) -> Artefa
 
 
 def unjudged_row(claim: Claim) -> dict[str, str]:
-    """The row of a claim without results."""
+    """The row of claims.csv for a claim without results."""
     reason = claim.test.reason if isinstance(claim.test, Untestable) else ""
     return _row(claim.id, claim.basis, reason, "not testable here" if reason else "not run",
                 claim.place, claim.text)
@@ -198,7 +195,7 @@ def unjudged_row(claim: Claim) -> dict[str, str]:
 def _row(
     claim: str, basis: str, comparison: str, verdict: str, place: str, text: str
 ) -> dict[str, str]:
-    """A verdict that no numbers decided, as a row of claims.csv."""
+    """A verdict without numbers, as a row of claims.csv."""
     empty = dict.fromkeys(("statistic", "estimate", "low", "high", "noise"), "")
     return {"claim": claim, "role": "verdict", "basis": basis, "comparison": comparison, **empty,
             "n": "0", "verdict": verdict, "place": place, "text": text}
@@ -209,7 +206,7 @@ LEAST = "the least favourable of "
 
 @dataclass(frozen=True)
 class Verdicts:
-    """The verdicts at one scale: of artefacts, of `speed`, and what is derived from them."""
+    """The verdicts at one scale: of artefacts, of `speed`, and of derived claims."""
 
     artefacts: Sequence[ArtefactResults]
     speed: Mapping[Path | None, Sequence[Row]]  # see `of_speed`
@@ -217,13 +214,13 @@ class Verdicts:
 
     @property
     def judged(self) -> list[Row]:
-        """Each verdict once, though several artefacts may be there for one claim."""
+        """Each verdict once, also if several artefacts have the claim."""
         every = chain(*(one.verdicts for one in self.artefacts), *self.speed.values())
         return list({(row["claim"], row["text"], row["verdict"]): row for row in every}.values())
 
     @property
     def derived(self) -> list[Row]:
-        """The conclusions that rest on any of the paper's claims among them."""
+        """Rows of the derived claims that rest on any of the judged ones."""
         verdicts = {row["claim"]: row["verdict"] for row in self.judged if row["basis"] == "paper"}
         return [_row(each.id, "paper", LEAST + ", ".join(map(" ".join, each.parts.items())),
                      each.verdict, "Conclusion", each.text)
@@ -233,7 +230,7 @@ class Verdicts:
 def of_speed(
     results: Path, cache: Path, scale: str, claims: Iterable[Claim]
 ) -> dict[Path | None, Sequence[Row]]:
-    """C31's verdicts by the folder of each device; by None the unjudged claims if there is none."""
+    """Verdict rows of C31 by device folder; without any, the unjudged claims under None."""
     found: dict[Path | None, Sequence[Row]] = {
         path.parent: [row for row in read_table(path) if row["role"] == "verdict"]
         for path in sorted(speed_folder(results, cache, scale).glob("*/claims.csv"))}
@@ -241,17 +238,13 @@ def of_speed(
 
 
 def speed_folder(results: Path, cache: Path, scale: str) -> Path:
-    """Of everything that `speed` writes, a folder a model of processor or GPU.
-
-    Smoke results are not under `results`; what another scale than the paper's leaves out stands
-    apart too.
-    """
+    """Where `speed` writes its results: one folder per model of processor or GPU, and scale."""
     top = cache / "smoke" if scale == "smoke" else results
     return top / ("mini" if scale == "mini" else "") / "speed"
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
-    """The folder's provenance.json; empty where there is none, UsageError if it is corrupt."""
+    """The folder's provenance.json; empty without the file. Raises UsageError if corrupt."""
     path = folder / "provenance.json"
     try:
         found: dict[str, Any] = json.loads(path.read_text())
@@ -263,5 +256,5 @@ def read_provenance(folder: Path) -> dict[str, Any]:
 
 
 def runs_of(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """By key, each run's own entries and those that all share."""
+    """Provenance by run key: the run's own entries and the shared ones."""
     return {key: {**found.get("shared", {}), **run} for key, run in found.get("runs", {}).items()}

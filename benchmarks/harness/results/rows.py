@@ -1,4 +1,4 @@
-"""The rows of runs.csv: what the stored runs of a selection come to."""
+"""Rows of runs.csv: the outcomes of a selection's stored runs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from benchmarks.harness.store.task import Task
 if TYPE_CHECKING:
     import pandas as pd
 
-NAMES = ("arm", "method", "dataset")  # in which no text stands for a hole
+NAMES = ("arm", "method", "dataset")  # columns of words, where "nan" or "" is a value
 LEADING = ("scale", "arm", "panel", "status", "diverged_step", "epoch")
 
 
 def collect(selection: Selection, store: Store) -> list[dict[str, Any]]:
-    """The rows of runs.csv: one per run and epoch, and one with no epoch for a run not there."""
+    """The rows of runs.csv: one per run and epoch; a missing run has one without an epoch."""
     return [row for entry in selection.entries() for row in _run_rows(selection, store, entry)]
 
 
@@ -32,7 +32,7 @@ def _run_rows(selection: Selection, store: Store, entry: PlannedRun) -> list[dic
     row |= {field.name: getattr(entry.run, field.name) for field in fields(Run)}
     row |= {f"hyper.{name}": value for name, value in row.pop("hyper")}
     if state not in SETTLED:
-        # a run in progress and one not begun are the same hole: the table holds no passing states
+        # a run in progress counts as missing: the table holds no passing states
         return [row | {"status": "failed" if state == "failed" else "missing"}]
     result = folder.result()
     counts = result["parameters"]  # a key encoder or a critic is not counted (A19, A21)
@@ -46,7 +46,7 @@ def _run_rows(selection: Selection, store: Store, entry: PlannedRun) -> list[dic
 
 
 def asked_of(result: dict[str, Any], entry: PlannedRun) -> list[dict[str, Any]]:
-    """The rows of an outcome without what was recorded for other artefacts."""
+    """The rows of an outcome, without curves that only other artefacts ask for."""
     recorded = {column for columns in result["curves"].values() for column in columns}
     epochs = entry.run.epochs
 
@@ -61,7 +61,7 @@ def asked_of(result: dict[str, Any], entry: PlannedRun) -> list[dict[str, Any]]:
 
 
 def _measured(folder: RunFolder, entry: PlannedRun) -> dict[int | None, dict[str, Any]]:
-    """What was measured, by epoch: it stands in that epoch's row; None is the final model."""
+    """Measured numbers by epoch of the snapshot; None: the final model."""
     values: dict[int | None, dict[str, Any]] = {}
     for measure in entry.measures:
         found = folder.measurement(measure)
@@ -72,7 +72,7 @@ def _measured(folder: RunFolder, entry: PlannedRun) -> dict[int | None, dict[str
 
 
 def runs_csv(rows: list[dict[str, Any]]) -> str:
-    """The rows as text; columns in a fixed order that does not depend on which runs are there."""
+    """The rows as CSV; the order of columns does not depend on which runs are missing."""
     columns = [field.name for field in fields(Run) if field.name != "hyper"]
     names = {name for row in rows for name in row}
     hyper = sorted(name for name in names if name.startswith("hyper."))
@@ -86,7 +86,7 @@ def runs_csv(rows: list[dict[str, Any]]) -> str:
 
 
 def read_csv(text: str) -> pd.DataFrame:
-    """A result table as a DataFrame, its numbers bit for bit; a method may be called null or 1."""
+    """A result table as a DataFrame, numbers bit for bit; a method may be called null or 1."""
     import pandas as pd
     names = next(csv.reader(io.StringIO(text)))
     empty = {name: ["", "nan"] for name in names if name not in NAMES}

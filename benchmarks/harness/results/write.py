@@ -1,4 +1,4 @@
-"""From stored runs to runs.csv, data.csv, claims.csv, the figure and provenance.json."""
+"""Writes a results folder from stored runs: tables, figure, exhibits, provenance."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,12 +7,7 @@ from typing import Any
 from benchmarks.harness.results.rows import collect, read_csv, runs_csv
 from benchmarks.harness.spec.artefact import exhibit_stem
 from benchmarks.harness.spec.selection import PlannedRun, Selection
-from benchmarks.harness.store.files import (
-    remove_leftovers,
-    write_atomically,
-    write_if_changed,
-    write_json,
-)
+from benchmarks.harness.store import files
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.harness.store.task import Task, tasks
 
@@ -22,28 +17,28 @@ PICTURES = ("figure.png", "figure.pdf", "figure.svg")
 def publish(selection: Selection, store: Store, folder: Path) -> str:
     """Brings the folder's files up to date with the store; returns the text of claims.csv.
 
-    data.csv is written last: as long as it is old, everything that hangs on it is made again.
+    data.csv is written last: while it is old, everything that depends on it is made again.
     """
     from benchmarks.harness.analysis.verdicts import judge
     runs = runs_csv(collect(selection, store))
     rows = read_csv(runs)
     data = selection.artefact.table(rows).to_csv(index=False, lineterminator="\n")
     claims = judge(rows, selection.claims).to_csv(index=False, lineterminator="\n")
-    remove_leftovers(folder)
+    files.remove_leftovers(folder)
     target = folder / "data.csv"
     write_exhibits(selection.entries(), store, folder)
     drawn = all((folder / name).exists() for name in PICTURES)
     if not drawn or not target.exists() or target.read_bytes() != data.encode():
         draw(selection.artefact.figure, data, folder)
-    write_if_changed(folder / "runs.csv", runs.encode())
-    write_if_changed(folder / "claims.csv", claims.encode())
+    files.write_if_changed(folder / "runs.csv", runs.encode())
+    files.write_if_changed(folder / "claims.csv", claims.encode())
     write_provenance(selection, store, folder)
-    write_if_changed(target, data.encode())
+    files.write_if_changed(target, data.encode())
     return claims
 
 
 def draw(name: str, data: str, folder: Path) -> None:
-    """The PICTURES from data.csv and its folder's exhibits, the same bytes for the same table.
+    """Writes the PICTURES of data.csv and the folder's exhibits; same table, same bytes.
 
     Raises OSError, ValueError, KeyError or SyntaxError if one of them is missing or damaged.
     """
@@ -51,14 +46,14 @@ def draw(name: str, data: str, folder: Path) -> None:
     from figures.saving import saved
     figure = FIGURES[name](read_csv(data), folder)
     for file in PICTURES:
-        write_atomically(folder / file, saved(figure, Path(file).suffix[1:]))
+        files.write_atomically(folder / file, saved(figure, Path(file).suffix[1:]))
 
 
 EXHIBIT_FOLDERS = {".csv": "points", ".png": "tiles"}
 
 
 def write_exhibits(entries: Iterable[PlannedRun], store: Store, folder: Path) -> None:
-    """Brings both folders up to date with the store; a figure of others is removed first."""
+    """Brings points/ and tiles/ up to date with the store; an outdated figure is removed first."""
     wanted: dict[Path, bytes] = {}
     for entry in entries:
         stem = exhibit_stem(entry.arm.name, entry.run.seed)
@@ -68,26 +63,26 @@ def write_exhibits(entries: Iterable[PlannedRun], store: Store, folder: Path) ->
                 wanted[folder / EXHIBIT_FOLDERS[Path(name).suffix] / f"{stem}.{name}"] = data
     there: set[Path] = set()
     for place in (folder / name for name in EXHIBIT_FOLDERS.values()):
-        remove_leftovers(place)
-        there |= set(place.glob("[!.]*"))  # what begins with a dot another command is writing
+        files.remove_leftovers(place)
+        there |= set(place.glob("[!.]*"))  # another command is writing those with a dot
     if there == set(wanted) and all(_has_content(path, data) for path, data in wanted.items()):
         return
     (folder / "figure.png").unlink(missing_ok=True)  # so that it is drawn, even after a kill
     for path in there - set(wanted):
         path.unlink(missing_ok=True)
     for path, data in wanted.items():
-        write_if_changed(path, data)
+        files.write_if_changed(path, data)
 
 
 def _has_content(path: Path, data: bytes) -> bool:
     try:
         return path.read_bytes() == data
-    except FileNotFoundError:
+    except FileNotFoundError:  # another command is at it
         return False
 
 
 def write_provenance(selection: Selection, store: Store, folder: Path) -> None:
-    """Per run where it came from; what is the same for all of them stands once, under `shared`."""
+    """Writes provenance.json: per run its origin; what all runs share is under `shared`."""
     runs: dict[str, dict[str, Any]] = {}
     asked = tasks(selection.entries(), store)
     for entry in selection.entries():
@@ -102,19 +97,17 @@ def write_provenance(selection: Selection, store: Store, folder: Path) -> None:
         "artefact": selection.artefact.name, "scale": selection.scale,
         "ambiguities": list(selection.artefact.ambiguities),
         "commits": sorted({str(run["commit"]) for run in each}),
-        "not_measured": dict(selection.without),
-        "shared": shared,
+        "not_measured": dict(selection.without), "shared": shared,
         "runs": {key: {name: value for name, value in run.items() if name not in shared}
                  for key, run in runs.items()},
     }
-    write_json(folder / "provenance.json", content)
+    files.write_json(folder / "provenance.json", content)
 
 
 def _run_provenance(task: Task) -> dict[str, Any]:
-    """Where the run came from; of its measures, how long they took and what differs from that."""
+    """Origin of the run; for its measures, the seconds and what differs from the training."""
     trained = task.folder.provenance()
-    found = {measure.id: task.folder.measurement(measure)
-             for measure in task.measures}
+    found = {measure.id: task.folder.measurement(measure) for measure in task.measures}
     measured = {id: outcome["provenance"] for id, outcome in found.items() if outcome}
     if not measured:
         return trained

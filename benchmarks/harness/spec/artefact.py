@@ -1,4 +1,4 @@
-"""Arms, measures, curves and artefacts as frozen values; imports neither torch nor pandas."""
+"""Arms, measures, curves, resources and artefacts, as frozen values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def exhibit_stem(arm: str, seed: int) -> str:
-    """What the files of points and pictures of an arm's run are called in a results folder."""
+    """Stem of the files with the points and image grids of an arm's run."""
     return f"{quote(arm, safe='[]=,+ ')}.seed{seed}"
 
 
@@ -28,7 +28,7 @@ class Arm:
     run: Run
     panels: tuple[str, ...] = ("main",)
     stage: int = 0  # stages are trained and published in order
-    measures: tuple[Measure, ...] | None = None  # in the place of the artefact's
+    measures: tuple[Measure, ...] | None = None  # instead of the artefact's
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Measure:
 
     @property
     def id(self) -> str:
-        """What its stored outcome is called."""
+        """The name of its stored outcome."""
         parts = (f"{self.name}@{self.n_eval}", f"epoch={self.epoch}" if self.epoch else "",
                  self.split if self.split != "test" else "")
         return ",".join(filter(None, parts))
@@ -50,7 +50,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Curve:
-    """What is measured in training: at the start, after every so many epochs, and at the end."""
+    """A measurement in training: at the start, every so many epochs, and at the end."""
 
     name: str  # in train.curves.CURVES
     n_eval: int | None = None  # points of the test set; None: the training set
@@ -58,7 +58,7 @@ class Curve:
 
     @property
     def id(self) -> str:
-        """What a run's outcome calls it."""
+        """Its name in a run's outcome."""
         points = "" if self.n_eval is None else f"@{self.n_eval}"
         return f"{self.name}{points}/{self.every}"
 
@@ -69,7 +69,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Resources:
-    """What one run needs of a cluster's node."""
+    """Needs of one run on a cluster's node."""
 
     gpus: int = 0
     cpus: int = 1

@@ -1,4 +1,4 @@
-"""Claims and the kinds of test that decide them, as frozen values; `claims` has the verdicts."""
+"""Claims, and the kinds of test that decide them, as frozen values."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ Test = Ordering | Equivalence | Trend | Range | Tracking | Untestable | BySpeed
 
 @dataclass(frozen=True)
 class Claim:
-    """A checkable sentence of the paper; `basis` tells the paper's settings from ours."""
+    """A checkable sentence of the paper; `basis`: paper, other reading, or ours."""
 
     id: str
     text: str
@@ -105,12 +105,12 @@ class Claim:
         return replace(self, test=Untestable(f"it speaks of numbers at {self.scales[0]} scale"))
 
     def by_proxy(self) -> Claim:
-        """A claim stated in FID, judged on the stand-in whose features the suite ships."""
+        """The claim, stated in FID, as judged on fd_cifar10."""
         return replace(self, id=f"{self.id}[fd_cifar10]", test=_by_proxy(self.test), basis="proxy")
 
 
 def _by_proxy(test: Test) -> Test:
-    """What is noise in FID is not known of the stand-in: its own spread over seeds alone counts."""
+    """The test on fd_cifar10; FID's noise floor does not apply, only the spread over seeds."""
     match test:
         case Ordering() | Trend():
             return replace(test, statistic=_renamed(test.statistic), at_least=0.0)

@@ -1,4 +1,4 @@
-"""From a method's name and some settings to a run's resolved hyper-parameters."""
+"""Hyper-parameters: from a method's name and settings to a run's resolved values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

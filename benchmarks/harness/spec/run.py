@@ -1,4 +1,4 @@
-"""A run as a frozen value whose hash is its address; imports neither torch nor pandas."""
+"""A run: a frozen value whose hash is its address."""
 
 from __future__ import annotations
 
@@ -84,12 +84,12 @@ class Run:
 
     @property
     def packed_name(self) -> str:
-        """What the run's packed data set is called."""
+        """The name of the run's packed data set."""
         parts = (self.dataset, self.image_size, self.crop, self.data_digest)
         return "-".join(str(part) for part in parts if part)
 
     def lr_factor(self, epoch: int) -> float:
-        """What the learning rate has been halved to after so many complete epochs."""
+        """The factor of the learning rate after that many complete epochs."""
         if not self.halve_every:
             return 1.0
         epoch = min(epoch, (self.halve_until or self.epochs + 1) - 1)

@@ -1,4 +1,4 @@
-"""What was asked for: an artefact at a scale, its arms, its seeds, and where the results go."""
+"""A selection: an artefact at a scale, with its arms, seeds and results folder."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,7 @@ class PlannedRun:
 
     @property
     def label(self) -> str:
-        """What a person calls the run."""
+        """Arm and seed, for messages."""
         return f"{self.arm.name}, seed {self.run.seed}"
 
 
@@ -45,9 +45,9 @@ class Selection:
     seeds: int
     custom: bool  # picked by hand: never written over the full results
     claims: tuple[Claim, ...]
-    precision: str | None = None  # in the place of the artefact's: results of their own
+    precision: str | None = None  # instead of the artefact's: results of their own
     sources: dict[str, str] = field(default_factory=dict)  # user's method -> text of its file
-    data: UserData | None = None  # in the place of the artefact's
+    data: UserData | None = None  # instead of the artefact's
     asked: Mapping[Run, tuple[Curve, ...]] = field(default_factory=dict)  # by any artefact, seed 0
     without: Mapping[str, str] = field(default_factory=dict)  # measure -> why it is not taken
     measured: frozenset[str] = frozenset()  # keys of the runs that have it from earlier
@@ -75,12 +75,12 @@ class Selection:
                      tuple(sorted(recorded, key=lambda curve: curve.id)))
 
     def measures(self, seed: int) -> tuple[Measure, ...]:
-        """What is measured of the runs of a seed."""
+        """Measures of the runs of a seed."""
         asked = self.artefact.measures(self.scale, seed)
         return self.data.measures(self.artefact, asked) if self.data else asked
 
     def results(self, results: Path, cache: Path) -> Path:
-        """The folder of the results; smoke results never stand under `results`."""
+        """The results folder; smoke results are always in the cache."""
         apart = "custom" if self.custom else self.precision or ""
         if self.scale == "smoke":
             return cache / "smoke" / apart / self.artefact.name
@@ -130,7 +130,7 @@ def asked_curves(
     artefacts: Iterable[Artefact], scale: str, data: UserData | None = None,
     precision: str | None = None,
 ) -> dict[Run, tuple[Curve, ...]]:
-    """What the artefacts together ask to be recorded of each run, be it on the user's data."""
+    """Curves that the artefacts together ask of each run, also on a user's data."""
     asked: dict[Run, tuple[Curve, ...]] = {}
     for artefact in artefacts:
         curves = artefact.curves(scale)
@@ -144,7 +144,7 @@ def asked_curves(
 
 
 def without_duplicates(arms: list[Arm], added: list[Arm]) -> list[Arm]:
-    """The added arms less those whose run is there; UsageError for one name with two runs."""
+    """The added arms whose run is new; UsageError if one name has two runs."""
     names, runs, kept = {arm.name for arm in arms}, {arm.run for arm in arms}, list[Arm]()
     for arm in added:
         if arm.run in runs:

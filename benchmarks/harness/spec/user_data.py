@@ -1,4 +1,4 @@
-"""A user's own images in the place of an artefact's data set (`--dataset NAME=PATH`)."""
+"""A user's own images instead of an artefact's data set (`--dataset NAME=PATH`)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ def is_packed(run: Run) -> bool:
 
 
 def packed_folder(root: Path, name: str) -> Path:
-    """Where the arrays of a data set are, or will be."""
+    """The folder of a data set's packed arrays, which need not exist."""
     return root / name / "packed.1"  # raised with the packing: old arrays are not taken for new
 
 

@@ -1,4 +1,4 @@
-"""A run's checkpoints: the newest and the one before, each sealed by its digest."""
+"""A run's checkpoints: the newest and the one before, each behind its digest."""
 
 import hashlib
 from pathlib import Path
@@ -10,7 +10,7 @@ NAMES = ("checkpoint.pt", "checkpoint.previous.pt")
 
 
 def save(folder: Path, data: bytes) -> None:
-    """The new checkpoint in full, and the one before it kept; never neither."""
+    """Writes a new checkpoint and keeps the one before; a kill leaves at least one of them."""
     current, previous = (folder / name for name in NAMES)
     fresh = folder / "checkpoint.fresh.pt"
     write_atomically(fresh, hashlib.sha256(data).digest() + data)
@@ -34,7 +34,7 @@ def newest(folder: Path) -> tuple[bytes | None, str | None]:
             warning = f"{corrupt}; falling back to the one before"
     if warning:
         raise UsageError(f"run {folder.name}: no checkpoint of {folder} is intact; "
-                         "remove that folder to train it anew")
+                         "remove that folder to train it again")
     return None, None
 
 

@@ -1,4 +1,4 @@
-"""Files that are never half-written: temp-and-rename, checksums, leftovers."""
+"""Atomic writing: temporary file and rename, so that no file is ever half-written."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from benchmarks.harness.store.lease import start_time
 
 
 def temporary(path: Path) -> Path:
-    """Where this process makes what is then renamed to `path`."""
+    """The temporary name under which this process prepares `path`."""
     return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
 
 

@@ -1,6 +1,6 @@
-"""Who trains a run: an exclusive, expiring claim on its folder.
+"""Leases: an exclusive, expiring claim of a process on a run's folder.
 
-Claims are numbered files. The highest one counts; a dead claim is never removed but outnumbered by
+Claims are numbered files and the highest one counts. A dead claim is not removed but superseded by
 an exclusive link to the next number, so of two rivals that both see it dead only one succeeds.
 """
 
@@ -15,7 +15,7 @@ import uuid
 
 
 class ProcessIdentity(NamedTuple):
-    """A process, told apart from a later one with the same number by its start time."""
+    """A process; its start time tells it from a later one with the same pid."""
 
     host: str
     pid: int
@@ -81,9 +81,9 @@ def superseded(folder: Path) -> list[Path]:
 
 
 def remove_dead(folder: Path) -> None:
-    """Drops claims whose owner was killed; where nothing is left to do, none will outnumber them.
+    """Deletes claims of dead processes in a folder where nothing is left to do.
 
-    Who claims the folder at this very moment may share it with another: see `Lease.check_held`.
+    A process that claims the folder at this moment may share it: see `Lease.check_held`.
     """
     for claim in folder.glob("claim.*"):
         if not is_alive(claim):

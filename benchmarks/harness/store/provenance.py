@@ -1,4 +1,4 @@
-"""Where a run came from: code, machine, versions, cost."""
+"""Provenance: code, machine and versions behind a run, and its memory."""
 
 from contextlib import suppress
 from functools import cache
@@ -19,7 +19,7 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "POT", "geomloss", "scikit
 
 
 def _git(*arguments: str) -> str | None:
-    """What git answers about the project; None without git or outside a checkout."""
+    """Git's answer about the project; None without git or outside a checkout."""
     try:
         done = subprocess.run(["git", "-C", str(ROOT), *arguments],
                               capture_output=True, text=True, check=False)
@@ -50,7 +50,7 @@ def fingerprint() -> str:
 def code() -> dict[str, str | None]:
     """The commit, and the hash of local edits to the code if there are any, at first call.
 
-    Both are None where the project is no git checkout of its own.
+    Both are None outside a git checkout of the project's own.
     """
     if _adopted:
         return dict(_adopted)

@@ -2,14 +2,14 @@
 
 spec.json              the run's fields
 method.py              the text of a user's own method
-claim.N                who trains it; see `lease`
-checkpoint.pt          sealed; checkpoint.previous.pt is the one before
+claim.N                the process that trains it; see `lease`
+checkpoint.pt          behind its digest; checkpoint.previous.pt is the one before
 model*.safetensors     trained weights: the final ones, and those of snapshots
-measures/              per measure <id>.json (numbers, digests, provenance; written last), its files
-log.txt                what the run printed, with the trace of an error
-error.json             why it failed
+measures/              <id>.json (numbers, digests, provenance; written last) and files per measure
+log.txt                printed lines, with the trace of an error
+error.json             the reason of a failure
 result.json            the outcome, written last
-provenance.json        where, when, from which code, how long
+provenance.json        code, machine, versions, times
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class RunFolder:
         return "missing" if lease.latest(self.path)[1] is None else "lost"
 
     def is_finished(self) -> bool:
-        """Whether there is an outcome, be it done or diverged."""
+        """Whether it has an outcome: done or diverged."""
         return (self.path / "result.json").exists()
 
     def has_failed(self) -> bool:
@@ -64,7 +64,7 @@ class RunFolder:
         return self._read("result.json")
 
     def provenance(self) -> dict[str, Any]:
-        """Where, when and from which code the run was trained."""
+        """Code, machine, versions and times of the training."""
         return self._read("provenance.json")
 
     def error(self) -> str:
@@ -86,7 +86,7 @@ class RunFolder:
                     content["status"] not in SETTLED or "curves" not in content)):
                 raise ValueError
         except (ValueError, KeyError, TypeError, FileNotFoundError):
-            raise UsageError(f"{path} is corrupt; remove its folder to train it anew") from None
+            raise UsageError(f"{path} is corrupt; remove its folder to train it again") from None
         return content
 
     def write_spec(self, run: Run, method_source: str | None) -> None:
@@ -126,7 +126,7 @@ class RunFolder:
         discard(self.path)
 
     def weights_file(self, epoch: int | None = None) -> Path:
-        """Where the final weights are, or those of the snapshot of an epoch."""
+        """Path of the final weights, or of an epoch's snapshot."""
         return self.path / (f"model.epoch{epoch}.safetensors" if epoch else "model.safetensors")
 
     def keep_weights(self, weights: bytes, epoch: int | None = None) -> str:

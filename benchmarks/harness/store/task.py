@@ -1,4 +1,4 @@
-"""What a launcher is handed: a run to train, and what is to be measured of it."""
+"""Tasks for a launcher: a run to train, with its curves and measures."""
 
 from argparse import Namespace
 from collections import Counter
@@ -19,7 +19,7 @@ UNSETTLED = ("running", "unmeasured", *TO_TRAIN)
 
 @dataclass(frozen=True)
 class Task:
-    """A run with the curves and the measures that are asked of it."""
+    """A run with the curves and measures that artefacts ask of it."""
 
     folder: RunFolder
     curves: tuple[Curve, ...] = ()
@@ -39,7 +39,7 @@ class Task:
         return all(curve.id in result["curves"] for curve in self.curves)
 
     def outcome(self) -> str:
-        """Like `state`, for who holds the run: nobody else is working on it."""
+        """The state as seen by the process that holds the run's lease."""
         if not self.folder.is_finished():
             return self.folder.state()
         result = self.folder.result()  # read once: a sweep asks a thousand runs, several times
@@ -51,8 +51,8 @@ class Task:
     def state(self) -> str:
         """One of STATES.
 
-        "unmeasured" is a run that is trained but lacks a measure; "lacks-curve", one that lacks a
-        curve: it is trained anew, and until then its outcome stands.
+        "unmeasured": trained, but lacks a measure. "lacks-curve": trained, but without a curve that
+        is asked for now; it is trained again, and its outcome counts until then.
         """
         state = self.outcome()
         if state not in ("unmeasured", "lacks-curve"):
@@ -80,7 +80,7 @@ def to_do(found: Mapping[str, Task], options: Namespace) -> set[str]:
 
 
 def work_of(todo: Iterable[Task]) -> str:
-    """How many of them are trained, and how many only measured, in words."""
+    """How many of the tasks are to be trained, and how many only measured, in words."""
     counts = Counter("measuring" if task.state() == "unmeasured" else "training" for task in todo)
     return " and ".join(f"{what} {counts[what]}" for what in ("training", "measuring")
                         if counts[what])

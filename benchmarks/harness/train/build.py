@@ -1,4 +1,4 @@
-"""From a run's fields to its networks, its regularizer and its objective."""
+"""Builds a run's networks, regularizer and objective; weights as bytes and back."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,7 +96,7 @@ def load_model(run: Run, shape: tuple[int, ...], path: Path, device: str) -> Mod
     try:
         networks.load_state_dict(safetensors.torch.load(path.read_bytes()))
     except (SafetensorError, RuntimeError):
-        raise UsageError(f"{path} is corrupt; remove its folder to train the run anew") from None
+        raise UsageError(f"{path} is corrupt; remove its folder to train the run again") from None
     # as on the fast path of training, so that a curve ends at the measure, to the last bit
     networks.to(device).to(memory_format=layout(run, device)).eval()
     return Model(networks["encoder"], networks["decoder"] if decoder is not None else None)

@@ -1,4 +1,4 @@
-"""Training the CIFAR-10 classifier: `bench.py classifier`."""
+"""Training of the CIFAR-10 classifier: `bench.py classifier`."""
 
 from argparse import Namespace
 import hashlib
@@ -70,7 +70,7 @@ class ClassifierTrainer:
             div_factor=10, final_div_factor=1000)
 
     def advance(self) -> float:
-        """One epoch; its mean loss. Order and pictures' changes hang on the epoch alone."""
+        """One epoch; returns its mean loss. Order and augmentation depend on the epoch alone."""
         began, total = time.monotonic(), 0.0
         draws = generator(SEED, f"classifier epoch {self.epoch}")
         batches, count = BatchSampler(len(self.x), BATCH, draws, self.device), len(self.x) // BATCH
@@ -96,7 +96,7 @@ class ClassifierTrainer:
         return cross_entropy(logits.float(), labels, label_smoothing=SMOOTHING)
 
     def state(self) -> bytes:
-        """What `restore` goes on from."""
+        """The checkpoint from which `restore` continues."""
         buffer = io.BytesIO()
         torch.save({"network": self.network.state_dict(), "epoch": self.epoch,
                     "optimizer": self.optimizer.state_dict(), "seconds": self.seconds,

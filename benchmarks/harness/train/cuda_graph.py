@@ -1,6 +1,6 @@
-"""How a step is executed: as written, or on a GPU as one CUDA graph that is replayed.
+"""Execution of a step on a GPU as one CUDA graph that is replayed.
 
-At a batch of 64 a GPU waits for Python to launch its kernels. A graph is launched at once.
+At a batch of 64 a GPU waits for Python to launch its kernels; a graph is launched at once.
 """
 
 from collections.abc import Callable, Iterable
@@ -38,14 +38,14 @@ class CudaGraphStep:
         self.calls += 1
 
     def _warm(self) -> None:
-        """On the stream that capturing uses too, so that memory is taken from the same pool."""
+        """Runs a step on the capturing stream, so that memory comes from the same pool."""
         self.aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.aside):
             self.step()
         torch.cuda.current_stream().wait_stream(self.aside)
 
     def _captured(self) -> torch.cuda.CUDAGraph:
-        """Of the step, which is recorded and not done."""
+        """Captures the step, which is recorded and not executed."""
         graph, before = torch.cuda.CUDAGraph(), self.places()
         for draws in self.draws:
             graph.register_generator_state(draws)

@@ -1,4 +1,4 @@
-"""What is measured in training: at the start, after every so many epochs, and at the end."""
+"""Curves: measurements in training, at the start, every so many epochs, and at the end."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ from methods.base import Objective
 
 
 class TrainingSetup(NamedTuple):
-    """What is there before a model is: a run, its data, and where it is trained."""
+    """The inputs of a training: run, data and device."""
 
     run: Run
     data: Tensor  # (n_train, ...)
@@ -28,7 +28,7 @@ Point = Callable[[Model], Mapping[str, float]]
 
 
 def _latent_swd(setup: TrainingSetup, curve: Curve) -> Point:
-    """Of the training set's codes, as Figure 1 has it."""
+    """Latent SWD of the training set's codes, as in Figure 1."""
     distance = LatentSWD(setup.run, setup.data)
     return lambda model: distance(lambda x: model.encoder(to_float(x.to(setup.device))))
 

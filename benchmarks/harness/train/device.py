@@ -1,4 +1,4 @@
-"""Which device a run is trained on, and the global settings of torch that decide bits."""
+"""Devices, and torch's global settings that decide bits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,7 +45,7 @@ CONTROL = "nvidia-cuda-mps-control"
 
 
 def visible_gpus() -> int:
-    """How many GPUs a process may use; 0 without NVIDIA's driver."""
+    """Number of GPUs that a process may use; 0 without NVIDIA's driver."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return len([name for name in named.split(",") if name.strip() not in ("", "-1")])
@@ -60,7 +60,7 @@ def device_of_worker(wanted: str, worker: int) -> str:
 
 
 def gpus_asked(wanted: str) -> int:
-    """How many GPUs a sweep is to use."""
+    """Number of GPUs that a sweep uses."""
     if wanted in ("auto", "cuda"):
         return visible_gpus()
     return int(wanted.startswith("cuda:"))
@@ -68,9 +68,9 @@ def gpus_asked(wanted: str) -> int:
 
 @contextmanager
 def shared_gpus(runs_per_gpu: int) -> Iterator[None]:
-    """Inside, processes on one GPU work at the same time and not in turns.
+    """Lets processes on one GPU work at the same time inside, instead of in turns.
 
-    By NVIDIA's multi-process service, where its program is there and nobody has started it.
+    Uses NVIDIA's multi-process service, if its program is installed and not yet started.
     """
     control = shutil.which(CONTROL)
     served = "CUDA_MPS_PIPE_DIRECTORY" in os.environ

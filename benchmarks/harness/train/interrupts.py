@@ -1,4 +1,4 @@
-"""How a process that trains is asked to end."""
+"""Requests to a training process to end, by signals."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""A run in progress: one step of it, and all that a checkpoint must hold."""
+"""The training loop: a run in progress, its steps, epochs and checkpoints."""
 
 from collections.abc import Callable
 from math import inf, isfinite
@@ -22,7 +22,7 @@ from methods.priors import PRIORS
 
 
 class Trainer:
-    """A run in progress: all that a step changes, hence all that a checkpoint holds."""
+    """A run in progress: everything that a step changes, hence everything in a checkpoint."""
 
     def __init__(
         self, setup: TrainingSetup, curves: tuple[Curve, ...], method_file: Path,
@@ -53,7 +53,7 @@ class Trainer:
 
     @property
     def path(self) -> str:
-        """How a step is executed, and how images lie in memory."""
+        """Execution path for provenance: eager or graph, and the memory layout."""
         name = "graph" if isinstance(self.execute, CudaGraphStep) else "eager"
         return name + NOTES[self.layout]
 
@@ -104,7 +104,7 @@ class Trainer:
         self.clock.add_(1)
 
     def batch(self) -> Batch:
-        """What the step that the clock shows is done on."""
+        """The batch of the step that the clock shows."""
         index = self.batches.at(self.clock)
         x = to_float(self.data[index]).contiguous(memory_format=self.layout)
         progress = (self.clock.double() / self.run.steps).float()
@@ -112,7 +112,7 @@ class Trainer:
         return Batch(x, index, prior, progress)
 
     def places(self) -> dict[str, int]:
-        """Where in memory is what a step goes on from."""
+        """Memory addresses of all tensors that a step goes on from, by name."""
         held = self.objective.state_dict() | self.epoch_log.sums | {"clock": self.clock}
         return {name: tensor.data_ptr() for name, tensor in held.items()}
 
@@ -153,10 +153,10 @@ def train(
     training: Trainer, checkpoint_seconds: float, stop: Callable[[], bool],
     save: Callable[[], None], tell: Callable[[], None],
 ) -> dict[str, Any]:
-    """Trains to the end, or what ends it earlier: see `Run.stop_at`, or a non-finite loss.
+    """Trains to the last epoch, to `Run.stop_at`, or to a non-finite loss; returns the outcome.
 
-    Returns the outcome. `tell` is called after every row, `save` every `checkpoint_seconds`. Raises
-    InterruptedRun once `stop()` is true, after a last `save`.
+    `tell` is called after every row, `save` every `checkpoint_seconds`. Raises InterruptedRun once
+    `stop()` is true, after a last `save`.
     """
     began = saved = time.monotonic()
     before = training.seconds
@@ -181,7 +181,7 @@ def train(
 
 
 def _outcome(training: Trainer) -> dict[str, Any]:
-    """What is stored of a run that has ended."""
+    """The outcome of a run that has ended, as stored in result.json."""
     parameters = {name: sum(p.numel() for p in part.parameters())
                   for name, part in training.objective.named_children()}
     diverged_step = int(training.epoch_log.diverged_at) if training.diverged else None
@@ -215,7 +215,7 @@ class BatchSampler:
         return self.order[step % self.steps * len(self.columns) + self.columns]
 
     def state(self) -> dict[str, Tensor]:
-        """What a checkpoint must hold to go on with the very next batch."""
+        """The checkpoint from which the very next batch follows."""
         return {"order": self.order, "draws": self.draws.get_state()}
 
     def restore(self, state: dict[str, Tensor]) -> None:
@@ -225,7 +225,7 @@ class BatchSampler:
 
 
 class EpochLog:
-    """Kept on the device while an epoch lasts; the host asks at its end."""
+    """Accumulates the epoch's losses on the device; keeps one row per finished epoch."""
 
     def __init__(self, device: str) -> None:
         self.rows: list[dict[str, float]] = []
@@ -253,9 +253,10 @@ class EpochLog:
         return bool(self.rows) and self.rows[-1].get("train_reconstruction", inf) <= error
 
     def close(self, epoch: int, steps: int, last: int, measured: dict[str, float]) -> None:
-        """The row of an epoch of so many steps; none, and diverged, if a number is not finite.
+        """Appends an epoch's row; diverged instead if a number is not finite.
 
-        `last`: the epoch's last step, at which it diverged if only what was `measured` tells.
+        `steps`: of the epoch. `last`: its last step, noted as the diverging one if only a measured
+        number shows it.
         """
         losses = {f"train_{name}": float(total) / steps for name, total in self.sums.items()}
         values = {**losses, **measured}
@@ -267,7 +268,7 @@ class EpochLog:
             total.zero_()
 
     def state(self) -> dict[str, Any]:
-        """What `restore` goes on from."""
+        """The checkpoint from which `restore` continues."""
         return {"rows": self.rows, "sums": self.sums, "diverged_at": self.diverged_at}
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The optimizers of a run: Adam for what the objective minimises, and another for its adversary."""
+"""Optimizers of a run: Adam for the objective, and another Adam for its adversary."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -48,7 +48,7 @@ class Optimizers:
         self.adams[name].step()
 
     def state(self) -> dict[str, Any]:
-        """What `restore` goes on from."""
+        """The checkpoint from which `restore` continues."""
         return {name: optimizer.state_dict() for name, optimizer in self.adams.items()}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -64,7 +64,7 @@ class Optimizers:
 
 
 def _adam(parameters: Iterable[nn.Parameter], lr: float, beta1: float) -> torch.optim.Adam:
-    """In one kernel for all parameters; on a GPU, with nothing of it on the host."""
+    """Fused Adam: one kernel for all parameters; on a GPU, no state on the host."""
     own = list(parameters)
     if not own[0].is_cuda:
         return torch.optim.Adam(own, lr=lr, betas=(beta1, 0.999), fused=True)

@@ -28,7 +28,7 @@ def load_module(path: Path) -> ModuleType:
 
 
 def regularizer_in(module: ModuleType) -> type[Regularizer]:
-    """The one Regularizer defined in the module; raises UsageError if there is not just one."""
+    """The one Regularizer of the module; raises UsageError unless it defines just one."""
     found = list({item: None for item in vars(module).values()
                   if isinstance(item, type) and issubclass(item, Regularizer)
                   and item.__module__ == module.__name__})
