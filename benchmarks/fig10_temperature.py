@@ -1,7 +1,5 @@
 """Figure 10: the best lambda at each temperature, and its score."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 

@@ -110,16 +110,8 @@ def claims(scale: str) -> tuple[Claim, ...]:
 ARTEFACT = Artefact(
     name="fig1-synthetic",
     caption="Convergence of each objective alone to the uniform law on the sphere, synthetic data",
-    place="Figure 1, Section 4.1",
-    figure="convergence",
-    seeds={"paper": 5, "mini": 2, "smoke": 2},
-    arms=arms,
-    template=template,
-    settings=settings,
-    curves=lambda scale: (Curve("latent_swd"),),
-    table=table,
-    claims=claims,
+    place="Figure 1, Section 4.1", figure="convergence", seeds={"paper": 5, "mini": 2, "smoke": 2},
+    arms=arms, template=template, settings=settings, curves=lambda scale: (Curve("latent_swd"),),
+    table=table, claims=claims,
     claim_for=lambda scale, arm: faster(arm, f"C1[{arm}]", "custom", arm),
-    ambiguities=("A2", "A3", "A4", "A5", "A8", "A17", "A18"),
-    resources=ON_A_PROCESSOR,
-)
+    ambiguities=("A2", "A3", "A4", "A5", "A8", "A17", "A18"), resources=ON_A_PROCESSOR)

@@ -131,16 +131,7 @@ def lower(scale: str, arm: str) -> Claim:
 ARTEFACT = Artefact(
     name="fig2-convergence",
     caption="Distance of samples to the test images over the training, by lambda, CIFAR-10",
-    place="Figure 2, Section 4.1",
-    figure="image_distance",
-    seeds={"paper": 1, "mini": 1, "smoke": 1},
-    arms=arms,
-    template=template,
-    settings=CIFAR10.settings,
-    table=table,
-    claims=claims,
-    claim_for=lower,
-    ambiguities=(*CIFAR10.ambiguities, "A16", "A30"),
-    measures=measures,
-    curves=curves,
-)
+    place="Figure 2, Section 4.1", figure="image_distance",
+    seeds={"paper": 1, "mini": 1, "smoke": 1}, arms=arms, template=template,
+    settings=CIFAR10.settings, table=table, claims=claims, claim_for=lower,
+    ambiguities=(*CIFAR10.ambiguities, "A16", "A30"), measures=measures, curves=curves)

@@ -59,17 +59,7 @@ def evener(scale: str, arm: str) -> Claim:
 
 
 ARTEFACT = Artefact(
-    name="fig3-isotropy",
-    caption="Singular values of MoCA's codes by lambda, CIFAR-10",
-    place="Figure 3, Section 4.2",
-    figure="spectrum",
-    seeds={"paper": 1, "mini": 2, "smoke": 1},
-    arms=arms,
-    template=template,
-    settings=CIFAR10.settings,
-    table=table,
-    claims=claims,
-    claim_for=evener,
-    ambiguities=(*CIFAR10.ambiguities, "A11"),
-    measures=measures,
-)
+    name="fig3-isotropy", caption="Singular values of MoCA's codes by lambda, CIFAR-10",
+    place="Figure 3, Section 4.2", figure="spectrum", seeds={"paper": 1, "mini": 2, "smoke": 1},
+    arms=arms, template=template, settings=CIFAR10.settings, table=table, claims=claims,
+    claim_for=evener, ambiguities=(*CIFAR10.ambiguities, "A11"), measures=measures)

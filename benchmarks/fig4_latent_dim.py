@@ -1,7 +1,5 @@
 """Figure 4: scores by latent dimension and lambda."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 

@@ -85,18 +85,10 @@ def claims(scale: str) -> tuple[Claim, ...]:
 
 
 ARTEFACT = Artefact(
-    name="fig7-tsne",
-    caption="Codes of the MNIST test set in the plane, and the models' pictures",
-    place="Figure 7, Section 4.2, Appendix B",
-    figure="embedding",
-    seeds={"paper": 5, "mini": 2, "smoke": 2},
-    arms=arms,
-    template=template,
-    settings=settings,
-    table=table,
-    claims=claims,
+    name="fig7-tsne", caption="Codes of the MNIST test set in the plane, and the models' pictures",
+    place="Figure 7, Section 4.2, Appendix B", figure="embedding",
+    seeds={"paper": 5, "mini": 2, "smoke": 2}, arms=arms, template=template, settings=settings,
+    table=table, claims=claims,
     claim_for=lambda scale, arm: comparable(arm, f"C14[{arm}]", "custom", arm),
     ambiguities=("A3", "A4", "A5", "A6", "A8", "A22", "A24", "A25", "A31", "A33"),
-    measures=measures,
-    resources=ON_A_PROCESSOR,
-)
+    measures=measures, resources=ON_A_PROCESSOR)

@@ -63,15 +63,7 @@ def lower(scale: str, arm: str) -> Claim:
 ARTEFACT = Artefact(
     name="fig8-reconstruction",
     caption="Reconstruction error at the end of training by lambda, CIFAR-10",
-    place="Figure 8, Appendix D.1",
-    figure="reconstruction",
-    seeds={"paper": 1, "mini": 2, "smoke": 1},
-    arms=arms,
-    template=template,
-    settings=CIFAR10.settings,
-    table=table,
-    claims=claims,
-    claim_for=lower,
-    ambiguities=(*CIFAR10.ambiguities, "A14"),
-    measures=measures,
-)
+    place="Figure 8, Appendix D.1", figure="reconstruction",
+    seeds={"paper": 1, "mini": 2, "smoke": 1}, arms=arms, template=template,
+    settings=CIFAR10.settings, table=table, claims=claims, claim_for=lower,
+    ambiguities=(*CIFAR10.ambiguities, "A14"), measures=measures)

@@ -1,7 +1,5 @@
 """Figure 9: the best lambda at each image size."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from benchmarks import grid_artefact

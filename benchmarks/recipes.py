@@ -1,7 +1,5 @@
 """Recipes: the paper's settings per image data set (Appendices A and D), at each scale."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple

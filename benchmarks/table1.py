@@ -1,7 +1,5 @@
 """Table 1: scores of samples on CelebA, every regularizer in MoCA's place."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from benchmarks.harness.spec.artefact import Arm, Artefact
@@ -55,17 +53,7 @@ def claims(scale: str) -> tuple[Claim, ...]:
 
 
 ARTEFACT = Artefact(
-    name="table1",
-    caption="Scores of samples on CelebA by regularizer, prior and architecture",
-    place="Table 1, Section 4.4",
-    figure="score_table",
-    seeds={"paper": 3, "mini": 1, "smoke": 1},
-    arms=arms,
-    template=CELEBA.moca,
-    settings=CELEBA.settings,
-    table=RANKING.table,
-    claims=claims,
-    claim_for=RANKING.lowest,
-    ambiguities=CELEBA.ambiguities,
-    measures=RANKING.measures,
-)
+    name="table1", caption="Scores of samples on CelebA by regularizer, prior and architecture",
+    place="Table 1, Section 4.4", figure="score_table", seeds={"paper": 3, "mini": 1, "smoke": 1},
+    arms=arms, template=CELEBA.moca, settings=CELEBA.settings, table=RANKING.table, claims=claims,
+    claim_for=RANKING.lowest, ambiguities=CELEBA.ambiguities, measures=RANKING.measures)

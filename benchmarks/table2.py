@@ -41,17 +41,8 @@ def claims(scale: str) -> tuple[Claim, ...]:
 
 
 ARTEFACT = Artefact(
-    name="table2",
-    caption="Scores of samples on CIFAR-10 by regularizer, prior and architecture",
-    place="Table 2, Appendix C",
-    figure="score_table",
-    seeds={"paper": 3, "mini": 1, "smoke": 1},
-    arms=lambda scale: RANKING.arms(scale, {}),
-    template=CIFAR10.moca,
-    settings=CIFAR10.settings,
-    table=RANKING.table,
-    claims=claims,
-    claim_for=RANKING.lowest,
-    ambiguities=(*CIFAR10.ambiguities, "A28"),
-    measures=RANKING.measures,
-)
+    name="table2", caption="Scores of samples on CIFAR-10 by regularizer, prior and architecture",
+    place="Table 2, Appendix C", figure="score_table", seeds={"paper": 3, "mini": 1, "smoke": 1},
+    arms=lambda scale: RANKING.arms(scale, {}), template=CIFAR10.moca, settings=CIFAR10.settings,
+    table=RANKING.table, claims=claims, claim_for=RANKING.lowest,
+    ambiguities=(*CIFAR10.ambiguities, "A28"), measures=RANKING.measures)

@@ -1,7 +1,5 @@
 """Table 4: scores by MoCA's base momentum, and without the positive term."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from benchmarks import grid_artefact

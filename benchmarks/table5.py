@@ -1,7 +1,5 @@
 """Table 5: scores by the size of MoCA's queue."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from benchmarks import grid_artefact

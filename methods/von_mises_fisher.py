@@ -1,7 +1,5 @@
 """The von Mises-Fisher law on the sphere: sampling, and its divergence from the uniform law."""
 
-from __future__ import annotations
-
 from math import lgamma, log, pi
 from typing import Any
 

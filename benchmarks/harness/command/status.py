@@ -1,7 +1,5 @@
 """The commands `list`, `status`, `logs`, `cancel` and `plan`."""
 
-from __future__ import annotations
-
 from argparse import Namespace
 from pathlib import Path
 
