@@ -1,5 +1,7 @@
 """The declarations: every figure and table of the paper, by name."""
 
+import re
+
 from benchmarks import (
     fig1_synthetic,
     fig2_convergence,
@@ -20,19 +22,14 @@ from benchmarks.harness.spec.artefact import Artefact
 from benchmarks.recipes import CELEBA, CIFAR10
 from benchmarks.tuning import search
 
-
-def _in_the_papers_order(artefact: Artefact) -> tuple[bool, int]:
-    """Figures first, each kind by its number."""
-    kind_and_number = artefact.name.split("-")[0]
-    kind = kind_and_number.rstrip("0123456789")
-    return kind == "table", int(kind_and_number.removeprefix(kind))
-
-
+# figures first, each kind by its number
 ARTEFACTS: dict[str, Artefact] = {artefact.name: artefact for artefact in sorted((
     *galleries.ARTEFACTS, *(module.ARTEFACT for module in (
         fig1_synthetic, fig2_convergence, fig3_isotropy, fig4_latent_dim, fig7_tsne,
         fig8_reconstruction, fig9_input_size, fig10_temperature, table1, table2, table3, table4,
-        table5))), key=_in_the_papers_order)}
+        table5))),
+    key=lambda artefact: (artefact.name.startswith("table"),
+                          int(re.findall(r"\d+", artefact.name)[0])))}
 
 # run by `tune NAME`; not part of the paper, so `all` leaves them out
 TUNINGS: dict[str, Artefact] = {

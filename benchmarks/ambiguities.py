@@ -10,14 +10,12 @@ TEMPERATURES: tuple[Variation, ...] = (
     Variation(FIG1, "final_swd", WARM, COLD, "τ = 1 in the place of .05, synthetic data"),
     Variation(FIG7, "nmi", "moca[tau=0.99]", COLD, "τ = .99 in the place of .05, MNIST"),
     Variation(FIG7, "knn10_accuracy", "moca[tau=0.99]", COLD,
-              "τ = .99 in the place of .05, MNIST"),
-)
+              "τ = .99 in the place of .05, MNIST"))
 TEMPERATURES += (
     Variation("fig3-isotropy", "effective_rank", "moca[lam=1000,tau=1]", "moca[lam=1000]",
               "τ = 1 in the place of .05, λ = 1000, CIFAR-10"),
     Variation("fig8-reconstruction", "test_reconstruction", "moca[lam=1000,tau=1]",
-              "moca[lam=1000]", "τ = 1 in the place of .05, λ = 1000, CIFAR-10"),
-)
+              "moca[lam=1000]", "τ = 1 in the place of .05, λ = 1000, CIFAR-10"))
 MOMENTUM = (Variation("table4", "fid", "m0=0.99", "m0=0.999",
                       "m0 = .99 in the place of .999, CelebA"),)
 PANELS = tuple(
@@ -29,28 +27,24 @@ OWN_KEYS = (
     Variation(FIG1, "auc_log_swd", "moca[tau=0.05,mask_self]", COLD,
               "a point's own stale keys masked, τ = .05"),
     Variation(FIG1, "final_swd", "moca[tau=0.05,mask_self]", COLD,
-              "a point's own stale keys masked, τ = .05"),
-)
+              "a point's own stale keys masked, τ = .05"))
 DENOMINATOR = (
     Variation(FIG1, "auc_log_swd", "moca[tau=0.05,decoupled]", COLD,
               "the positive out of the denominator, τ = .05"),
     Variation(FIG1, "final_swd", "moca[tau=0.05,decoupled]", COLD,
-              "the positive out of the denominator, τ = .05"),
-)
+              "the positive out of the denominator, τ = .05"))
 LITERAL = (
     Variation(FIG1, "auc_log_swd", "uniformity[literal]", "uniformity",
               "Eq. 5 as printed, with j = i in the sum, τ = .05"),
     Variation(FIG1, "final_swd", "uniformity[literal]", "uniformity",
-              "Eq. 5 as printed, with j = i in the sum, τ = .05"),
-)
+              "Eq. 5 as printed, with j = i in the sum, τ = .05"))
 PRIOR = (
     Variation(FIG2, "distance_at_5", "moca[lam=0]", "mmd gaussian[lam=0]",
               "at λ = 0, the sphere in the place of the Gaussian prior"),
     Variation(FIG2, "swd_image_std", "moca[lam=0]", "mmd gaussian[lam=0]",
               "at λ = 0, the sphere in the place of the Gaussian prior"),
     Variation(FIG2, "distance_at_5", "moca[lam=0]", "mmd sphere[lam=0]",
-              "at λ = 0, MoCA in the place of WAE-MMD, both on the sphere"),
-)
+              "at λ = 0, MoCA in the place of WAE-MMD, both on the sphere"))
 CHOSEN = tuple(
     Variation(TABLE2, "fd_cifar10", f"moca[{a},tuned]", f"moca[{a}]",
               f"λ chosen on validation images in the place of the paper's, {a}")
@@ -132,5 +126,4 @@ AMBIGUITIES: tuple[Ambiguity, ...] = (
     Ambiguity("A32", "Algorithm 1's shapes do not fit together as printed.",
               "One dimension is dropped."),
     Ambiguity("A33", "The reconstruction is a mean in Section 4.2 and a sum in Algorithm 1.",
-              "The sum over an image: a mean could not reach the numbers of the text."),
-)
+              "The sum over an image: a mean could not reach the numbers of the text."))

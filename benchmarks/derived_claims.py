@@ -10,5 +10,4 @@ CLAIMS = tuple(
 PARTS = {  # METHODS.md section 6; a claim that has readings has a row for each
     "C33[faster]": ("MoCA's latent distribution converges faster to the prior.", ("C1", "C6")),
     "C33[stable]": ("MoCA is the more stable of the two: a larger lambda helps it and not always "
-                    "WAE-MMD.", ("C5", "C8")),
-}
+                    "WAE-MMD.", ("C5", "C8"))}

@@ -1,18 +1,12 @@
 """Figure 1: convergence of each objective alone to the prior, on synthetic data."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from benchmarks.harness.spec.artefact import ON_A_PROCESSOR, Arm, Artefact, Curve
+from benchmarks.harness.spec.artefact import ON_A_PROCESSOR, Arm, Artefact, Curve, DataFrame
 from benchmarks.harness.spec.claims import Claim, Ordering
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
 from methods import Scalar
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 OURS = ("uniformity", "gan", "cramer-wold")
 
@@ -103,8 +97,7 @@ def claims(scale: str) -> tuple[Claim, ...]:
               Ordering("final_swd", ("moca[tau=0.05]", "moca[tau=1]", "mmd", "sinkhorn"), ("swd",),
                        quantifier="any")),
         needed("C28[momentum]", "a momentum encoder (m0 = 0)", UNMOVED),
-        needed("C28[positive]", "the positive term", UNALIGNED),
-    )
+        needed("C28[positive]", "the positive term", UNALIGNED))
 
 
 ARTEFACT = Artefact(

@@ -1,11 +1,8 @@
 """Figure 2: distance between samples and test images over the training, by lambda."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from benchmarks.harness.spec.artefact import Arm, Artefact, Curve, Measure
+from benchmarks.harness.spec.artefact import Arm, Artefact, Curve, DataFrame, Measure
 from benchmarks.harness.spec.claims import (
     Claim,
     Equivalence,
@@ -17,9 +14,6 @@ from benchmarks.harness.spec.claims import (
 )
 from benchmarks.harness.spec.run import Run
 from benchmarks.recipes import CIFAR10
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 EVERY = 5  # epochs, Section 4.1
 
@@ -93,8 +87,7 @@ def against(scale: str, method: str) -> tuple[Claim, ...]:
               Ordering("swd_image_std", moca[:1], mmd[:1])),
         Claim(f"C8[{prior}]", f"WAE-MMD ({prior} prior) ends worse at lambda 1000 than at some "
               "smaller lambda.", "Section 4.1, Figure 2",
-              Ordering("swd_image_std", mmd[:-1], mmd[-1:], quantifier="any")),
-    )
+              Ordering("swd_image_std", mmd[:-1], mmd[-1:], quantifier="any")))
 
 
 def claims(scale: str) -> tuple[Claim, ...]:
@@ -117,8 +110,7 @@ def claims(scale: str) -> tuple[Claim, ...]:
               Equivalence(("distance_at_5",), moca[0], arm_name("mmd sphere", 0), 50.0), "ours"),
         Claim("C6b[gaussian]", "At lambda 0 the sphere alone brings samples closer than the "
               "Gaussian prior.", "ours",
-              Ordering("distance_at_5", moca[:1], (arm_name("mmd gaussian", 0),)), "ours"),
-    )
+              Ordering("distance_at_5", moca[:1], (arm_name("mmd gaussian", 0),)), "ours"))
 
 
 def lower(scale: str, arm: str) -> Claim:

@@ -1,17 +1,10 @@
 """Figure 3: singular values of MoCA's codes, by lambda."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from benchmarks.grid_artefact import with_proxies
-from benchmarks.harness.spec.artefact import Arm, Artefact, Measure
+from benchmarks.harness.spec.artefact import Arm, Artefact, DataFrame, Measure
 from benchmarks.harness.spec.claims import FID_NOISE, Claim, Ordering, Trend
 from benchmarks.harness.spec.run import Run
 from benchmarks.recipes import CIFAR10
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 PLACE = "Section 4.2, Figure 3"
 LAMBDAS = {"paper": (0, 500, 1000, 3000), "mini": (0, 500, 1000, 3000), "smoke": (0, 3000)}

@@ -1,18 +1,12 @@
 """Figure 7: separation of MNIST's classes in the codes of MoCA and of S-VAE."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from benchmarks.harness.spec.artefact import ON_A_PROCESSOR, Arm, Artefact, Measure
+from benchmarks.harness.spec.artefact import ON_A_PROCESSOR, Arm, Artefact, DataFrame, Measure
 from benchmarks.harness.spec.claims import Claim, Equivalence
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
 from methods import Scalar
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 N_TRAIN = {"paper": 60000, "mini": 10000, "smoke": 192}
 EPOCHS = {"paper": 25, "mini": 8, "smoke": 2}
@@ -34,15 +28,13 @@ def settings(scale: str) -> dict[str, dict[str, Scalar]]:
     """Each method's own MNIST settings, as published; lam for this loss (METHODS section 1).
 
     WAE-MMD's 10 weighs a reconstruction that is scaled by .05. CWAE's code has 1 for SWAE and CWAE.
-    Where nothing is published, as for WAE-GAN, the template's lam stays.
-    """
+    Where nothing is published, as for WAE-GAN, the template's lam stays."""
     return {
         "moca": {"K": QUEUE[scale], "tau": PAPER_TAU},
         "mmd": {"lam": 200.0},
         "gan": {"hidden": 512, "critic_lr": 5e-4},
         "swd": {"lam": 1.0},
-        "cramer-wold": {"lam": 1.0},
-    }
+        "cramer-wold": {"lam": 1.0}}
 
 
 def arms(scale: str) -> tuple[Arm, ...]:

@@ -1,16 +1,9 @@
 """Figure 8: MoCA's final reconstruction error, by lambda."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from benchmarks.harness.spec.artefact import Arm, Artefact, Measure
+from benchmarks.harness.spec.artefact import Arm, Artefact, DataFrame, Measure
 from benchmarks.harness.spec.claims import Claim, Ordering, Trend, Untestable
 from benchmarks.harness.spec.run import Run
 from benchmarks.recipes import CIFAR10
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 # the paper's own grid is not stated (A14); the mini grid shares its runs with Figure 3's
 LAMBDAS = {"paper": (0, 100, 500, 1000, 3000, 6000), "mini": (0, 500, 1000, 3000),

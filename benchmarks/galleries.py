@@ -1,15 +1,10 @@
 """Figures 5, 6 and 11 to 19: image grids of models that other artefacts train."""
 
-from __future__ import annotations
+from typing import NamedTuple
 
-from typing import TYPE_CHECKING, NamedTuple
-
-from benchmarks.harness.spec.artefact import Arm, Artefact, Measure
+from benchmarks.harness.spec.artefact import Arm, Artefact, DataFrame, Measure
 from benchmarks.harness.spec.claims import Claim, Untestable
 from benchmarks.recipes import CELEBA, CELEBA_HQ, CIFAR10, DatasetRecipe
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 SHOWN = {"samples": 64, "reconstructions": 32, "interpolations": 16}  # images that are asked for
 SCORES = ["fd_cifar10", "fid", "kid", "test_reconstruction"]
@@ -91,6 +86,5 @@ GALLERIES = (
     Gallery("fig18-cifar10-interpolations", "Interpolations of MoCA, CIFAR-10", "Figure 18",
             (INTERPOLATIONS,), (CIFAR10,)),
     Gallery("fig19-celeba-interpolations", "Interpolations of MoCA, CelebA", "Figure 19",
-            (INTERPOLATIONS,), (CELEBA,)),
-)
+            (INTERPOLATIONS,), (CELEBA,)))
 ARTEFACTS = tuple(row.artefact() for row in GALLERIES)

@@ -1,17 +1,11 @@
 """Grids: artefacts that compare MoCA's FID along one or two settings (Appendix D, Figure 4)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
-from benchmarks.harness.spec.artefact import Arm, Artefact
+from benchmarks.harness.spec.artefact import Arm, Artefact, DataFrame
 from benchmarks.harness.spec.claims import Claim, Ordering
 from benchmarks.recipes import Recipe
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 SCORES = ["fd_cifar10", "fid", "kid", "test_reconstruction"]
 SEEDS = {"paper": 1, "mini": 1, "smoke": 1}
@@ -24,8 +18,7 @@ def table(
     """Per arm the scores over the seeds, and the epoch that it came to.
 
     `keep`: the fields that the arms differ in; `cited`: the FID that the paper prints, by arm, of
-    runs on `dataset`.
-    """
+    runs on `dataset`."""
     from benchmarks.harness.analysis.tables import final_scores
     scores = final_scores(rows, [*SCORES, "train_reconstruction", "epoch"], keep)
     if not cited:

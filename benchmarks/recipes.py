@@ -99,8 +99,7 @@ class DatasetRecipe:
     def moca_by_lambda(self, scale: str, lams: tuple[int, ...]) -> tuple[Arm, ...]:
         """MoCA at every lambda of a grid, and above 0 also at tau = 1 (A8).
 
-        Not so at mini scale, where the second temperature would not fit into half an hour.
-        """
+        Not so at mini scale, where the second temperature would not fit into half an hour."""
         runs = {f"lam={lam:g}": replace(self.moca(scale), lam=float(lam)) for lam in lams}
         found = tuple(Arm(f"moca[{name}]", run) for name, run in runs.items())
         if scale == "mini":
@@ -111,8 +110,7 @@ class DatasetRecipe:
     def grids_by_lambda(self, arms: tuple[Arm, ...]) -> list[tuple[tuple[str, ...], str, str]]:
         """The names of those arms, lambda 0 first, with a claim's note and basis: per temperature.
 
-        Lambda 0 has no temperature, so both grids begin with it.
-        """
+        Lambda 0 has no temperature, so both grids begin with it."""
         main = tuple(arm.name for arm in arms if not arm.stage)
         warm = tuple(arm.name for arm in arms if arm.stage)
         warm_grid = [((main[0], *warm), "[tau=1]", "sensitivity")] if warm else []
@@ -139,8 +137,7 @@ CIFAR10 = DatasetRecipe(
     lam={"a1": 2000.0, "a2": 100.0},
     halve={"a2": {"paper": 60, "mini": 4}},  # once, which is the same (A26)
     ambiguities=("A3", "A4", "A5", "A6", "A8", "A9", "A19", "A20", "A21", "A22", "A24", "A25",
-                 "A26", "A29", "A31", "A33"),
-)
+                 "A26", "A29", "A31", "A33"))
 
 CELEBA = DatasetRecipe(
     name="celeba",
@@ -171,8 +168,7 @@ CELEBA_HQ = DatasetRecipe(
     lr=2e-3,
     tau=1.0,
     snapshot={"paper": 850, "mini": 7, "smoke": 1},  # Figure 11's epoch
-    main="residual",
-)
+    main="residual")
 
 
 def ablation(scale: str) -> Run:
@@ -188,8 +184,7 @@ ABLATION = CELEBA.recipe._replace(
 def resized(scale: str, side: int, lam: float, epochs: int) -> Run:
     """CelebA-HQ as in Appendix D.2: one block less per halving of the side; m0 = .999.
 
-    The learning rate is halved to the end.
-    """
+    The learning rate is halved to the end."""
     run = replace(CELEBA_HQ.moca(scale), image_size=side, lam=lam, epochs=epochs, halve_until=None,
                   snapshots=None)
     return resolve(run, "moca", CELEBA_HQ.settings(scale)["moca"] | {"m0": 0.999})

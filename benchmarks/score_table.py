@@ -1,19 +1,13 @@
 """Score tables: Tables 1 and 2, every regularizer in MoCA's place."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from benchmarks.harness.spec.artefact import Arm, Measure
+from benchmarks.harness.spec.artefact import Arm, DataFrame, Measure
 from benchmarks.harness.spec.claims import FID_NOISE, Claim, Ordering, Untestable
 from benchmarks.harness.spec.run import Run
 from benchmarks.recipes import DatasetRecipe, TableRow
 from benchmarks.tuning import RIVALS, Choice, choices
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 DRAWN_SEED = 0
 UNTUNED = "no lambda has been chosen for every regularizer it speaks of; bench.py tune does"
@@ -58,8 +52,7 @@ class Ranking:
 
         MoCA at a chosen lambda has a row of its own, as has a lambda that a method's authors give;
         and what matching the prior is worth shows against lambda = 0, an autoencoder sampled at the
-        prior. A regularizer for which no lambda has been chosen yet is left out: see `tune`.
-        """
+        prior. A regularizer for which no lambda has been chosen yet is left out: see `tune`."""
         found = {named("moca", a): self.images.template(scale, a) for a in ("a1", "a2")}
         order = sorted(RIVALS, key=lambda rival: rival.method != "mmd")  # the paper's rival first
         for a in self.architectures:

@@ -19,8 +19,7 @@ RANKING = Ranking(
     left_out={"mini": ("moca[A1,tuned]", "mmd sphere[A1]", "gan sphere[A1]", "sinkhorn[A1]",
                        "uniformity[A1]", "lam=0 gaussian[A1]", "mmd gaussian[A1,lam=500]",
                        "cramer-wold[A1,lam=5]")},
-    until_tuned="table2",
-)
+    until_tuned="table2")
 NARROW = "moca[A1,d=64]"
 
 
@@ -48,8 +47,7 @@ def claims(scale: str) -> tuple[Claim, ...]:
               "10 %).", "Appendix A", Range("parameters", sizes, True), scales=("paper",)),
         Claim("C19", "With 64 latent dimensions A1 keeps a reconstruction error more than 20 % "
               "larger than with 128.", "Appendix A",
-              Ordering("log_test_reconstruction", ("moca[A1]",), (NARROW,), at_least=0.182)),
-    )
+              Ordering("log_test_reconstruction", ("moca[A1]",), (NARROW,), at_least=0.182)))
 
 
 ARTEFACT = Artefact(

@@ -1,13 +1,7 @@
 """Table 3: the best lambda at each image size, from Figure 9's runs."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from benchmarks import fig9_input_size, grid_artefact
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
+from benchmarks.harness.spec.artefact import DataFrame
 
 CITED = {32: 100.0, 64: 2000.0, 256: 20_000.0}
 

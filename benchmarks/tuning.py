@@ -1,27 +1,20 @@
 """Tuning: the choice of lambda for every regularizer of a table, by one grid and one metric.
 
 Scored on training images that no run of the grid trains on. `bench.py tune NAME` runs the grid and
-writes the choice to benchmarks/tuned/NAME.csv, which the table reads.
-"""
-
-from __future__ import annotations
+writes the choice to benchmarks/tuned/NAME.csv, which the table reads."""
 
 import csv
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from benchmarks.harness.spec.artefact import VALIDATION, Arm, Artefact, Measure
+from benchmarks.harness.spec.artefact import VALIDATION, Arm, Artefact, DataFrame, Measure
 from benchmarks.harness.spec.run import Run
 from benchmarks.recipes import EXTRACTORS, DatasetRecipe, TableRow
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 GRID = {"paper": (1, 10, 100, 1000, 10000), "mini": (1, 10, 100, 1000, 10000), "smoke": (1, 10000)}
 SHARE_OF_EPOCHS = 0.5  # of the table's own training: a grid of full ones costs five tables
 METRICS = ("fid", "fd_cifar10")  # the first that every run has
-
 
 RIVALS = (
     TableRow("moca", "moca", "sphere"), TableRow("mmd sphere", "mmd", "sphere"),
@@ -29,15 +22,13 @@ RIVALS = (
     TableRow("gan gaussian", "gan", "gaussian"), TableRow("swd", "swd", "sphere"),
     TableRow("sinkhorn", "sinkhorn", "sphere"), TableRow("sae", "sae", "sphere"),
     TableRow("cramer-wold", "cramer-wold", "sphere"),
-    TableRow("uniformity", "uniformity", "sphere"),
-)
+    TableRow("uniformity", "uniformity", "sphere"))
 
 
 def search(table: str, architecture: str, images: DatasetRecipe) -> Artefact:
     """The grid of a table's architecture as an artefact of its own.
 
-    At the paper's scale the last training images are kept to choose by.
-    """
+    At the paper's scale the last training images are kept to choose by."""
     n_train = {**images.n_train, "paper": images.n_train["paper"] - VALIDATION}
     n_eval = {**images.n_eval, "paper": VALIDATION}
 
@@ -63,12 +54,8 @@ def search(table: str, architecture: str, images: DatasetRecipe) -> Artefact:
         caption=f"The choice of lambda for every regularizer, {table}-{architecture}",
         place=table.replace("table", "Table "), seeds=dict.fromkeys(GRID, 1), arms=arms,
         template=lambda scale: arms(scale)[0].run, settings=images.settings, table=chosen,
-        claims=lambda scale: (), claim_for=_unjudged, ambiguities=images.ambiguities,
+        claims=lambda scale: (), claim_for=lambda scale, arm: None, ambiguities=images.ambiguities,
         measures=measures)
-
-
-def _unjudged(scale: str, arm: str) -> None:
-    """No claim: a grid is not judged."""
 
 
 def chosen(rows: DataFrame) -> DataFrame:

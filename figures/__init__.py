@@ -1,7 +1,6 @@
 """Plots: each maps the DataFrame of a data.csv, and its folder, to a Figure.
 
-The folder has the points and image grids of single runs.
-"""
+The folder has the points and image grids of single runs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,5 +36,4 @@ FIGURES: dict[str, Callable[[DataFrame, Path], Figure]] = {
     "scaling": scaling.draw,
     "score_table": score_table.draw,
     "spectrum": spectrum.draw,
-    "speed": speed.draw,
-}
+    "speed": speed.draw}

@@ -14,8 +14,7 @@ TITLES = {
     "main": "Synthetic data N(0, I), batch 64",
     "temperature": "Temperature, own keys, Eq. 5",
     "full batch": "Full batch (1 step an epoch)",
-    "uniform data": "Uniform data",
-}
+    "uniform data": "Uniform data"}
 EPOCHS = (0, 1, 2, 5, 10, 20, 40, 80, 160, 320)
 
 

@@ -50,8 +50,9 @@ def _block(
         stem = row["exhibit"]  # none where the run has no outcome
         axes = [part.add_subplot(grid[k, column]) for k in range(1 + len(TILES))]
         axes[0].set_title(f"{names[row['arm']]}\n{_scores(row)}", fontsize=8)
-        for ax in axes:
-            _bare(ax)
+        for ax in axes:  # t-SNE's axes have no meaning
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
         if not isinstance(stem, str):
             axes[0].annotate("no run to draw", (0.5, 0.5), xycoords="axes fraction", ha="center",
                              color=WARNING)
@@ -83,13 +84,6 @@ def _points(ax: Axes, path: Path) -> set[int]:
     ax.scatter(points["x"], points["y"], s=size, c=colours, lw=0, rasterized=True)
     ax.set_box_aspect(1)
     return set(points["label"])
-
-
-def _bare(ax: Axes) -> None:
-    """Removes ticks and frame: t-SNE's axes have no meaning."""
-    ax.set_xticks([])
-    ax.set_yticks([])
-    ax.spines[:].set_visible(False)
 
 
 def _legend(figure: Figure, classes: list[int]) -> None:

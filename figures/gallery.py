@@ -28,7 +28,10 @@ def draw(data: DataFrame, folder: Path) -> Figure:
     figure = Figure(figsize=(size[0] / dpi, size[1] / dpi), dpi=dpi)
     left = MARGIN
     for (_, row), column, width in zip(data.iterrows(), columns, wide, strict=True):
-        top = _headed(figure, row, left, size)
+        there, top = isinstance(row["exhibit"], str), HEAD
+        text = [row["arm"], ", ".join(frechet(row)) if there else "not run: no picture to show"]
+        figure.text(left / size[0], 1 - 48 / size[1], "\n".join(text), va="top", fontsize=6,
+                    color="black" if there else WARNING)
         for kind, picture in column.items():
             top = _placed(figure, kind, picture, (left, top), size)
         left += width + MARGIN
@@ -44,15 +47,6 @@ def _pictures(row: Series, folder: Path) -> dict[str, np.ndarray]:
         return {}
     paths = {kind: folder / "tiles" / f"{row['exhibit']}.{kind}.png" for kind in KINDS}
     return {kind: imread(path) for kind, path in paths.items() if path.exists()}
-
-
-def _headed(figure: Figure, row: Series, left: int, size: tuple[int, int]) -> int:
-    """Writes the arm and its scores above its column; returns where the images begin."""
-    there = isinstance(row["exhibit"], str)
-    text = [str(row["arm"]), ", ".join(frechet(row)) if there else "not run: no picture to show"]
-    figure.text(left / size[0], 1 - 48 / size[1], "\n".join(text), va="top", fontsize=6,
-                color="black" if there else WARNING)
-    return HEAD
 
 
 def _placed(

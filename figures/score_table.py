@@ -6,7 +6,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from pandas import DataFrame, Series
+from pandas import DataFrame
 
 from figures.style import METRICS, RC, WARNING, measured, rival_looks, seeds, setting
 
@@ -39,14 +39,12 @@ def _scores(ax: Axes, data: DataFrame, name: str) -> None:
     if data[f"{name}_mean"].isna().all():
         ax.annotate("not measured", (0.5, 0.02), ha="center", va="bottom",
                     xycoords="axes fraction", color=WARNING, fontsize=8)
-    ax.set_yticks(range(len(data)), [_label(row) for _, row in data.iterrows()])
+    notes = [[f"{row[name]} {name}" for name in ("diverged", "missing") if row[name]]
+             for _, row in data.iterrows()]  # runs without scores
+    ax.set_yticks(range(len(data)), [
+        ", ".join([f"{arm}  λ = {lam:g}", *note])
+        for arm, lam, note in zip(data["arm"], data["lam"], notes, strict=True)])
     ax.set_ylim(len(data) - 0.5, -0.5)
-
-
-def _label(row: Series) -> str:
-    """The arm with its lambda, and counts of runs without scores."""
-    notes = [f"{row[name]} {name}" for name in ("diverged", "missing") if row[name]]
-    return ", ".join([f"{row['arm']}  λ = {row['lam']:g}", *notes])
 
 
 def _samples(ax: Axes, data: DataFrame, folder: Path) -> None:

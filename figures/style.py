@@ -16,8 +16,7 @@ RC: dict[Any, Any] = {
     "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "lines.linewidth": 1.4,
     "figure.titlesize": 9.5, "legend.frameon": False, "errorbar.capsize": 3.0,
     "image.interpolation": "nearest",
-    "savefig.dpi": 200, "pdf.fonttype": 42, "figure.constrained_layout.use": True,
-}
+    "savefig.dpi": 200, "pdf.fonttype": 42, "figure.constrained_layout.use": True}
 WARNING = "#B00020"
 BLUE, ORANGE, VERMILION = "#0072B2", "#E69F00", "#D55E00"  # of Okabe and Ito's palette
 CITED: dict[str, Any] = {"ls": "none", "marker": "D", "mfc": "none", "color": "black",
@@ -65,8 +64,7 @@ RIVALS = {  # by a row's label without its architecture
     "gan gaussian": LOOKS["gan"]._replace(label="GAN, Gaussian"),
     "uniformity": LOOKS["uniformity"]._replace(label="Uniformity"),
     "cramer-wold": LOOKS["cramer-wold"]._replace(label="Cramér-Wold"),
-    **{name: LOOKS[name] for name in ("swd", "sinkhorn", "sae")},
-}
+    **{name: LOOKS[name] for name in ("swd", "sinkhorn", "sae")}}
 
 
 def seeds(n: int) -> str:

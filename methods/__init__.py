@@ -1,8 +1,7 @@
 """The registry of latent-matching methods: modules, hyper-parameters and their sources.
 
 Importing it does not import torch. `revision` is raised when a method's mathematics changes, so
-that stored runs of the old formula never pass for runs of the new one.
-"""
+that stored runs of the old formula never pass for runs of the new one."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -29,16 +28,10 @@ BETWEEN = _number("above 0 and below 1", lambda value: 0 < value < 1)
 ANY = Bounds("anything", lambda value: True)
 
 
-def one_of(*values: str) -> Bounds:
-    """One of several words."""
-    return Bounds(f"one of {', '.join(values)}", lambda value: value in values)
-
-
 class Hyper(NamedTuple):
     """A hyper-parameter's default, where it comes from, and what else it may be.
 
-    `at_least` is the run's field that it may not be below.
-    """
+    `at_least` is the run's field that it may not be below."""
 
     default: Scalar
     source: str
@@ -57,8 +50,7 @@ class Method(NamedTuple):
 
 
 OBJECTIVES: dict[str, Method] = {  # not a penalty beside a reconstruction, but the whole loss
-    "svae": Method("svae:SVAE", "S-VAE", "Davidson et al. 2018", 1, {}),
-}
+    "svae": Method("svae:SVAE", "S-VAE", "Davidson et al. 2018", 1, {})}
 
 METHODS: dict[str, Method] = {
     "moca": Method(
@@ -68,46 +60,37 @@ METHODS: dict[str, Method] = {
             "m0": Hyper(0.99, "MoCA Appendix A", SHARE),
             "mask_self": Hyper(False, "ours: drop an image's own stale keys from its negatives",
                                ANY),
-            "decoupled": Hyper(False, "ours: the positive stays out of the denominator", ANY),
-        }),
+            "decoupled": Hyper(False, "ours: the positive stays out of the denominator", ANY)}),
     "repulsion": Method(
         "contrastive:Repulsion", "MoCA, no positive", "MoCA paper, Section 3, without L_align", 1, {
             "tau": Hyper(0.05, "MoCA Appendix A (CIFAR-10, CelebA)"),
             "K": Hyper(30000, "MoCA Appendix A (CIFAR-10); K >= B, Section 3", at_least="batch"),
-            "m0": Hyper(0.99, "MoCA Appendix A", SHARE),
-        }),
+            "m0": Hyper(0.99, "MoCA Appendix A", SHARE)}),
     "uniformity": Method(
         "uniformity:Uniformity", "Uniformity", "MoCA paper, Eq. 4 and 5, without momentum", 1, {
             "tau": Hyper(0.05, "MoCA Appendix A"),
             "variant": Hyper("loo", "ours: j = i left out, a constant e^(1/tau) otherwise",
-                             one_of("loo", "literal")),
-        }),
+                             Bounds("one of loo, literal", ("loo", "literal").__contains__))}),
     "mmd": Method(
         "mmd:MMD", "MMD", "Tolstikhin et al. 2018, wae.py mmd_penalty", 1, {}),
     "swd": Method(
         "swd:SlicedWasserstein", "SWD", "Kolouri et al. 2018", 1, {
-            "projections": Hyper(50, "SWAE notebooks, L = 50"),
-        }),
+            "projections": Hyper(50, "SWAE notebooks, L = 50")}),
     "sinkhorn": Method(
         "sinkhorn:Sinkhorn", "Sinkhorn", "debiased Sinkhorn divergence, geomloss", 1, {
             "eps": Hyper(1.0, "ours: half the mean squared distance on the unit sphere"),
             "debias": Hyper(True, "Feydy et al. 2019", ANY),
-            "scaling": Hyper(0.5, "geomloss default", BETWEEN),
-        }),
+            "scaling": Hyper(0.5, "geomloss default", BETWEEN)}),
     "sae": Method(
         "sinkhorn:SharpSinkhorn", "Sinkhorn (SAE)", "Patrini et al. 2020, Algorithm 1", 1, {
             "eps": Hyper(0.1, "ours: a twentieth of the mean squared distance on the sphere"),
-            "iterations": Hyper(50, "ours: the SAE paper's L is not known to us"),
-        }),
+            "iterations": Hyper(50, "ours: the SAE paper's L is not known to us")}),
     "gan": Method(
         "gan:GAN", "GAN", "Tolstikhin et al. 2018, wae.py gan_penalty", 1, {
             "hidden": Hyper(1024, "WAE configs.py, CelebA; 512 on MNIST"),
             "layers": Hyper(4, "WAE models.py z_adversary", NOT_NEGATIVE),
             "critic_lr": Hyper(1e-3, "WAE configs.py, CelebA; 5e-4 on MNIST"),
-            "critic_beta1": Hyper(0.5, "WAE configs.py, Adam", BELOW_1),
-        }),
+            "critic_beta1": Hyper(0.5, "WAE configs.py, Adam", BELOW_1)}),
     "cramer-wold": Method(
         "cramer_wold:CramerWold", "Cramer-Wold", "Knop et al. 2018", 1, {
-            "log": Hyper(True, "CWAE trains on log(CW + 1e-7)", ANY),
-        }),
-}
+            "log": Hyper(True, "CWAE trains on log(CW + 1e-7)", ANY)})}

@@ -11,5 +11,4 @@ ARCHITECTURES: dict[str, Architecture] = {
     "mlp3": mlp(3, 2),  # 3 hidden layers and 2, of 128 units: Appendix B
     "a1": a1,
     "a2": a2,
-    "residual": residual,
-}
+    "residual": residual}

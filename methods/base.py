@@ -47,8 +47,7 @@ class Regularizer(nn.Module):
 
     State is kept in parameters and buffers alone and changed in place; random draws come from
     `Context.generator`: both are checkpointed. If `penalty` branches on tensor values or reads them
-    back to the host, set `capturable = False`.
-    """
+    back to the host, set `capturable = False`."""
 
     capturable = True  # as a CUDA graph; False for a penalty that waits for what is on the GPU
     adversary_lr: float | None = None  # learning rate of the adversary's Adam; None: the run's
@@ -94,8 +93,7 @@ class Objective(nn.Module):
 class WAE(Objective):
     """Wasserstein autoencoder: (1/B) sum ||x - g(f(x))||^2 + lam R (MoCA paper, Eq. 5).
 
-    Without a decoder only R remains: the latent-matching task of the paper's Figure 1.
-    """
+    Without a decoder only R remains: the latent-matching task of the paper's Figure 1."""
 
     def __init__(
         self, encoder: nn.Module, decoder: nn.Module | None, regularizer: Regularizer, lam: float

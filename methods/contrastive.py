@@ -15,8 +15,7 @@ class _LogSumExp(torch.autograd.Function):
     """log sum_j exp(q.k_j) over fixed keys k_j: (B, d) -> (B,), without those marked `own`.
 
     Holds one (B, K) array and works in place, where autograd would hold several: with thousands of
-    keys that is most of the time of a step.
-    """
+    keys that is most of the time of a step."""
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, keys: Tensor, own: Tensor | None) -> Tensor:
@@ -41,8 +40,7 @@ def contrastive_loss(
 
     q, k: (B, d) queries and their positive keys; queue: (K, d). `own` (B, K) marks the entries that
     are stale keys of the query's own image, which are then no negatives. `decoupled` leaves the
-    positive out of the denominator.
-    """
+    positive out of the denominator."""
     positive = (q * k).sum(dim=1) / tau  # (B,)
     denominator: Tensor = _LogSumExp.apply(q / tau, queue, own)  # (B,)
     if not decoupled:
@@ -59,8 +57,7 @@ class Contrastive(Regularizer):
     """Momentum encoder and a queue of K past keys; raises ValueError off the sphere or for B > K.
 
     The key encoder starts as a copy of the encoder, averages parameters only, and stays in training
-    mode: in evaluation mode its untrained batch-norm statistics would collapse the keys.
-    """
+    mode: in evaluation mode its untrained batch-norm statistics would collapse the keys."""
 
     queue: Tensor
     owner: Tensor
@@ -109,8 +106,7 @@ class Contrastive(Regularizer):
 class Repulsion(Contrastive):
     """MoCA without the positive: past keys push, nothing aligns query and key (Section 3).
 
-    R = mean_i log (1/K) sum_j exp(z_i.k_j / tau), Eq. 5 over the queue of Algorithm 1.
-    """
+    R = mean_i log (1/K) sum_j exp(z_i.k_j / tau), Eq. 5 over the queue of Algorithm 1."""
 
     def __init__(self, context: Context, *, tau: float, K: int, m0: float) -> None:
         super().__init__(context, tau=tau, K=K, m0=m0, mask_self=False, decoupled=False)

@@ -18,8 +18,7 @@ def phi(s: Tensor, dim: int) -> Tensor:
 
     From D = 8 on by CWAE's (1 + 4s / (2D - 3))^(-1/2); below, to 1e-6: 1F1 is the mean of
     exp(-s u_1^2) over the unit sphere, a Gauss-Jacobi integral over u_1, and for large s its
-    expansion in 1/s.
-    """
+    expansion in 1/s."""
     if dim >= ASYMPTOTIC_FROM:
         return (1 + 4 * s / (2 * dim - 3)).rsqrt()
     far = s > LARGE
@@ -49,8 +48,7 @@ def cramer_wold(x: Tensor, y: Tensor) -> Tensor:
     """Squared two-sample distance, diagonal kept (a V-statistic): gmum cw_sampling.
 
     x, y: (N, D) of equal length N (ValueError otherwise), with slices of unit variance, for which
-    Silverman's bandwidth (4 / (3N))^(2/5) is meant.
-    """
+    Silverman's bandwidth (4 / (3N))^(2/5) is meant."""
     if len(x) != len(y):
         raise ValueError(f"Cramer-Wold needs as many prior draws ({len(y)}) as codes ({len(x)})")
     n, dim = x.shape

@@ -16,8 +16,7 @@ def a1(plan: Plan) -> Networks:
 
     The decoder starts from a map of side `plan.start`: 4 is WAE's "dcgan" and gives the paper's 38
     million parameters on CelebA, 8 is WAE's own CelebA setting (A19). Padding of 2 on all sides
-    replaces TensorFlow's one-sided padding: a shift by one pixel, the same parameters.
-    """
+    replaces TensorFlow's one-sided padding: a shift by one pixel, the same parameters."""
     channels, height, width = plan.shape
     widths = [plan.channels(count) for count in CHANNELS]
     bottom = height // 2 ** len(widths)

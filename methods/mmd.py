@@ -12,8 +12,7 @@ def imq_mmd(z: Tensor, prior: Tensor, base: float) -> Tensor:
     """Unbiased estimate, summed over scales s, with k(a, b) = C / (C + ||a - b||^2), C = s base.
 
     z: (n, d), prior: (m, d), n, m >= 2. Being unbiased it is negative about half the time when both
-    come from one law.
-    """
+    come from one law."""
     n, m = len(z), len(prior)
     zz, pp, zp = (squared_distances(a, b) for a, b in ((z, z), (prior, prior), (z, prior)))
     total = z.new_zeros(())

@@ -12,8 +12,7 @@ from methods.priors import Prior
 class Encoder(nn.Module):
     """A network whose output is constrained to the prior's support: x (B, ...) -> z (B, dim).
 
-    `mixed`: it trains in bfloat16, but for its output.
-    """
+    `mixed`: it trains in bfloat16, but for its output."""
 
     mixed = False
 

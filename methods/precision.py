@@ -7,8 +7,7 @@ from torch import Tensor, nn
 def autocast(network: nn.Module, device: torch.device, mixed: bool) -> torch.autocast:
     """The context in which a network is called; in bfloat16 if `mixed`, and only while it trains.
 
-    Weights are cast at every call: a cache of casts would be taken along into a CUDA graph.
-    """
+    Weights are cast at every call: a cache of casts would be taken along into a CUDA graph."""
     return torch.autocast(device.type, torch.bfloat16, enabled=mixed and network.training,
                           cache_enabled=False)
 

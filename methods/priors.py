@@ -64,8 +64,7 @@ class Sphere:
     def between(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
         """Equal steps of angle along the great circle through unit a and b (Shoemake 1985).
 
-        Opposite points have no shortest way; which of them is taken is left to rounding.
-        """
+        Opposite points have no shortest way; which of them is taken is left to rounding."""
         # atan2 keeps its digits where arccos of the scalar product loses them
         angle = 2 * torch.atan2((a - b).norm(), (a + b).norm())
         if angle < EQUAL:

@@ -16,8 +16,7 @@ MAP = 4  # the encoder's last map is 4 x 4, whatever the image
 def residual(plan: Plan) -> Networks:
     """log2(size / 4) blocks of a halving convolution and two residual ones; mirrored, doubling.
 
-    256 pixels take all six blocks, as in the paper; 64 take the first four, 32 the first three.
-    """
+    256 pixels take all six blocks, as in the paper; 64 take the first four, 32 the first three."""
     channels, height, _ = plan.shape
     count = int(log2(height // MAP))
     widths = [channels, *(plan.channels(full) for full in CHANNELS[:count])]

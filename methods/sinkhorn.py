@@ -14,15 +14,13 @@ class Sinkhorn(Regularizer):
     """Sinkhorn divergence with cost ||x - y||^2 and temperature eps (Feydy et al. 2019).
 
     geomloss uses the cost ||x - y||^2 / 2, hence the factor 2 and blur = sqrt(eps / 2). The
-    diameter is given, since geomloss would otherwise read it back to the host at every step.
-    """
+    diameter is given, since geomloss would otherwise read it back to the host at every step."""
 
     def __init__(self, context: Context, *, eps: float, debias: bool, scaling: float) -> None:
         super().__init__()
         self.half_divergence = SamplesLoss(
             "sinkhorn", p=2, blur=(eps / 2) ** 0.5, debias=debias, scaling=scaling,
-            diameter=context.prior.diameter, backend="tensorized",
-        )
+            diameter=context.prior.diameter, backend="tensorized")
 
     def penalty(self, step: Step) -> Tensor:
         """2 geomloss(z, prior), with the caller's gradient mode put back."""
@@ -40,8 +38,7 @@ def sharp_cost(z: Tensor, prior: Tensor, eps: float, iterations: int) -> Tensor:
     """<C, P> for the plan P after so many alternations in the log domain, C = ||x - y||^2.
 
     z: (n, d), prior: (m, d), uniform weights. POT's sinkhorn2 computes the same but reads its
-    marginal error back to the host as it goes.
-    """
+    marginal error back to the host as it goes."""
     cost = squared_distances(z, prior)  # (n, m)
     u, v = z.new_zeros(len(z)), z.new_zeros(len(prior))
     for _ in range(iterations):

@@ -12,8 +12,7 @@ from methods.von_mises_fisher import divergence_from_uniform, sample
 class VonMisesEncoder(nn.Module):
     """x -> the mean direction mu (B, d) and the concentration kappa (B, 1) of a vMF posterior.
 
-    `network` has d + 1 outputs; kappa = softplus + 1, as in the S-VAE code (examples/mnist.py).
-    """
+    `network` has d + 1 outputs; kappa = softplus + 1, as in the S-VAE code (examples/mnist.py)."""
 
     mixed = False  # see `Encoder`
 
@@ -36,8 +35,7 @@ class SVAE(Objective):
     """Bernoulli log-likelihood of a binarised image plus KL(vMF || U) (Davidson et al. 2018).
 
     Images in [0, 1] are binarised again at every step. The sampler rejects, so the number of its
-    draws depends on values and the step cannot be captured as a graph.
-    """
+    draws depends on values and the step cannot be captured as a graph."""
 
     capturable = False
     regularizer = None

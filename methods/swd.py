@@ -15,8 +15,7 @@ def directions(n: int, dim: int, generator: torch.Generator) -> Tensor:
 def sliced_w2_squared(z: Tensor, prior: Tensor, projections: Tensor) -> Tensor:
     """Mean over the projections of the squared 2-Wasserstein distance of the slices, no root.
 
-    z, prior: (n, d) of equal length (ValueError otherwise); projections: (d, L).
-    """
+    z, prior: (n, d) of equal length (ValueError otherwise); projections: (d, L)."""
     if len(z) != len(prior):
         raise ValueError(f"sliced Wasserstein needs as many prior draws ({len(prior)}) "
                          f"as codes ({len(z)})")

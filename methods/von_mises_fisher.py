@@ -42,8 +42,7 @@ class _Divergence(torch.autograd.Function):
 def divergence_from_uniform(kappa: Tensor, dim: int) -> Tensor:
     """KL(vMF(., kappa) || U(S^(dim-1))) = kappa A + log C_m(kappa) + log |S^(m-1)|.
 
-    Elementwise in kappa > 0 (Davidson et al. 2018, Eq. 14). Raises ValueError for dim > 32.
-    """
+    Elementwise in kappa > 0 (Davidson et al. 2018, Eq. 14). Raises ValueError for dim > 32."""
     if dim > MAX_DIM:
         raise ValueError(f"the von Mises-Fisher law is implemented for dim <= {MAX_DIM}, not {dim}")
     value: Tensor = _Divergence.apply(kappa, dim)
@@ -54,8 +53,7 @@ def sample(mu: Tensor, kappa: Tensor, generator: torch.Generator) -> Tensor:
     """(n, m) draws around the unit vectors mu (n, m) with concentrations kappa (n, 1).
 
     Wood's rejection sampler of mu.z, reparametrised: gradients flow to mu and kappa through the
-    accepted proposals, without the correction for acceptance (as in Davidson et al. 2018).
-    """
+    accepted proposals, without the correction for acceptance (as in Davidson et al. 2018)."""
     n, dim = mu.shape
     # Wood's b, written so that it does not cancel where kappa is large
     b = (dim - 1) / (2 * kappa + (4 * kappa**2 + (dim - 1) ** 2).sqrt())
@@ -71,8 +69,7 @@ def sample(mu: Tensor, kappa: Tensor, generator: torch.Generator) -> Tensor:
 def _accepted(b: Tensor, kappa: Tensor, dim: int, generator: torch.Generator) -> Tensor:
     """(n, 1) proposals Beta((m-1)/2, (m-1)/2) that pass Wood's test.
 
-    Where kappa is not finite no proposal would ever pass; there it is NaN, and the loss with it.
-    """
+    Where kappa is not finite no proposal would ever pass; there it is NaN, and the loss with it."""
     x = (1 - b) / (1 + b)
     c = kappa * x + (dim - 1) * torch.log(4 * b / (1 + b) ** 2)  # 1 - x^2
     epsilon = torch.full_like(b, torch.nan)

@@ -1,4 +1,4 @@
-"""Progress of one long thing: a bar on a terminal, one line in a log."""
+"""Console output: progress bars (one line in a log), verdicts, short paths."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,22 +10,20 @@ Tell = Callable[[int], None]
 
 @contextmanager
 def steps(label: str, total: int) -> Iterator[Tell]:
-    """Yields what takes how many of the steps are done."""
+    """Yields a function that is told the number of finished steps."""
     with _shown(label, label, 0, total, in_bytes=False) as tell:
         yield tell
 
 
 @contextmanager
 def transfer(label: str, line: str, have: int, total: int | None) -> Iterator[Tell]:
-    """Yields what takes the bytes there so far; a log gets `line`."""
+    """Yields a function that is told the number of received bytes; a log gets `line`."""
     with _shown(label, line, have, total, in_bytes=True) as tell:
         yield tell
 
 
 @contextmanager
-def _shown(
-    label: str, line: str, have: int, total: int | None, *, in_bytes: bool
-) -> Iterator[Tell]:
+def _shown(label: str, line: str, have: int, total: int | None, in_bytes: bool) -> Iterator[Tell]:
     if not sys.stderr.isatty():
         print(line, flush=True)
         yield lambda done: None

@@ -192,8 +192,7 @@ def collect(
 ) -> Report:
     """Collects the report; raises UsageError if a file is corrupt.
 
-    `claims`: of `speed`; `parts`: of derived claims.
-    """
+    `claims`: of `speed`; `parts`: of derived claims."""
     every = list(selections)
     scales = list(dict.fromkeys(selection.scale for selection in every))
     sections: dict[str, list[Block]] = defaultdict(list)

@@ -31,8 +31,7 @@ def export(report: Report, folder: Path) -> int:
     """Writes the manifest, then the tables; deletes files of an earlier export.
 
     An interrupted export fails the manifest's check; the same command completes it.
-    Raises UsageError for a folder with other files.
-    """
+    Raises UsageError for a folder with other files."""
     before = _earlier(folder)
     files: dict[str, bytes] = {}
     for name, shown_table in _tables(report).items():

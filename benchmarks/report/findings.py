@@ -75,8 +75,7 @@ def findings(
 ) -> int:
     """Writes FINDINGS.md beside the results and, for this project's own, the README's blocks.
 
-    Raises UsageError for corrupt results, and for any scale but the paper's (mini is included).
-    """
+    Raises UsageError for corrupt results, and for any scale but the paper's (mini is included)."""
     if options.scale != "paper":
         raise UsageError("findings are of the paper's scale and mini together; leave --scale out")
     results = options.results_dir

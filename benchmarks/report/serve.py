@@ -17,7 +17,7 @@ from benchmarks.harness.store.run_folder import Store
 from benchmarks.report.collect import Report
 from benchmarks.report.page import render
 
-HOST, PORT = "127.0.0.1", 8000
+HOST = "127.0.0.1"
 NAMES_OF_THIS_MACHINE = ("127.0.0.1", "localhost")
 FRESH = 2.0  # seconds for which an answer is reused
 UNDER_WAY = ("running", "queued")

@@ -35,8 +35,7 @@ class Case:
 def measured(cases: Sequence[Case], repeats: int, device: str) -> list[dict[str, Any]]:
     """One row per case: median and quartiles in milliseconds.
 
-    `relative`: median over the turns of its time divided by the first case's in the same turn.
-    """
+    `relative`: median over the turns of its time divided by the first case's in the same turn."""
     seconds: dict[Case, list[float]] = {case: [] for case in cases}
     for _ in range(UNCOUNTED + repeats):
         for case, found in seconds.items():
@@ -99,8 +98,7 @@ SIZES = {
                    {"cpu": 64, "cuda": 10_000}, (64, 128, 256, 512)),
     "mini": Sizes(1 / 8, 5, (64, 1024), (64, 512), 2048, 64, {"cpu": 64, "cuda": 2000},
                   (64, 256)),
-    "smoke": Sizes(1 / 16, 2, (64,), (64,), 64, 8, {"cpu": 8, "cuda": 8}, (64, 128)),
-}
+    "smoke": Sizes(1 / 16, 2, (64,), (64,), 64, 8, {"cpu": 8, "cuda": 8}, (64, 128))}
 
 
 def images(n: int, side: int) -> Tensor:
@@ -122,8 +120,7 @@ def training(
 ) -> Trainer:
     """A training without curves; `regularizer` replaces the run's own.
 
-    On a GPU it is advanced until its CUDA graph is captured.
-    """
+    On a GPU it is advanced until its CUDA graph is captured."""
     side = run.image_size or 32
     made = Trainer(TrainingSetup(run, images(IMAGES, side), NOWHERE, device), (), NOWHERE, plain)
     if regularizer is not None:

@@ -30,8 +30,7 @@ HEADER = ["scale", "group", "what", "who", "unit", "median", "low", "high", "n",
 def speed(options: Namespace) -> int:
     """Times everything on the device; 0, or 1 if a rival is not installed.
 
-    Raises UsageError for a device that cannot be used.
-    """
+    Raises UsageError for a device that cannot be used."""
     check_device(options.device)
     provenance.code()  # noted before anybody edits it
     device = prepare_torch(options.device, "fp32")
@@ -83,8 +82,7 @@ def _rows(sizes: Sizes, device: str) -> tuple[list[dict[str, Any]], str | None]:
             "regularizer alone": lambda: regularizers.alone(sizes, device),
             "distance and sampling": lambda: evaluation.distances(sizes, device),
             "evaluation": lambda: evaluation.whole(sizes, device, Path(place)),
-            negatives.GROUP: lambda: negatives.cases(sizes, device),
-        }
+            negatives.GROUP: lambda: negatives.cases(sizes, device)}
         for name, cases in groups.items():
             print(f"{name}:", flush=True)
             try:

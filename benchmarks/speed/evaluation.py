@@ -39,8 +39,7 @@ def distances(sizes: Sizes, device: str) -> list[Case]:
         Case("distance", what, "by scipy's sqrtm, as pytorch-fid has it", lambda: _by_sqrtm(a, b)),
         Case("distance", f"image SWD, {sizes.compared} images of 32 x 32", "ours",
              lambda: image_swd(real, real.flip(3), torch.Generator().manual_seed(0))),
-        Case("sampling", "100 samples of A2, 32 x 32", "ours", torch.no_grad()(lambda: decoder(z))),
-    ]
+        Case("sampling", "100 samples of A2, 32 x 32", "ours", torch.no_grad()(lambda: decoder(z)))]
 
 
 def _by_sqrtm(a: Gaussian, b: Gaussian) -> float:
@@ -54,8 +53,7 @@ def whole(sizes: Sizes, device: str, folder: Path) -> list[Case]:
 
     Weights are random, which takes the same time; building the network counts for ours and for
     torch-fidelity. The rivals read images from files under `folder`, as their users do; ours are in
-    memory, as after sampling. Raises ImportError if a rival is not installed.
-    """
+    memory, as after sampling. Raises ImportError if a rival is not installed."""
     count = sizes.scored[torch.device(device).type]
     both = images(2 * count, 32)
     sets = (both[:count], both[count:])

@@ -21,8 +21,7 @@ TAU = 0.05
 class NegativesCase:
     """The regularizer's part of a step at one K, on top of an autoencoder's own.
 
-    A batch of 64 is encoded for the reconstruction; only further encodings are counted.
-    """
+    A batch of 64 is encoded for the reconstruction; only further encodings are counted."""
 
     def __init__(self, sizes: Sizes, device: str, K: int) -> None:
         moca = resolve(run("a2", "moca", sizes.width), "moca", {"K": K, "tau": TAU})
@@ -34,19 +33,15 @@ class NegativesCase:
         self.z = z.requires_grad_()
 
     @property
-    def _regularizer(self) -> Regularizer:
+    def regularizer(self) -> Regularizer:
+        """MoCA."""
         assert self.training.objective.regularizer
         return self.training.objective.regularizer
 
     def by_queue(self) -> Tensor:
         """Computes the batch's keys, and the loss against the queue."""
-        step = self._step()
-        loss: Tensor = self._regularizer.penalty(step)
+        loss: Tensor = self.regularizer.penalty(self.step())
         return loss
-
-    def by_queue_after(self) -> None:
-        """Moves the key encoder and the queue."""
-        self._regularizer.after_step(self._step())
 
     def directly(self) -> Tensor:
         """Encodes the images beyond the batch, with gradient, and computes the direct loss."""
@@ -54,7 +49,8 @@ class NegativesCase:
         z = torch.cat([self.z, self.encoder(more)]) if len(more) else self.z
         return leave_one_out(z, TAU)
 
-    def _step(self) -> Step:
+    def step(self) -> Step:
+        """The batch as the regularizer sees it."""
         return Step(self.encoder, self.x[:BATCH], self.index, self.z, self.z,
                     self.z.new_zeros(()))
 
@@ -67,7 +63,7 @@ def cases(sizes: Sizes, device: str) -> list[Case]:
 
         def queue(ways: NegativesCase = ways) -> None:
             torch.autograd.backward(ways.by_queue())
-            ways.by_queue_after()
+            ways.regularizer.after_step(ways.step())  # moves key encoder and queue
 
         def direct(ways: NegativesCase = ways) -> None:
             torch.autograd.backward(ways.directly())
@@ -85,9 +81,7 @@ def memory(sizes: Sizes, device: str) -> list[dict[str, Any]]:
     rows = []
     for K in sizes.queues:
         ways = NegativesCase(sizes, device, K)
-        regularizer = ways.training.objective.regularizer
-        assert isinstance(regularizer, torch.nn.Module)
-        state = list(regularizer.state_dict().values())
+        state = list(ways.regularizer.state_dict().values())
         held = sum(t.numel() * t.element_size() for t in state)
         weights = [*state, *ways.encoder.parameters()]  # the encoder's are there either way
         found = {QUEUE: held + saved(ways.by_queue, weights),
@@ -99,8 +93,7 @@ def memory(sizes: Sizes, device: str) -> list[dict[str, Any]]:
 def saved(loss: Callable[[], Tensor], without: Iterable[Tensor] = ()) -> int:
     """Bytes that autograd saves for the backward pass, each storage once.
 
-    `without`: tensors that exist in any case and are not counted.
-    """
+    `without`: tensors that exist in any case and are not counted."""
     places: dict[int, int] = {}
     there = {tensor.untyped_storage().data_ptr() for tensor in without}
 
@@ -118,8 +111,7 @@ def saved(loss: Callable[[], Tensor], without: Iterable[Tensor] = ()) -> int:
 def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Verdict rows of C31 in time and memory, over every K above the batch.
 
-    Reproduced if at each the queue's upper quartile is below the direct way's lower quartile.
-    """
+    Reproduced if at each the queue's upper quartile is below the direct way's lower quartile."""
     found = []
     groups = {"time": GROUP, "memory": f"{GROUP}, memory"}
     for claim, (kind, group) in zip(CLAIMS, groups.items(), strict=True):

@@ -66,8 +66,7 @@ def _losses(dim: int, draws: torch.Generator) -> list[tuple[str, str, Loss]]:
         ("uniformity", "ours", lambda z, p: leave_one_out(z, 0.05)),
         ("MoCA, K = 30000", "ours", lambda z, p: contrastive_loss(
             z, p, queue, 0.05, None, decoupled=False)),
-        ("MoCA, K = 30000", "torch's cross entropy", lambda z, p: _cross_entropy(z, p, queue)),
-    ]
+        ("MoCA, K = 30000", "torch's cross entropy", lambda z, p: _cross_entropy(z, p, queue))]
 
 
 def _penalty(regularizer: Regularizer) -> Loss:

@@ -67,8 +67,7 @@ PYTHAE_BATCHES = 2  # of an epoch that is timed as one
 def pythae_epoch(run: Run, device: str, folder: Path) -> Callable[[], None]:
     """Trains on PYTHAE_BATCHES batches of 64 by pythae's `train_step`; writes to `folder`.
 
-    Raises ImportError if pythae is not installed.
-    """
+    Raises ImportError if pythae is not installed."""
     from pythae.data.datasets import BaseDataset
     from pythae.trainers import BaseTrainer, BaseTrainerConfig
     x = images(BATCH * PYTHAE_BATCHES, 32).float() / 255

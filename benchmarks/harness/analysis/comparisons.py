@@ -57,8 +57,7 @@ def within(
 def values(rows: pd.DataFrame, arm: str, statistic: str) -> pd.Series:
     """The statistic per seed; NaN for a diverged run, no entry where it was not measured.
 
-    A grid statistic ("best:fid") takes a panel instead of an arm; see `statistics.of_grid`.
-    """
+    A grid statistic ("best:fid") takes a panel instead of an arm; see `statistics.of_grid`."""
     if ":" in statistic:
         return of_grid(rows, arm, statistic)
     of = named_statistic(statistic)
@@ -89,8 +88,7 @@ def compare(
 ) -> Comparison:
     """Applies the rule to the paired differences first - second.
 
-    Inconclusive with fewer than two pairs, or with a diverged run on either side.
-    """
+    Inconclusive with fewer than two pairs, or with a diverged run on either side."""
     one, other = scores.of(first, statistic), scores.of(second, statistic)
     pairs = (one - other).loc[one.index.intersection(other.index)]
     estimate, low, high = t_interval(pairs.dropna().to_list(), level)
@@ -118,8 +116,7 @@ def or_diverges(scores: Scores, part: Comparison, first: str, second: str) -> Co
 def combined(parts: list[Comparison], quantifier: str, far: Callable[[float], float]) -> Comparison:
     """The deciding part: the least favourable one for "all", the most favourable one for "any".
 
-    `far` maps an estimate to its distance from the claim.
-    """
+    `far` maps an estimate to its distance from the claim."""
     # an arm that was not run leaves "all" open, and "any" too unless another arm has shown it
     order, sign = (("not run", "contradicted", "inconclusive", "reproduced"), -1)
     if quantifier == "any":

@@ -23,8 +23,7 @@ class DerivedClaim(NamedTuple):
 def conclusions(verdicts: Mapping[str, str], derived: Parts) -> list[DerivedClaim]:
     """Each derived claim with the least favourable verdict of the claims that it rests on.
 
-    `verdicts`: by claim, judged by the paper's settings; "not testable here" counts neither way.
-    """
+    `verdicts`: by claim, judged by the paper's settings; "not testable here" counts neither way."""
     found = []
     for id, (text, names) in derived.items():
         parts = {claim: verdict for claim, verdict in verdicts.items()
@@ -37,8 +36,7 @@ def conclusions(verdicts: Mapping[str, str], derived: Parts) -> list[DerivedClai
 def divergences(runs: Iterable[Mapping[str, str]]) -> str:
     """Counts of diverged runs in words, for MoCA and for the other methods.
 
-    `runs`: rows of several runs.csv, which may name a run more than once.
-    """
+    `runs`: rows of several runs.csv, which may name a run more than once."""
     names = {field.name for field in fields(Run)}
     ended: dict[tuple[tuple[str, str], ...], tuple[str, str]] = {}
     for row in runs:

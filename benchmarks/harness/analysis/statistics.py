@@ -88,8 +88,7 @@ STATISTICS: dict[str, Statistic] = {
     "latent_mismatch": latent_mismatch,
     **{column: _final(column) for column in (
         "knn10_accuracy", "nmi", "parameters", "train_reconstruction", "test_reconstruction",
-        "fid", "fd_cifar10", "swd_image_std", "sv_cv", "effective_rank")},
-}
+        "fid", "fd_cifar10", "swd_image_std", "sv_cv", "effective_rank")}}
 
 
 def statistic(name: str) -> Statistic:
@@ -140,8 +139,7 @@ def enough_grows(arms: pd.DataFrame) -> float:
     """1 if the smallest lambda that is enough never falls as the dimension grows (claim C12).
 
     Enough: the score is at most a tenth above the best one of the smallest dimension. NaN if that
-    one diverged, or if no lambda is enough at two or more dimensions.
-    """
+    one diverged, or if no lambda is enough at two or more dimensions."""
     enough = 1.1 * best(arms[arms["dim"] == arms["dim"].min()])
     if np.isinf(enough):
         return np.nan
@@ -165,8 +163,7 @@ def of_grid(rows: pd.DataFrame, pattern: str, name: str) -> pd.Series:
     """A grid statistic such as "best_lam:fid" per seed; no entry for a seed that lacks a score.
 
     `pattern` names a panel, or several with "*". A diverged run has the worst possible score; where
-    that leaves no finite value the entry is NaN. Raises UsageError for an unknown statistic.
-    """
+    that leaves no finite value the entry is NaN. Raises UsageError for an unknown statistic."""
     kind, _, score = name.partition(":")
     if kind not in GRID_STATISTICS:
         raise unknown("statistic of a grid", kind, GRID_STATISTICS)

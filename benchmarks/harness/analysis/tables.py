@@ -42,13 +42,10 @@ def outcomes(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
                        missing=lambda s: (~s.isin(SETTLED)).sum()).reset_index()
 
 
-def final_scores(
-    rows: pd.DataFrame, columns: list[str], keep: Sequence[str] = ()
-) -> pd.DataFrame:
+def final_scores(rows: pd.DataFrame, columns: list[str], keep: Sequence[str] = ()) -> pd.DataFrame:
     """One row per arm: `summary` of the measures of its final models, and `outcomes`.
 
-    Every run must have the first column; `keep` names fields of the run to show.
-    """
+    Every run must have the first column; `keep` names fields of the run to show."""
     by = ["scale", "dataset", "panel", "arm", *keep]
     rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, "n_eval", *columns])))
     last = rows.groupby([*by, "seed"], sort=False).tail(1)
@@ -95,8 +92,7 @@ def floored_curves(rows: pd.DataFrame, floors: Mapping[str, str]) -> pd.DataFram
     """One row per panel, arm and epoch; the arm `floor` has one per panel and epoch.
 
     `floors`: column of a distance -> column of that distance between two samples of the prior, the
-    same for all runs of a panel and seed.
-    """
+    same for all runs of a panel and seed."""
     by, columns = ["scale", "dataset", "panel", "arm", "epoch"], list(floors)
     measured = [*rows.columns, *floors, *floors.values()]
     rows = rows.reindex(columns=list(dict.fromkeys(measured)))

@@ -20,31 +20,22 @@ from benchmarks.harness.analysis.comparisons import (
     within,
 )
 from benchmarks.harness.analysis.tables import LEVEL
+from benchmarks.harness.spec import claims as kinds
 from benchmarks.harness.spec.artefact import Variation
-from benchmarks.harness.spec.claims import (
-    Claim,
-    Equivalence,
-    Ordering,
-    Range,
-    Test,
-    Tracking,
-    Trend,
-    Untestable,
-)
 
 Judged = tuple[Comparison, list[Comparison], list[Comparison]]  # verdict, parts, beside
 COLUMNS = ["claim", "role", "basis", "comparison", "statistic", "estimate", "low", "high", "noise",
            "n", "verdict", "place", "text"]
 
 
-def judge(rows: pd.DataFrame, claims: Iterable[Claim]) -> pd.DataFrame:
+def judge(rows: pd.DataFrame, claims: Iterable[kinds.Claim]) -> pd.DataFrame:
     """The rows of claims.csv: per claim its verdict, its parts, and what is reported beside it."""
     scores = Scores(rows)
     lines = [line for claim in claims for line in _lines(scores, claim)]
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
-def _lines(scores: Scores, claim: Claim) -> list[dict[str, object]]:
+def _lines(scores: Scores, claim: kinds.Claim) -> list[dict[str, object]]:
     rows = scores.rows
     test = claim.at(str(rows["scale"].iloc[0]) if "scale" in rows else "paper").test
     verdict, parts, beside = _judged(scores, test)
@@ -52,31 +43,31 @@ def _lines(scores: Scores, claim: Claim) -> list[dict[str, object]]:
             *(_line(claim, "beside", part) | {"verdict": None} for part in beside)]
 
 
-def _judged(scores: Scores, test: Test) -> Judged:
+def _judged(scores: Scores, test: kinds.Test) -> Judged:
     match test:
-        case Ordering():
+        case kinds.Ordering():
             return _ordering(scores, test)
-        case Equivalence():
+        case kinds.Equivalence():
             alike = partial(within, test.margin, test.or_noise)
             parts = [compare(scores, test.arm, test.other, statistic, LEVEL, alike)
                      for statistic in test.statistics]
             return combined(parts, "all", abs), parts, []
-        case Trend():
+        case kinds.Trend():
             verdict, *beside = (trend(scores, test.arms, statistic, test.direction, test.at_least)
                                 for statistic in (test.statistic, *test.beside))
             return verdict, [], beside
-        case Range():
+        case kinds.Range():
             parts = [in_range(scores, *bound, test.statistic, test.from_one_seed)
                      for bound in test.bounds]
             return combined(parts, "all", abs), parts, []
-        case Tracking():
+        case kinds.Tracking():
             return tracking(scores, test.arms, test.statistic, test.other), [], []
-        case Untestable():
+        case kinds.Untestable():
             return Comparison.none(test.reason), [], []
     raise TypeError(f"{test} is not decided by runs")
 
 
-def _ordering(scores: Scores, test: Ordering) -> Judged:
+def _ordering(scores: Scores, test: kinds.Ordering) -> Judged:
     pairs = list(zip(test.lower, test.higher, strict=True) if test.matched
                  else product(test.lower, test.higher))
     # looking for any one of several differences must pay for having looked several times
@@ -89,13 +80,12 @@ def _ordering(scores: Scores, test: Ordering) -> Judged:
     return combined(parts, test.quantifier, float), parts, beside
 
 
-def _line(claim: Claim, role: str, part: Comparison) -> dict[str, object]:
+def _line(claim: kinds.Claim, role: str, part: Comparison) -> dict[str, object]:
     return {
         "claim": claim.id, "role": role, "basis": claim.basis, "comparison": part.name,
         "statistic": part.statistic, "estimate": part.estimate, "low": part.low,
         "high": part.high, "noise": part.noise, "n": part.n, "verdict": part.verdict,
-        "place": claim.place, "text": claim.text,
-    }
+        "place": claim.place, "text": claim.text}
 
 
 class Effect(NamedTuple):
@@ -119,8 +109,7 @@ def effects(
 ) -> list[Effect]:
     """The effects of the variations that have runs.
 
-    `rows`: (artefact, scale) -> rows of its runs.csv.
-    """
+    `rows`: (artefact, scale) -> rows of its runs.csv."""
     scores = {place: Scores(each) for place, each in rows.items()}
     found = [Effect(each, scale, compare(known, each.arm, each.other, each.statistic, LEVEL,
                                          partial(below, 0.0)))

@@ -197,12 +197,17 @@ def wanted(
 ) -> list[Artefact]:
     """The artefacts (for `tune`, grids) that the names stand for, each once; no names: all.
 
-    Raises UsageError for an unknown name, also beside "all", and where a name is needed.
-    """
+    Raises UsageError for an unknown name, also beside "all", and where a name is needed."""
     if command == "tune":
         if not names:
             raise UsageError(f"tune takes the name of a table: {', '.join(grids)}")
-        found = [grid for name in names for grid in _tuned(name, grids)]
+        found = []
+        for name in names:  # table2 has table2-a1 and table2-a2
+            of_table = [item for key, item in grids.items()
+                        if name in (key, key.rpartition("-")[0], item.name, "all")]
+            if not of_table:
+                raise unknown("table to tune", name, grids)
+            found += of_table
     else:
         if command == "cancel" and not names:
             raise UsageError("cancel takes the names of artefacts, or all")
@@ -233,20 +238,10 @@ def _artefact_named(
     raise UsageError(f"unknown artefact or command {name!r}; {hint}")
 
 
-def _tuned(name: str, grids: Artefacts) -> list[Artefact]:
-    """The grids of lambda of a table: table2 has table2-a1 and table2-a2."""
-    found = [item for key, item in grids.items()
-             if name in (key, key.rpartition("-")[0], item.name, "all")]
-    if not found:
-        raise unknown("table to tune", name, grids)
-    return found
-
-
 def read_datasets(words: Sequence[str]) -> tuple[dict[str, Path], UserData | None]:
     """Reads NAME=PATH words: paths of known data sets by name, and the user's own data set.
 
-    Raises UsageError for another form of word, a missing path, or two own data sets.
-    """
+    Raises UsageError for another form of word, a missing path, or two own data sets."""
     paths: dict[str, Path] = {}
     for word in words:
         name, _, text = word.partition("=")

@@ -34,8 +34,7 @@ class Estimates:
     def read(cls, results: Path) -> Estimates | None:
         """Reads them from a results folder's provenance; None if nothing was measured yet.
 
-        Raises UsageError if the provenance is corrupt.
-        """
+        Raises UsageError if the provenance is corrupt."""
         path = results / "provenance.json"
         if not path.exists():
             return None

@@ -31,13 +31,6 @@ from benchmarks.harness.spec.selection import Selection, asked_curves, select
 from benchmarks.harness.store.run_folder import Store
 
 
-def _own_methods(paths: Sequence[str]) -> list[UserMethod]:
-    if not paths:
-        return []
-    from benchmarks.harness.train.user_method import read  # imports torch
-    return [read(Path(path).resolve()) for path in paths]
-
-
 def _classifier(options: Namespace) -> int:
     options.paths, _ = read_datasets(options.datasets)
     from benchmarks.harness.train.classifier_training import train_classifier  # imports torch
@@ -93,8 +86,7 @@ COMMANDS = {
         "classifier", "trains the network behind fd_cifar10 (about an hour on two cores)",
         _classifier, "nothing", WITHOUT_RUNS),
     "speed": Command("speed", "times the suite on this machine, beside what people use today",
-                     _speed, "nothing", WITHOUT_RUNS),
-}
+                     _speed, "nothing", WITHOUT_RUNS)}
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
@@ -112,7 +104,10 @@ def _dispatch(arguments: Sequence[str]) -> int:
         return command.action(options)
     if command and command.takes == "run":
         return command.action(rest, options)
-    own = _own_methods(options.own)
+    own = list[UserMethod]()
+    if options.own:
+        from benchmarks.harness.train.user_method import read  # imports torch
+        own = [read(Path(path).resolve()) for path in options.own]
     options.paths, data = read_datasets(options.datasets)
     chosen = wanted(first if command else "", rest if command else options.words, ARTEFACTS,
                     TUNINGS, COMMANDS)

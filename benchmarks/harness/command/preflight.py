@@ -11,7 +11,6 @@ from benchmarks.harness.data.download import DownloadError, digest, download
 from benchmarks.harness.errors import MissingDataError, UsageError
 from benchmarks.harness.spec.selection import PlannedRun, Selection
 from benchmarks.harness.spec.user_data import is_packed
-from benchmarks.harness.store import checkpoints
 from benchmarks.harness.store.files import temporary
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.harness.store.task import Task, tasks, to_do
@@ -29,16 +28,6 @@ def check_storage(root: Path, *, to_write: bool) -> None:
                          "choose another folder with --cache-dir") from None
 
 
-def check_runs(tasks: Mapping[str, Task], labels: Mapping[str, str], rerun: bool) -> None:
-    """Raises UsageError for a run that can be neither resumed nor, with --rerun, trained again."""
-    for key, task in tasks.items():
-        if not rerun:
-            if warning := checkpoints.newest(task.folder.path)[1]:
-                print(f"warning: {warning}")
-        elif task.folder.is_being_trained():
-            raise UsageError(f"--rerun: {labels[key]} is being trained right now")
-
-
 def prepare_data(
     entries: Sequence[PlannedRun], tasks: Mapping[str, Task], store: Path, root: Path,
     options: Namespace,
@@ -46,8 +35,7 @@ def prepare_data(
     """Packs, under `root`, the data sets of runs that are still to be trained or measured.
 
     Returns the missing ones by packed name. Raises UsageError if one is damaged or too small, or if
-    `store` cannot be written; MissingDataError if every run needs a missing one.
-    """
+    `store` cannot be written; MissingDataError if every run needs a missing one."""
     keys = to_do(tasks, options)
     needed = [entry for entry in entries if entry.run.key in keys]
     if not needed:
@@ -84,8 +72,7 @@ def measurable(selection: Selection, store: Store, options: Namespace) -> Select
     """Drops Inception measures when the weights are unavailable.
 
     They are downloaded only if something is to be trained or measured anyway, so that a finished
-    sweep stays instant. Raises UsageError for a wrong --fid-weights file.
-    """
+    sweep stays instant. Raises UsageError for a wrong --fid-weights file."""
     if not any(entry.has(INCEPTION) for entry in selection.entries()):
         return selection
     root = options.cache_dir / "weights"

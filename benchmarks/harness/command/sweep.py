@@ -24,7 +24,7 @@ from benchmarks.harness.results import read
 from benchmarks.harness.results.write import draw, publish
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import PlannedRun, Selection
-from benchmarks.harness.store import lease
+from benchmarks.harness.store import checkpoints, lease
 from benchmarks.harness.store.run_folder import RunFolder, Store
 from benchmarks.harness.store.task import UNSETTLED, Task, tasks, work_of
 from benchmarks.harness.train.device import check_device
@@ -45,8 +45,7 @@ def run(selections: list[Selection], store: Store, options: Namespace) -> int:
 def _checked(sweeps: list[Sweep]) -> list[Sweep]:
     """Checks all sweeps before the first one trains; drops those whose data is missing.
 
-    Raises UsageError for any other fault, MissingDataError if all data is missing.
-    """
+    Raises UsageError for any other fault, MissingDataError if all data is missing."""
     possible, absent = [], []
     for sweep in sweeps:
         try:
@@ -88,7 +87,11 @@ class Sweep:
         self.before = data.read_text() if data.exists() else None
         if self.options.cluster != "slurm":  # its nodes may have devices that this host lacks
             check_device(self.options.device)
-        preflight.check_runs(self.tasks, self.labels, self.options.rerun)
+        for key, task in self.tasks.items():
+            if self.options.rerun and task.folder.is_being_trained():
+                raise UsageError(f"--rerun: {self.labels[key]} is being trained right now")
+            if not self.options.rerun and (warning := checkpoints.newest(task.folder.path)[1]):
+                print(f"warning: {warning}")
         if not self.options.redraw:
             self.absent = preflight.prepare_data(self.entries, self.tasks, self.store.root,
                                                  self.cache / "data", self.options)

@@ -36,8 +36,7 @@ def tune(selections: list[Selection], store: Store, options: Namespace) -> int:
 def freeze(folder: Path, target: Path) -> str:
     """Writes the chosen rows of the folder's data.csv, unless `target` is of a larger scale.
 
-    Returns a line on what was done.
-    """
+    Returns a line on what was done."""
     every = read_table(folder / "data.csv")
     if any(int(row["missing"]) for row in every):
         return f"not frozen: {folder} is not complete"

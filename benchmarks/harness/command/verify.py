@@ -18,8 +18,7 @@ def verify(
 ) -> int:
     """Prints a table of verdicts per artefact and a count; 0 if every artefact is complete.
 
-    `claims`: of `speed`; `parts`: of derived claims. Raises UsageError where a table is corrupt.
-    """
+    `claims`: of `speed`; `parts`: of derived claims. Raises UsageError where a table is corrupt."""
     scale, places = selections[0].scale, (options.results_dir, options.cache_dir)
     artefacts = []
     for selection in selections:

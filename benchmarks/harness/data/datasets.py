@@ -25,8 +25,7 @@ class Split(NamedTuple):
 def labelled_images(n: int, draws: torch.Generator, channels: int, side: int) -> Split:
     """(n, C, H, W) uint8 pictures: a soft disc of random place, size and colour on a ramp.
 
-    A picture's label, 0 to 3, is the quadrant of its disc's centre.
-    """
+    A picture's label, 0 to 3, is the quadrant of its disc's centre."""
     columns = torch.linspace(-1, 1, side)
     rows = columns[:, None]
     # a row of draws per image, so that the first images are the same however many are drawn
@@ -48,16 +47,14 @@ GENERATED: dict[str, Callable[[Run, int, torch.Generator], Split]] = {
     "synthetic-uniform":
         lambda run, n, draws: Split(torch.rand(n, SYNTHETIC_DIM, generator=draws), None),
     "procedural": lambda run, n, draws: labelled_images(n, draws, 3, run.image_size or 32),
-    "procedural-28": lambda run, n, draws: labelled_images(n, draws, 1, 28),
-}
+    "procedural-28": lambda run, n, draws: labelled_images(n, draws, 1, 28)}
 DRAWS = {"train": "data", "test": "test data", "validation": "validation data"}  # split -> stream
 
 
 def points(run: Run, split: str, n: int, root: Path) -> Split:
     """The first n points of a split ("train", "test", "validation"); packed ones lie under `root`.
 
-    Raises UsageError for a data set that is not known, or has fewer points.
-    """
+    Raises UsageError for a data set that is not known, or has fewer points."""
     if run.dataset in GENERATED:
         own = split == "train" and run.dataset.startswith("synthetic")  # one set per seed
         return GENERATED[run.dataset](run, n, generator(run.seed if own else 0, DRAWS[split]))

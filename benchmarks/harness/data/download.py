@@ -27,8 +27,7 @@ def download(
 
     `checksum`: digest of the whole file, or its first digits. A partial file is resumed by the next
     attempt, from any mirror and also in a later process. Raises DownloadError if no mirror has the
-    file with that checksum.
-    """
+    file with that checksum."""
     target, part = folder / name, folder / f"{name}.part"
     if target.exists() and digest(target, algorithm).startswith(checksum):
         return target

@@ -178,8 +178,7 @@ def split_of_files(
     """A split of files: the square in their middle, `crop` wide or as large as there is, resized.
 
     Pictures of one channel are made grey, others RGB. `make` raises UsageError for a picture of
-    another size than `form`, or a grey one where colour is due.
-    """
+    another size than `form`, or a grey one where colour is due."""
     def make(position: int) -> np.ndarray:
         image, file = album.image(names[position]), f"{album.path}/{names[position]}"
         width, height = image.size

@@ -9,13 +9,7 @@ import zlib
 
 import numpy as np
 
-from benchmarks.harness.data.image_files import (
-    ArchivedFile,
-    FoundDataset,
-    Request,
-    members,
-    split_of_array,
-)
+from benchmarks.harness.data import image_files
 from benchmarks.harness.errors import UsageError
 
 FOLDERS = ("MNIST/raw", "MNIST", "mnist/raw", "mnist", ".")
@@ -25,18 +19,16 @@ FILES = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-}
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637"}
 COUNTS = {"train": 60000, "t10k": 10000}
 SIZE = 28
 
 
-def find(request: Request) -> FoundDataset:
+def find(request: image_files.Request) -> image_files.FoundDataset:
     """Training and test images (n, 1, 28, 28) with their classes, every file verified.
 
     Raises MissingDataError if the files are missing and no mirror has them, UsageError for wrong
-    ones.
-    """
+    ones."""
     place = request.path or request.data_dir
     files, source = (_local(place), place.name) if place else ({}, "")
     if not files:
@@ -45,7 +37,7 @@ def find(request: Request) -> FoundDataset:
     if lacking := [name for name in FILES if name not in files]:
         where = Path(next(iter(files.values())).name).parent
         raise UsageError(f"MNIST in {where} is incomplete: {lacking[0]} is missing")
-    splits = {split: split_of_array(*_checked(files[f"{part}-images-idx3-ubyte"],
+    splits = {split: image_files.split_of_array(*_checked(files[f"{part}-images-idx3-ubyte"],
                                         files[f"{part}-labels-idx1-ubyte"], COUNTS[part]))
               for part, split in (("train", "train"), ("t10k", "test"))}
     for name, md5 in FILES.items():
@@ -53,11 +45,11 @@ def find(request: Request) -> FoundDataset:
         if seen != md5:
             raise UsageError(f"{files[name].name} is not MNIST's: its content has md5 {seen}, "
                              f"MNIST's has {md5} (other data sets use the same names)")
-    return FoundDataset(splits, source)
+    return image_files.FoundDataset(splits, source)
 
 
 def _checked(
-    images: ArchivedFile, labels: ArchivedFile, count: int
+    images: image_files.ArchivedFile, labels: image_files.ArchivedFile, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """One split as arrays; raises UsageError for a wrong size or number."""
     x, y = idx_array(*images, dimensions=3), idx_array(*labels, dimensions=1)
@@ -72,28 +64,28 @@ def _checked(
     return x[:, None], y
 
 
-def _local(place: Path) -> dict[str, ArchivedFile]:
+def _local(place: Path) -> dict[str, image_files.ArchivedFile]:
     """The files in an archive, or in the first folder or archive under a folder that has any."""
     if place.is_file():
-        return _recognised(members(place))
+        return _recognised(image_files.members(place))
     for folder in (place / name for name in FOLDERS):
         files = filter(Path.is_file, sorted(folder.glob("*-ubyte*")))
         if found := _recognised(map(_read, files)):
             return found
         for path in sorted(folder.glob("*")):
             if path.name.lower().startswith("mnist") and path.name.lower().endswith(ARCHIVES):
-                return _recognised(members(path))
+                return _recognised(image_files.members(path))
     return {}
 
 
-def _recognised(files: Iterator[ArchivedFile]) -> dict[str, ArchivedFile]:
+def _recognised(files: Iterator[image_files.ArchivedFile]) -> dict[str, image_files.ArchivedFile]:
     """The files among (bytes, path) that are MNIST's, by MNIST's names, unzipped."""
-    found: dict[str, ArchivedFile] = {}
+    found: dict[str, image_files.ArchivedFile] = {}
     for data, name in files:
         stem = Path(name).name.removesuffix(".gz").replace(".idx", "-idx")
         if stem in FILES and stem not in found:
             try:
-                found[stem] = ArchivedFile(
+                found[stem] = image_files.ArchivedFile(
                     gzip.decompress(data) if name.endswith(".gz") else data, name)
             except (OSError, EOFError, zlib.error) as error:
                 raise UsageError(
@@ -101,8 +93,8 @@ def _recognised(files: Iterator[ArchivedFile]) -> dict[str, ArchivedFile]:
     return found
 
 
-def _read(path: Path) -> ArchivedFile:
-    return ArchivedFile(path.read_bytes(), str(path))
+def _read(path: Path) -> image_files.ArchivedFile:
+    return image_files.ArchivedFile(path.read_bytes(), str(path))
 
 
 def _mirrors() -> tuple[list[str], Mapping[str, str]]:

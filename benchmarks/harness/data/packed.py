@@ -1,8 +1,7 @@
 """Data sets packed once into memory-mapped arrays, also if several processes ask at once.
 
 <root>/<name>/downloads/        partial and complete downloads
-<root>/<name>/packed.N/         the arrays and manifest.json; N is the version of the packing
-"""
+<root>/<name>/packed.N/         the arrays and manifest.json; N is the version of the packing"""
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -35,8 +34,7 @@ MANIFEST = "manifest.json"
 def pack(root: Path, name: str, find: Callable[[], FoundDataset]) -> None:
     """Makes the arrays unless they are there and whole; one process works, others wait for it.
 
-    Raises what `find` and the making of its pictures raise.
-    """
+    Raises what `find` and the making of its pictures raise."""
     target, told = packed_folder(root, name), False
     target.parent.mkdir(parents=True, exist_ok=True)
     while not _is_whole(target):
@@ -91,8 +89,7 @@ def _write(target: Path, name: str, find: Callable[[], FoundDataset]) -> None:
 def _write_split(fresh: Path, name: str, split: str, pictures: ImageSplit) -> None:
     """Images and labels in an order that is random and the same everywhere.
 
-    A set that is stored class by class would otherwise give a biased "first n".
-    """
+    A set that is stored class by class would otherwise give a biased "first n"."""
     from benchmarks.harness.data.seeding import permutation  # torch
     count = pictures.size
     order = permutation(count, 0, f"{name} {split} order").numpy()
@@ -127,8 +124,7 @@ def manifest(root: Path, name: str) -> dict[str, Any]:
 def packed_array(root: Path, name: str, which: str) -> np.ndarray | None:
     """One array, memory-mapped copy-on-write, or None if the set has no such.
 
-    Raises UsageError if the file is not whole.
-    """
+    Raises UsageError if the file is not whole."""
     path = packed_folder(root, name) / f"{which}.npy"
     entry = manifest(root, name)["files"].get(path.name)
     if entry is None:
@@ -148,8 +144,7 @@ def _corrupt(path: Path) -> UsageError:
 
 SOURCES: dict[str, Callable[[Request], FoundDataset]] = {
     "mnist": mnist.find, "cifar10": cifar10.find, "celeba": celeba.find,
-    "celebahq": celeba.find_hq,
-}
+    "celebahq": celeba.find_hq}
 
 
 def prepare(
@@ -158,8 +153,7 @@ def prepare(
     """Packs the data sets of the runs that are not packed yet.
 
     Raises UsageError if a data set is damaged, or smaller than a run assumes; MissingDataError if
-    one is missing.
-    """
+    one is missing."""
     for name, run in {run.packed_name: run for run in runs if is_packed(run)}.items():
         request = Request(paths.get(run.dataset), data_dir, root / name / "downloads",
                           run.image_size, run.crop)
@@ -172,8 +166,7 @@ def rows(run: Run, split: str, n: int, root: Path) -> tuple[str, slice]:
     """The arrays' split and the places in it of n points: the first, the same for every seed.
 
     "validation" is taken from the last VALIDATION of the training set. Raises UsageError where
-    there are fewer points, or the run trains on them.
-    """
+    there are fewer points, or the run trains on them."""
     stored = "train" if split == "validation" else split
     images = packed_array(root, run.packed_name, f"{stored}.images")
     if images is None:

@@ -9,13 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from benchmarks.harness.data.image_files import (
-    FoundDataset,
-    ImageCollection,
-    Request,
-    format_of,
-    split_of_files,
-)
+from benchmarks.harness.data import image_files
 from benchmarks.harness.errors import UsageError
 
 TEST_SHARE, MOST_TEST = 10, 10_000  # one in ten is a test image where the folder has no split
@@ -36,7 +30,7 @@ def survey(path: Path) -> Survey:
     """Names, splits and classes; raises UsageError for a folder without images."""
     if not path.exists():
         raise UsageError(f"--dataset: there is no {path}")
-    album = ImageCollection(path)
+    album = image_files.ImageCollection(path)
     if len(album.names) < 2:
         raise UsageError(f"--dataset: {path} has {len(album.names)} images (PNG, JPEG or WebP); "
                          "that is not a data set")
@@ -63,9 +57,7 @@ def _around(names: Sequence[str]) -> int:
     return depth if any(len(folders) > depth for folders in parts) else 0
 
 
-def _splits(
-    names: Sequence[str], digest: str, around: int
-) -> tuple[dict[str, list[str]], int]:
+def _splits(names: Sequence[str], digest: str, around: int) -> tuple[dict[str, list[str]], int]:
     """The splits, by folders train/ and test/ if both exist; and the depth of class folders."""
     top = {name: PurePosixPath(name).parts[around].lower() for name in names}
     if set(top.values()) & set(TRAIN_FOLDERS) and set(top.values()) & set(TEST_FOLDERS):
@@ -78,20 +70,19 @@ def _splits(
     return {"train": sorted(order[count:]), "test": sorted(order[:count])}, around
 
 
-def find(request: Request) -> FoundDataset:
+def find(request: image_files.Request) -> image_files.FoundDataset:
     """The folder's images, the square in their middle, at the size that is asked for.
 
-    Colour if any picture is coloured. Raises UsageError for pictures of different sizes.
-    """
+    Colour if any picture is coloured. Raises UsageError for pictures of different sizes."""
     assert request.path
-    album, found = ImageCollection(request.path), survey(request.path)
-    form = format_of(album.image(album.names[0]))._replace(channels=1)
+    album, found = image_files.ImageCollection(request.path), survey(request.path)
+    form = image_files.format_of(album.image(album.names[0]))._replace(channels=1)
     channels = 3 if any(_is_coloured(album.image(name)) for name in album.names) else 1
     size = request.size or min(form.width, form.height)
-    splits = {split: split_of_files(album, names, form, (channels, size, size),
+    splits = {split: image_files.split_of_files(album, names, form, (channels, size, size),
                               labels=_labels(names, found))
               for split, names in found.splits.items()}
-    return FoundDataset(splits, request.path.name)
+    return image_files.FoundDataset(splits, request.path.name)
 
 
 def _is_coloured(image: Image.Image) -> bool:

@@ -19,8 +19,7 @@ def execute(task: Task, options: Options, stop: StopRequest, report: Report) -> 
     """Trains and measures the task's run unless that is done or another process has it.
 
     Returns "done", "diverged", "failed", "interrupted" or "elsewhere". An exception ends up in the
-    run's log and error.json: it costs this run, never its siblings.
-    """
+    run's log and error.json: it costs this run, never its siblings."""
     folder = task.folder
     held = lease.acquire(folder.path)
     if held is None:

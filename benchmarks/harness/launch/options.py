@@ -90,8 +90,7 @@ def parameters(
 ) -> dict[str, Any]:
     """Parameters of submitit's for a job of so many runs, which are thought to take `seconds`.
 
-    `known` are those that submitit has by name; the others it hands on to sbatch as they are.
-    """
+    `known` are those that submitit has by name; the others it hands on to sbatch as they are."""
     expected = needs.minutes * runs if seconds is None else MARGIN * seconds / 60
     found: dict[str, Any] = {
         "time": max(LEAST_MINUTES, round(START_MINUTES + expected)),

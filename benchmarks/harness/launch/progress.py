@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.3
 
-
 OnFinished = Callable[[RunFolder, str], None]
 
 
@@ -80,8 +79,7 @@ def _bar() -> rich.progress.Progress:
         columns.TextColumn("{task.description}"), columns.BarColumn(),
         columns.TextColumn("{task.completed:.1f} of {task.total} runs"),
         columns.TimeElapsedColumn(), columns.TextColumn("left:"), columns.TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
+        console=Console(stderr=True))
 
 
 def settled(waiting: list[Task], progress: Progress) -> Iterator[Task]:

@@ -14,7 +14,6 @@ import re
 import shlex
 import signal
 import time
-from typing import Any
 import uuid
 
 from submitit import SlurmExecutor
@@ -34,6 +33,7 @@ from benchmarks.harness.store.run_folder import RunFolder
 from benchmarks.harness.store.task import Task
 from benchmarks.harness.train.interrupts import stop_on_signals
 
+EDITED = "the code changed after submission; resubmit with --retry-failed"
 REQUEUE = signal.SIGUSR2  # submitit's: time is nearly up, or the job is preempted
 
 
@@ -58,9 +58,15 @@ class JobPayload:
     def __call__(self) -> None:
         """Does what was ordered; on a signal, stores a checkpoint and, if it can, is requeued."""
         order = json.loads(self.text)
-        tasks = [_task(fields) for fields in order["tasks"]]
+        tasks = [Task(RunFolder(Path(fields["folder"])),
+                      tuple(Curve(**curve) for curve in fields["curves"]),
+                      tuple(Measure(**measure) for measure in fields["measures"]),
+                      tuple(Curve(**curve) for curve in fields["recorded"]))
+                 for fields in order["tasks"]]
         if order["fingerprint"] != provenance.fingerprint():
-            _refuse(tasks)
+            for task in tasks:
+                if task.outcome() not in SETTLED:
+                    task.folder.fail(EDITED)
             return
         provenance.adopt(order["code"])
         options = Options(**order["options"] | {"data": Path(order["options"]["data"])})
@@ -79,20 +85,6 @@ class JobPayload:
         return DelayedSubmission(self)
 
 
-def _task(fields: dict[str, Any]) -> Task:
-    return Task(RunFolder(Path(fields["folder"])),
-                tuple(Curve(**curve) for curve in fields["curves"]),
-                tuple(Measure(**measure) for measure in fields["measures"]),
-                tuple(Curve(**curve) for curve in fields["recorded"]))
-
-
-def _refuse(tasks: list[Task]) -> None:
-    """Marks unfinished runs as failed: other code than was submitted would train them."""
-    for task in tasks:
-        if task.outcome() not in SETTLED:
-            task.folder.fail("the code changed after submission; resubmit with --retry-failed")
-
-
 BACK_OFF = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before the next attempt
 # what sbatch says where the next attempt may succeed: an overloaded controller, a full quota
 PASSING = re.compile(r"timed out|temporar|contact|connection|try again|maxsubmit|job ?limit"
@@ -103,8 +95,7 @@ SETUP = (
     # compile caches on a shared file system are raced for, and slow
     'local="${SLURM_TMPDIR:-${TMPDIR:-/tmp}}/wae-bench-$SLURM_JOB_ID"',
     "trap 'rm -rf \"$local\"' EXIT",
-    'export TRITON_CACHE_DIR="$local/triton" TORCHINDUCTOR_CACHE_DIR="$local/inductor"',
-)
+    'export TRITON_CACHE_DIR="$local/triton" TORCHINDUCTOR_CACHE_DIR="$local/inductor"')
 
 
 class BusyError(Exception):
@@ -125,8 +116,7 @@ def clean_environment() -> Iterator[None]:
 def submit_array(jobs: list[list[Task]], options: Options) -> Submission:
     """Submits an array of a job for each list of tasks, which is on record before it exists.
 
-    Raises UsageError for what SLURM refuses, BusyError where it takes no more jobs for now.
-    """
+    Raises UsageError for what SLURM refuses, BusyError where it takes no more jobs for now."""
     reason = ""
     for delay in (0.0, *BACK_OFF):
         time.sleep(delay)

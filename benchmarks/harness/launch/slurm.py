@@ -36,8 +36,7 @@ def submit(tasks: list[Task], options: Options) -> set[str]:
     """Submits the tasks that nobody works on and no job is queued for; returns their keys.
 
     Prints a line if SLURM takes no more for now. Raises UsageError if it does not answer, or
-    refuses.
-    """
+    refuses."""
     from benchmarks.harness.launch.sbatch import BusyError, submit_array  # submitit
     sent_keys = set[str]()
     if not tasks:
@@ -112,8 +111,7 @@ def group_runs(
     """The runs of each job, in order.
 
     `per_job` of them; or as many as are estimated to take JOB_SECONDS together, which is one
-    without an estimate in `seconds`.
-    """
+    without an estimate in `seconds`."""
     if per_job:
         return chunks(keys, per_job)
     found: list[list[str]] = []

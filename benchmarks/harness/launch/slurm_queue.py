@@ -1,7 +1,6 @@
 """SLURM's queue and our submissions to it.
 
-By `squeue`, `scancel` and `scontrol` alone: many sites have no accounting, hence no `sacct`.
-"""
+By `squeue`, `scancel` and `scontrol` alone: many sites have no accounting, hence no `sacct`."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -52,8 +51,7 @@ def ask(*words: str) -> str:
 def look_up() -> dict[tuple[str, int], Queued]:
     """The user's jobs by name and index in their array (0 outside of one).
 
-    Raises QueueError.
-    """
+    Raises QueueError."""
     found = {}
     lines = ask("squeue", "--noheader", "--array", f"--user={getpass.getuser()}",
                 "--format=%j|%K|%i|%T|%r")
@@ -157,8 +155,7 @@ class Jobs:
         """The task's state, or "queued" where a job for it is waiting or has not got there yet.
 
         A run that was sent, of which no job is in the queue any more, is "lost". As long as the
-        queue does not answer, nothing is.
-        """
+        queue does not answer, nothing is."""
         state = task.state()
         place = self.places.get(task.folder.key)
         if place is None or state not in (*TO_TRAIN, "unmeasured"):

@@ -28,8 +28,7 @@ def train_run(
 ) -> None:
     """Trains the run from its last checkpoint and stores its outcome.
 
-    Raises InterruptedRun once `stop()` is true, LeaseLostError if another process took the run.
-    """
+    Raises InterruptedRun once `stop()` is true, LeaseLostError if another process took the run."""
     folder, began = task.folder, time.time()
     run = folder.run()
     device = prepare_torch(options.device, run.precision)
@@ -45,7 +44,9 @@ def train_run(
 
     def save() -> None:
         held.check_held()
-        checkpoints.save(folder.path, _to_bytes(training.state()))
+        buffer = io.BytesIO()
+        torch.save(training.state(), buffer)
+        checkpoints.save(folder.path, buffer.getvalue())
 
     def tell() -> None:
         row, epoch = training.epoch_log.rows[-1], training.epoch
@@ -74,12 +75,6 @@ def _resume(task: Task, training: Trainer) -> str | None:
     return warning
 
 
-def _to_bytes(state: dict[str, Any]) -> bytes:
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    return buffer.getvalue()
-
-
 def _provenance(training: Trainer, began: float, size: int) -> dict[str, Any]:
     """Provenance of a training: code, machine, cost; and every attempt, if they differ."""
     first, *later = training.attempts
@@ -89,8 +84,7 @@ def _provenance(training: Trainer, began: float, size: int) -> dict[str, Any]:
         "attempts": len(training.attempts),
         "started": round(began), "train_seconds": round(training.seconds, 3),
         "steps": training.step, "peak_memory_mib": provenance.peak_memory_mib(),
-        "disk_bytes": size, "job": job(),
-    }
+        "disk_bytes": size, "job": job()}
 
 
 def measure_run(

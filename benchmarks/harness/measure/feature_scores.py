@@ -19,8 +19,7 @@ def feature_scores(
     return {
         frechet: frechet_distance(fit_gaussian(real), fit_gaussian(made)),
         kernel: mean, f"{kernel}_std": deviation,
-        **{f"{name}_{extractor}": value for name, value in manifold.items()},
-    }
+        **{f"{name}_{extractor}": value for name, value in manifold.items()}}
 
 
 def as_8_bits(images: Tensor) -> Tensor:
@@ -48,8 +47,7 @@ def fit_gaussian(features: Tensor) -> Gaussian:
 def factor(covariance: Tensor) -> Tensor:
     """F (d, d) with F F^T the covariance: Cholesky's, or, where the rank is short of d, a root.
 
-    In the root, eigenvalues that are rounding count as zero.
-    """
+    In the root, eigenvalues that are rounding count as zero."""
     half: Tensor
     half, failed = torch.linalg.cholesky_ex(covariance)
     if failed:
@@ -68,8 +66,7 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
     """||m_a - m_b||^2 + tr(A + B - 2 (A B)^(1/2)).
 
     With A = F F^T, A B has the eigenvalues of the symmetric F^T B F, which are real and at least 0
-    by construction; the trace is the sum of their roots, whatever the ranks of A and B.
-    """
+    by construction; the trace is the sum of their roots, whatever the ranks of A and B."""
     half = factor(a.covariance)
     middle = half.T @ b.covariance @ half
     shared = significant(torch.linalg.eigvalsh((middle + middle.T) / 2)).sqrt().sum()
@@ -121,8 +118,7 @@ def manifold_scores(*, real: Tensor, made: Tensor, k: int = NEIGHBOURS) -> dict[
 
     precision: share of made points inside some real point's ball. recall: share of real points
     inside some made point's ball. density: real balls around a made point, over k. coverage: share
-    of real balls that hold a made point. A ball reaches to the k-th neighbour of its own kind.
-    """
+    of real balls that hold a made point. A ball reaches to the k-th neighbour of its own kind."""
     real_radii, made_radii = radii(real, k), radii(made, k)
     inside = torch.zeros(len(made), dtype=torch.long)  # real balls around each made point
     recalled, covered = [], []
@@ -136,5 +132,4 @@ def manifold_scores(*, real: Tensor, made: Tensor, k: int = NEIGHBOURS) -> dict[
         "precision": float((inside > 0).double().mean()),
         "recall": float(torch.cat(recalled).double().mean()),
         "density": float(inside.double().mean() / k),
-        "coverage": float(torch.cat(covered).double().mean()),
-    }
+        "coverage": float(torch.cat(covered).double().mean())}

@@ -20,16 +20,13 @@ INTERPOLATION_ROWS = 3
 GAP = 2  # pixels of white between two images
 
 
-def tiles(
-    run: Run, x: Tensor, z: Tensor, decode: Callable[[Tensor], Tensor]
-) -> dict[str, bytes]:
+def tiles(run: Run, x: Tensor, z: Tensor, decode: Callable[[Tensor], Tensor]) -> dict[str, bytes]:
     """Three PNG files, n images wide, from n images in [0, 1] and their codes.
 
     reconstructions: the images, and below each what the model makes of it. samples: decoded prior
     draws, the same for every model of one seed. interpolations: decoded points at equal steps from
     the first image's code to the second's, the third's to the fourth's, and so on; along a great
-    circle where the prior is the sphere.
-    """
+    circle where the prior is the sphere."""
     n, prior = len(x), PRIORS[run.prior](run.dim)
     draws = prior.sample(SAMPLE_ROWS * n, generator(run.seed, "samples"))
     steps = torch.linspace(0, 1, n)[:, None]
@@ -37,8 +34,7 @@ def tiles(
     return {
         "reconstructions.png": png(torch.cat([x, decode(z)]), n),
         "samples.png": png(decode(draws), n),
-        "interpolations.png": png(decode(torch.cat(paths)), n),
-    }
+        "interpolations.png": png(decode(torch.cat(paths)), n)}
 
 
 def png(images: Tensor, columns: int) -> bytes:
@@ -67,8 +63,7 @@ def interpolations(trained: TrainedModel) -> MeasureResult:
     """interpolations.png: a row for every two of the first n test images, which are at its ends.
 
     Between them, decoded points at equal steps from one code to the other, both ends among them;
-    along the great circle where the prior is the sphere.
-    """
+    along the great circle where the prior is the sphere."""
     x, z = to_float(trained.test.x), trained.codes
     steps = torch.linspace(0, 1, ROW)[:, None]
     rows = []

@@ -4,8 +4,7 @@ Laplacian pyramid, 7x7 patches standardised per set and channel, mean absolute d
 projections, times 1000, mean over the levels. It differs from Karras et al. 2018 in that all images
 share the patches' places, borders are padded with zeros, and a direction is divided by the standard
 deviation of its entries ("std") instead of by its norm ("unit"): such values are sqrt(147) = 12.1
-times larger.
-"""
+times larger."""
 
 from math import log2
 
@@ -24,8 +23,7 @@ def image_swd(a: Tensor, b: Tensor, draws: torch.Generator) -> dict[str, float]:
     """Between images (N, 3, H, W) in [0, 1], as many in each set; "std" and "unit" normalised.
 
     The work is done where the images are, the draws are from the CPU. Raises ValueError for sets
-    of another form: the distance depends on N, and on the range.
-    """
+    of another form: the distance depends on N, and on the range."""
     for images in (a, b):
         if images.shape != a.shape or images.dim() != 4 or images.shape[1] != 3:
             raise ValueError(f"image SWD needs two sets of N x 3 x H x W, not {tuple(a.shape)} "

@@ -29,8 +29,7 @@ def pictures(trained: TrainedModel) -> MeasureResult:
 def distances(trained: TrainedModel) -> MeasureResult:
     """`swd_image_std`, the paper's normalisation, and `swd_image_unit`: means over two draws.
 
-    Grey images count as three equal channels, as they do for the networks below.
-    """
+    Grey images count as three equal channels, as they do for the networks below."""
     real, made = (images.to(trained.device).expand(-1, 3, -1, -1)
                   for images in (to_float(trained.test.x), trained.samples.clamp(0, 1)))
     draws = trained.draws("evaluation")
@@ -73,8 +72,7 @@ def clusters(trained: TrainedModel) -> MeasureResult:
     """Separation of the classes in the codes (claim C14).
 
     `knn10_accuracy`: a test point's class by vote of its 10 nearest among the other test points.
-    `nmi`: normalised mutual information of k-means clusters, one per class, with the classes.
-    """
+    `nmi`: normalised mutual information of k-means clusters, one per class, with the classes."""
     z, labels = trained.codes.numpy(), trained.labels
     kmeans = KMeans(len(set(labels.tolist())), n_init=10, random_state=trained.random_state).fit(z)
     neighbours = KNeighborsClassifier(NEIGHBOURS).fit(z, labels)
@@ -109,8 +107,7 @@ def tsne(trained: TrainedModel) -> MeasureResult:
 def isotropy(trained: TrainedModel) -> MeasureResult:
     """`isotropy`, its floor from as many prior draws, and spectrum.csv: both sets' singular values.
 
-    Of the codes of training images, without centring (Section 4.2, Figure 3).
-    """
+    Of the codes of training images, without centring (Section 4.2, Figure 3)."""
     codes = trained.training_codes
     prior = trained.prior.sample(len(codes), trained.draws("evaluation"))
     both = [latent_metrics.singular_values(z).tolist() for z in (codes, prior)]
@@ -133,5 +130,4 @@ MEASURES: dict[str, Callable[[TrainedModel], MeasureResult]] = {
     "interpolations": image_grids.interpolations,
     "image_swd": distances,
     "cifar10": cifar10_scores,
-    "inception": inception_scores,
-}
+    "inception": inception_scores}

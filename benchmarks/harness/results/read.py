@@ -67,8 +67,7 @@ def _is_number(text: str) -> bool:
 def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
     """The rows of the folder's TABLES by file name; empty without data.csv, which is written last.
 
-    Raises UsageError if a table is corrupt, or if the tables contradict each other.
-    """
+    Raises UsageError if a table is corrupt, or if the tables contradict each other."""
     if not (folder / "data.csv").exists():
         return {}
     if missing := [name for name in TABLES if not (folder / name).exists()]:
@@ -95,8 +94,7 @@ def _last_epochs(rows: list[dict[str, str]]) -> dict[str, float]:
 def check_results(folder: Path) -> set[tuple[str, ...]]:
     """(arm, seed) of every outcome in the folder's runs.csv, and (arm, seed, "fid") of every FID.
 
-    Raises UsageError if a table is corrupt, or if the folder cannot be written.
-    """
+    Raises UsageError if a table is corrupt, or if the folder cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=folder):

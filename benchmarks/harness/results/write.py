@@ -17,8 +17,7 @@ PICTURES = ("figure.png", "figure.pdf", "figure.svg")
 def publish(selection: Selection, store: Store, folder: Path) -> str:
     """Brings the folder's files up to date with the store; returns the text of claims.csv.
 
-    data.csv is written last: while it is old, everything that depends on it is made again.
-    """
+    data.csv is written last: while it is old, everything that depends on it is made again."""
     from benchmarks.harness.analysis.verdicts import judge
     runs = runs_csv(collect(selection, store))
     rows = read_csv(runs)
@@ -40,8 +39,7 @@ def publish(selection: Selection, store: Store, folder: Path) -> str:
 def draw(name: str, data: str, folder: Path) -> None:
     """Writes the PICTURES of data.csv and the folder's exhibits; same table, same bytes.
 
-    Raises OSError, ValueError, KeyError or SyntaxError if one of them is missing or damaged.
-    """
+    Raises OSError, ValueError, KeyError or SyntaxError if one of them is missing or damaged."""
     from figures import FIGURES
     from figures.saving import saved
     figure = FIGURES[name](read_csv(data), folder)
@@ -99,8 +97,7 @@ def write_provenance(selection: Selection, store: Store, folder: Path) -> None:
         "commits": sorted({str(run["commit"]) for run in each}),
         "not_measured": dict(selection.without), "shared": shared,
         "runs": {key: {name: value for name, value in run.items() if name not in shared}
-                 for key, run in runs.items()},
-    }
+                 for key, run in runs.items()}}
     files.write_json(folder / "provenance.json", content)
 
 
@@ -114,5 +111,4 @@ def _run_provenance(task: Task) -> dict[str, Any]:
     return trained | {
         "measure_seconds": round(sum(m["seconds"] for m in measured.values()), 3),
         "measures": {id: {k: v for k, v in m.items() if k == "seconds" or v != trained.get(k)}
-                     for id, m in measured.items()},
-    }
+                     for id, m in measured.items()}}

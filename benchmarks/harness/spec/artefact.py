@@ -12,7 +12,9 @@ from benchmarks.harness.spec.run import Run
 from methods import Scalar
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame as DataFrame
+else:
+    DataFrame = object  # pandas is imported only where a table is made
 
 
 def exhibit_stem(arm: str, seed: int) -> str:

@@ -12,8 +12,7 @@ class Ordering:
     """The test "`lower` has a smaller statistic than all (or any) of `higher`", paired by seed.
 
     Every one of `lower` is compared with every one of `higher`, or, if `matched`, the first with
-    the first, the second with the second, and so on.
-    """
+    the first, the second with the second, and so on."""
 
     statistic: str  # see analysis.statistics
     lower: tuple[str, ...]
@@ -41,8 +40,7 @@ class Trend:
     """The test "the statistic falls (or rises) along the arms", which are in order.
 
     Page's test over the seeds, exact also for one seed, at 5 %; with several seeds the first and
-    the last arm must differ by more than either one's own spread.
-    """
+    the last arm must differ by more than either one's own spread."""
 
     statistic: str
     arms: tuple[str, ...]
@@ -55,8 +53,7 @@ class Trend:
 class Range:
     """The test "each arm's statistic lies between its two bounds".
 
-    A statistic that is itself a fact or a trend over many epochs is judged from one seed on.
-    """
+    A statistic that is itself a fact or a trend over many epochs is judged from one seed on."""
 
     statistic: str
     bounds: tuple[tuple[str, float, float], ...]  # arm, low, high

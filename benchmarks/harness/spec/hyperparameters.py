@@ -44,8 +44,7 @@ def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> 
     """The run with `method`, its defaults overridden by `hyper`; "lam" in it is the run's own.
 
     Raises UsageError for a name that the method does not have, and for a value of another type or
-    outside its bounds.
-    """
+    outside its bounds."""
     values, bounds = defaults(method), dict[str, Hyper]()
     if isinstance(method, UserMethod):
         name, revision = method.name, method.revision

@@ -28,8 +28,7 @@ class Run:
     """Everything that decides one training, and nothing else: no path, device or scale name.
 
     A field that does not apply is None and leaves no trace in the key, so that the suite can grow
-    new fields without renaming the runs it has.
-    """
+    new fields without renaming the runs it has."""
 
     dataset: str
     n_train: int

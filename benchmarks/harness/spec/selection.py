@@ -114,8 +114,7 @@ def select(
         custom=bool(methods is not None or mine or data or (seeds or default) < default),
         claims=tuple(claims), precision=precision,
         sources={name: method.source for name, method in mine.items()},
-        data=data, asked=asked,
-    )
+        data=data, asked=asked)
 
 
 def _with(data: UserData | None, artefact: Artefact, arm: Arm) -> Arm:
@@ -179,9 +178,7 @@ def arms_by_method(
     return [arm for arm in declared if arm.run.method in names], added
 
 
-def _parsed(
-    method: str, settings: list[str], mine: Mapping[str, UserMethod]
-) -> dict[str, Scalar]:
+def _parsed(method: str, settings: list[str], mine: Mapping[str, UserMethod]) -> dict[str, Scalar]:
     """NAME=VALUE words as hyper-parameters, each in the type of its default."""
     known = defaults(mine.get(method, method)) | {"lam": 1.0}
     hyper: dict[str, Scalar] = {}

@@ -60,8 +60,7 @@ class UserData:
     def measures(self, artefact: Artefact, asked: Sequence[Measure]) -> tuple[Measure, ...]:
         """The measures on as many test images as there are.
 
-        Raises UsageError for one that needs classes, or more images, than there are.
-        """
+        Raises UsageError for one that needs classes, or more images, than there are."""
         least = max((AT_LEAST.get(measure.name, 2) for measure in asked), default=0)
         if self.n_test < least:
             raise UsageError(f"--dataset: {self.path} has {self.n_test} test images; "

@@ -22,8 +22,7 @@ def save(folder: Path, data: bytes) -> None:
 def newest(folder: Path) -> tuple[bytes | None, str | None]:
     """The newest intact checkpoint, or None; and a warning where a newer one is corrupt.
 
-    Raises UsageError where there are checkpoints and none is intact.
-    """
+    Raises UsageError where there are checkpoints and none is intact."""
     warning = None
     for path in (folder / name for name in NAMES):
         try:

@@ -1,8 +1,7 @@
 """Leases: an exclusive, expiring claim of a process on a run's folder.
 
 Claims are numbered files and the highest one counts. A dead claim is not removed but superseded by
-an exclusive link to the next number, so of two rivals that both see it dead only one succeeds.
-"""
+an exclusive link to the next number, so of two rivals that both see it dead only one succeeds."""
 
 import json
 import os
@@ -83,8 +82,7 @@ def superseded(folder: Path) -> list[Path]:
 def remove_dead(folder: Path) -> None:
     """Deletes claims of dead processes in a folder where nothing is left to do.
 
-    A process that claims the folder at this moment may share it: see `Lease.check_held`.
-    """
+    A process that claims the folder at this moment may share it: see `Lease.check_held`."""
     for claim in folder.glob("claim.*"):
         if not is_alive(claim):
             claim.unlink(missing_ok=True)

@@ -50,8 +50,7 @@ def fingerprint() -> str:
 def code() -> dict[str, str | None]:
     """The commit, and the hash of local edits to the code if there are any, at first call.
 
-    Both are None outside a git checkout of the project's own.
-    """
+    Both are None outside a git checkout of the project's own."""
     if _adopted:
         return dict(_adopted)
     top = _git("rev-parse", "--show-toplevel")
@@ -81,8 +80,7 @@ def environment() -> dict[str, object]:
         "python": platform.python_version(),
         "packages": {package: _version(package) for package in PACKAGES},
         "platform": platform.platform(),
-        "processor": _processor(),
-    }
+        "processor": _processor()}
 
 
 def _processor() -> str:

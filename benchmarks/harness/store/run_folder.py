@@ -9,8 +9,7 @@ measures/              <id>.json (numbers, digests, provenance; written last) an
 log.txt                printed lines, with the trace of an error
 error.json             the reason of a failure
 result.json            the outcome, written last
-provenance.json        code, machine, versions, times
-"""
+provenance.json        code, machine, versions, times"""
 
 from collections.abc import Mapping
 import hashlib
@@ -100,8 +99,7 @@ class RunFolder:
     ) -> None:
         """Writes the outcome, last of all; what only served to get there is removed.
 
-        What was measured of other weights, trained earlier, is removed too.
-        """
+        What was measured of other weights, trained earlier, is removed too."""
         (self.path / "error.json").unlink(missing_ok=True)
         digest = _digest(model)
         if self.is_finished() and self.result()["model"] != digest:

@@ -52,8 +52,7 @@ class Task:
         """One of STATES.
 
         "unmeasured": trained, but lacks a measure. "lacks-curve": trained, but without a curve that
-        is asked for now; it is trained again, and its outcome counts until then.
-        """
+        is asked for now; it is trained again, and its outcome counts until then."""
         state = self.outcome()
         if state not in ("unmeasured", "lacks-curve"):
             return state

@@ -87,8 +87,7 @@ def weights_to_bytes(objective: Objective) -> bytes:
 def load_model(run: Run, shape: tuple[int, ...], path: Path, device: str) -> Model:
     """Encoder and decoder for points of that shape, trained, in evaluation mode.
 
-    Raises UsageError for a file that is corrupt.
-    """
+    Raises UsageError for a file that is corrupt."""
     networks = nn.ModuleDict()
     networks["encoder"], decoder = autoencoder(run, shape, PRIORS[run.prior](run.dim))
     if decoder is not None:
@@ -128,8 +127,7 @@ NARROWEST = {"a2": 8 / 64}
 def layout(run: Run, device: str) -> torch.memory_format:
     """Channels last where it is faster and safe.
 
-    On a processor A1's 5x5 kernels are slower that way, and a narrow A2 crashes.
-    """
+    On a processor A1's 5x5 kernels are slower that way, and a narrow A2 crashes."""
     kind = torch.device(device).type
     if kind == "cpu" and (run.width or 1) < NARROWEST.get(run.architecture, 0):
         return torch.contiguous_format

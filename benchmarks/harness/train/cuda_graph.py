@@ -1,7 +1,6 @@
 """Execution of a step on a GPU as one CUDA graph that is replayed.
 
-At a batch of 64 a GPU waits for Python to launch its kernels; a graph is launched at once.
-"""
+At a batch of 64 a GPU waits for Python to launch its kernels; a graph is launched at once."""
 
 from collections.abc import Callable, Iterable
 from typing import cast
@@ -16,8 +15,7 @@ class CudaGraphStep:
 
     `draws` are the generators that the step draws from on the GPU, `places` says where the tensors
     are that it goes on from. It must work on the same ones every time, and never wait for the GPU;
-    otherwise RuntimeError at capture says what to do about it.
-    """
+    otherwise RuntimeError at capture says what to do about it."""
 
     def __init__(
         self, step: Callable[[], None], draws: Iterable[torch.Generator], whose: str,

@@ -44,8 +44,7 @@ def _measure(setup: TrainingSetup, curve: Curve) -> Point:
 
 
 CURVES: dict[str, Callable[[TrainingSetup, Curve], Point]] = {
-    "latent_swd": _latent_swd, "image_swd": _measure, "reconstruction": _measure,
-}
+    "latent_swd": _latent_swd, "image_swd": _measure, "reconstruction": _measure}
 
 
 class CurveRecorder:

@@ -70,8 +70,7 @@ def gpus_asked(wanted: str) -> int:
 def shared_gpus(runs_per_gpu: int) -> Iterator[None]:
     """Lets processes on one GPU work at the same time inside, instead of in turns.
 
-    Uses NVIDIA's multi-process service, if its program is installed and not yet started.
-    """
+    Uses NVIDIA's multi-process service, if its program is installed and not yet started."""
     control = shutil.which(CONTROL)
     served = "CUDA_MPS_PIPE_DIRECTORY" in os.environ
     if runs_per_gpu < 2 or not visible_gpus() or not control or served:

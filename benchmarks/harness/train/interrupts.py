@@ -9,16 +9,14 @@ from types import FrameType
 class InterruptedRun(BaseException):
     """A run was asked to stop; what it has stored is where it goes on from.
 
-    No Exception, so that a library that survives those does not survive this.
-    """
+    No Exception, so that a library that survives those does not survive this."""
 
 
 class StopRequest:
     """Set once this process is asked to end.
 
     Training looks at it after every step and stores a checkpoint first. What has no state to store
-    is broken off: see `at_once`.
-    """
+    is broken off: see `at_once`."""
 
     def __init__(self) -> None:
         self.signals: set[int] = set()  # no Event: its lock may be held when a signal comes
@@ -50,8 +48,7 @@ class StopRequest:
 def stop_on_signals(*numbers: int) -> Iterator[StopRequest]:
     """A request that the signals make, so that a run can checkpoint before it ends.
 
-    By default SIGTERM and SIGINT.
-    """
+    By default SIGTERM and SIGINT."""
     stop = StopRequest()
     numbers = numbers or (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, stop.on_signal) for number in numbers]

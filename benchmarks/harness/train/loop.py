@@ -75,7 +75,9 @@ class Trainer:
     @property
     def has_arrived(self) -> bool:
         """Whether the epoch just completed was as good as the run is to become."""
-        return self.run.stop_at is not None and self.epoch_log.is_as_good_as(self.run.stop_at)
+        last = self.epoch_log.rows[-1] if self.epoch_log.rows else {}
+        stop_at = -inf if self.run.stop_at is None else self.run.stop_at
+        return last.get("train_reconstruction", inf) <= stop_at
 
     def advance(self) -> None:
         """One step, and before an epoch's first what the host has to say."""
@@ -88,8 +90,7 @@ class Trainer:
     def _work(self) -> None:
         """The objective's update, what follows it, then the adversary's own update.
 
-        All of it on the device and on the same tensors every time, so that it can be captured.
-        """
+        All of it on the device and on the same tensors every time, so that it can be captured."""
         batch = self.batch()
         self.optimizers.freeze_adversary(True)
         terms, step = self.objective.loss(batch)
@@ -129,8 +130,7 @@ class Trainer:
             "draws": {name: draws.get_state() for name, draws in self.draws.items()},
             "step": self.step, "ledger": self.epoch_log.state(), "seconds": self.seconds,
             "attempts": self.attempts, "columns": self.recorder.columns,
-            "snapshots": self.snapshots,
-        }
+            "snapshots": self.snapshots}
 
     def restore(self, state: dict[str, Any]) -> None:
         """The inverse of `state`; raises ValueError for a checkpoint of another kind of device."""
@@ -156,8 +156,7 @@ def train(
     """Trains to the last epoch, to `Run.stop_at`, or to a non-finite loss; returns the outcome.
 
     `tell` is called after every row, `save` every `checkpoint_seconds`. Raises InterruptedRun once
-    `stop()` is true, after a last `save`.
-    """
+    `stop()` is true, after a last `save`."""
     began = saved = time.monotonic()
     before = training.seconds
     while not training.diverged:
@@ -196,8 +195,7 @@ class BatchSampler:
 
     The permutation is drawn on the CPU, so that every device sees the same order. It stays in one
     place on the device, and which part of it a step takes may be a tensor there: nothing of a step
-    within an epoch needs the host.
-    """
+    within an epoch needs the host."""
 
     def __init__(
         self, n: int, batch: int, draws: torch.Generator, device: str = "cpu"
@@ -248,16 +246,11 @@ class EpochLog:
         """Whether a loss was not finite: fetched from the device."""
         return int(self.diverged_at) >= 0
 
-    def is_as_good_as(self, error: float) -> bool:
-        """Whether the last epoch's reconstruction error is at most that."""
-        return bool(self.rows) and self.rows[-1].get("train_reconstruction", inf) <= error
-
     def close(self, epoch: int, steps: int, last: int, measured: dict[str, float]) -> None:
         """Appends an epoch's row; diverged instead if a number is not finite.
 
         `steps`: of the epoch. `last`: its last step, noted as the diverging one if only a measured
-        number shows it.
-        """
+        number shows it."""
         losses = {f"train_{name}": float(total) / steps for name, total in self.sums.items()}
         values = {**losses, **measured}
         if all(map(isfinite, values.values())):

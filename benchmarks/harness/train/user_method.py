@@ -43,8 +43,7 @@ def read(path: Path) -> UserMethod:
     """The method in a `--with` file, checked before anything is trained.
 
     Raises UsageError for a file that is absent, does not import, defines no method, or whose HYPER
-    does not fit the class.
-    """
+    does not fit the class."""
     name = _name(path)
     try:
         source = path.read_text(encoding="utf-8")
