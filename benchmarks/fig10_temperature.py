@@ -32,7 +32,7 @@ def arms(scale: str) -> tuple[Arm, ...]:
 
 
 def claims(scale: str) -> tuple[Claim, ...]:
-    """C24 to C26, each of what is best in a panel."""
+    """C24 to C26, on the best score of each panel, and C20."""
     panels = tuple(f"tau={tau:g}" for tau in TAUS[scale])
     place = "Appendix D.4, Figure 10"
     untestable = Claim(

@@ -27,7 +27,7 @@ def settings(scale: str) -> dict[str, dict[str, Scalar]]:
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
-    """The main panel, then the sensitivity to what the paper leaves open (METHODS section 5)."""
+    """The main panel, then panels on the gaps in the paper (METHODS section 5)."""
     base = template(scale)
     full = replace(base, batch=base.n_train, n_prior=base.n_train)
     uniform = replace(base, dataset="synthetic-uniform")
@@ -71,7 +71,7 @@ UNMOVED, UNALIGNED = "moca[tau=0.1,m0=0]", "repulsion[tau=0.1]"  # C28
 
 
 def needed(id: str, what: str, arm: str) -> Claim:
-    """C28 for what MoCA is trained without, at the temperature at which it is fastest."""
+    """C28 for a part that MoCA is trained without, at its fastest temperature."""
     return Claim(id, f"Without {what} the codes come to the prior more slowly, or not at all.",
                  "Section 3",
                  Ordering("auc_log_swd", ("moca[tau=0.1]",), (arm,), or_diverges=True), "ours")

@@ -91,7 +91,7 @@ def against(scale: str, method: str) -> tuple[Claim, ...]:
 
 
 def claims(scale: str) -> tuple[Claim, ...]:
-    """C4 to C8, and what at lambda 0 is due to the prior alone."""
+    """C4 to C8 and C30, and the effect of the prior alone at lambda 0."""
     moca = at_each(scale, "moca")
     falls = Range("distance_trend", tuple((arm, -INF, -0.8) for arm in moca), True)
     return (

@@ -23,12 +23,12 @@ def arms(scale: str) -> tuple[Arm, ...]:
 
 
 def measures(scale: str, seed: int) -> tuple[Measure, ...]:
-    """Spread of as many codes of training images as there are test images, and the scores."""
+    """Isotropy of codes of training images, and the scores."""
     return CIFAR10.scores(scale, "isotropy")
 
 
 def table(rows: DataFrame) -> DataFrame:
-    """Per lambda the spread and the scores; `exhibit`: what the drawn run's spectrum is called."""
+    """Isotropy and scores per lambda; `exhibit`: the stem of the drawn run's spectrum."""
     from benchmarks.harness.analysis.tables import exhibited, final_scores
     return exhibited(rows, final_scores(rows, SCORES, keep=["lam"]))
 

@@ -47,7 +47,7 @@ def arms(scale: str) -> tuple[Arm, ...]:
 
 
 def measures(scale: str, seed: int) -> tuple[Measure, ...]:
-    """The scores of every run; what is drawn, of the first seed alone."""
+    """Scores of every run; points and image grids of the first seed only."""
     scores = [Measure(name, N_EVAL[scale]) for name in ("clusters", "reconstruction", "latent_swd")]
     drawn = [Measure("tsne", N_EVAL[scale]), Measure("pictures", 10)]
     return (*scores, *(drawn if seed == DRAWN_SEED else ()))
@@ -64,7 +64,7 @@ MAIN_TAU = 0.05  # Appendix A, so the other reading of A8
 
 
 def comparable(arm: str, id: str, basis: str, who: str = "MoCA") -> Claim:
-    """C14 for one arm; on the codes themselves, since a t-SNE picture shows what it likes."""
+    """C14 for one arm, on the codes themselves: a t-SNE picture proves nothing."""
     return Claim(
         id, f"{who} and S-VAE tell the classes apart alike: k-NN accuracy and NMI within .03.",
         "Section 4.2, Figure 7", Equivalence(("knn10_accuracy", "nmi"), arm, "svae", 0.03), basis)

@@ -34,7 +34,7 @@ def table(rows: DataFrame) -> DataFrame:
 
 
 def claims(scale: str) -> tuple[Claim, ...]:
-    """C21 on the test set, and on the training set: the paper does not say which; C32."""
+    """C21 on the test and the training set, since the paper does not say which; C32."""
     tradeoff = Claim(
         "C32", "Unlike a VAE's, MoCA's regularizer does not trade off against reconstruction.",
         PLACE, Untestable("neither the paper nor the suite varies the weight of a VAE's KL term"))

@@ -28,7 +28,7 @@ class TableRow(NamedTuple):
 
 
 def with_temperature(run: Run, tau: float) -> Run:
-    """The run at another temperature: where the paper does not say which it was (A8)."""
+    """The run at another temperature, where the paper states none (A8)."""
     return resolve(run, run.method, dict(run.hyper) | {"tau": tau})
 
 
@@ -108,7 +108,7 @@ class DatasetRecipe:
                              for name, run in runs.items() if run.lam)
 
     def grids_by_lambda(self, arms: tuple[Arm, ...]) -> list[tuple[tuple[str, ...], str, str]]:
-        """The names of those arms, lambda 0 first, with a claim's note and basis: per temperature.
+        """Per temperature: names of the arms (lambda 0 first), suffix of claim ids, basis.
 
         Lambda 0 has no temperature, so both grids begin with it."""
         main = tuple(arm.name for arm in arms if not arm.stage)

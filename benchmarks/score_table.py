@@ -48,11 +48,11 @@ class Ranking:
         return found or (choices(f"{self.until_tuned}-{architecture}") if self.until_tuned else {})
 
     def arms(self, scale: str, more: Mapping[str, Run]) -> tuple[Arm, ...]:
-        """MoCA as the paper has it, then every regularizer at the lambda that was chosen for it.
+        """MoCA as in the paper, then every regularizer at its chosen lambda.
 
-        MoCA at a chosen lambda has a row of its own, as has a lambda that a method's authors give;
-        and what matching the prior is worth shows against lambda = 0, an autoencoder sampled at the
-        prior. A regularizer for which no lambda has been chosen yet is left out: see `tune`."""
+        MoCA at its chosen lambda and lambdas stated by a method's authors have rows of their
+        own; lambda = 0 is an autoencoder sampled at the prior. A regularizer without a chosen
+        lambda is left out: see `tune`."""
         found = {named("moca", a): self.images.template(scale, a) for a in ("a1", "a2")}
         order = sorted(RIVALS, key=lambda rival: rival.method != "mmd")  # the paper's rival first
         for a in self.architectures:
@@ -78,7 +78,7 @@ class Ranking:
         return (*self.images.scores(scale, "reconstruction", "latent_swd", "isotropy"), *drawn)
 
     def table(self, rows: DataFrame) -> DataFrame:
-        """Per arm the scores over the seeds; what the paper prints has a column of its own."""
+        """Scores per arm; the paper's numbers are in a column of their own."""
         from benchmarks.harness.analysis.tables import exhibited, final_scores
         scores = final_scores(rows, SCORES, ["architecture", "method", "prior", "lam"])
         chosen_at = {named_tuned(label, a): choice.made(self.images.name)

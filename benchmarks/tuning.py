@@ -26,9 +26,9 @@ RIVALS = (
 
 
 def search(table: str, architecture: str, images: DatasetRecipe) -> Artefact:
-    """The grid of a table's architecture as an artefact of its own.
+    """The grid of lambdas of a table's architecture, as an artefact.
 
-    At the paper's scale the last training images are kept to choose by."""
+    At the paper's scale the last training images are kept for validation."""
     n_train = {**images.n_train, "paper": images.n_train["paper"] - VALIDATION}
     n_eval = {**images.n_eval, "paper": VALIDATION}
 

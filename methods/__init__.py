@@ -1,7 +1,7 @@
 """The registry of latent-matching methods: modules, hyper-parameters and their sources.
 
-Importing it does not import torch. `revision` is raised when a method's mathematics changes, so
-that stored runs of the old formula never pass for runs of the new one."""
+Importing it does not import torch. Raise a method's `revision` when its mathematics changes, so
+that runs stored with the old formula are not reused for the new one."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,7 +10,7 @@ Scalar = bool | int | float | str
 
 
 class Bounds(NamedTuple):
-    """Allowed values of a hyper-parameter, as a test and in words."""
+    """The values that a hyper-parameter may have: `says` in words, `holds` as a test."""
 
     says: str
     holds: Callable[[Scalar], bool]
@@ -29,9 +29,9 @@ ANY = Bounds("anything", lambda value: True)
 
 
 class Hyper(NamedTuple):
-    """A hyper-parameter's default, where it comes from, and what else it may be.
+    """A hyper-parameter: default, source, bounds.
 
-    `at_least` is the run's field that it may not be below."""
+    `at_least`: a field of the run that is its lower bound."""
 
     default: Scalar
     source: str
@@ -40,7 +40,7 @@ class Hyper(NamedTuple):
 
 
 class Method(NamedTuple):
-    """A registered regularizer: `where` is "module:Class" under `methods`."""
+    """A registered regularizer or objective: `where` is "module:Class" under `methods`."""
 
     where: str
     label: str
@@ -49,7 +49,7 @@ class Method(NamedTuple):
     hyper: dict[str, Hyper]
 
 
-OBJECTIVES: dict[str, Method] = {  # not a penalty beside a reconstruction, but the whole loss
+OBJECTIVES: dict[str, Method] = {  # whole losses, not a penalty beside a reconstruction
     "svae": Method("svae:SVAE", "S-VAE", "Davidson et al. 2018", 1, {})}
 
 METHODS: dict[str, Method] = {

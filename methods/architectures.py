@@ -8,7 +8,7 @@ from methods.resnet import a2
 
 ARCHITECTURES: dict[str, Architecture] = {
     "mlp2": mlp(1, 1),  # "a 2 layer MLP", Section 4.1; width and ReLU are ours (A17)
-    "mlp3": mlp(3, 2),  # 3 hidden layers and 2, of 128 units: Appendix B
+    "mlp3": mlp(3, 2),  # hidden layers of encoder and decoder, 128 units: Appendix B
     "a1": a1,
     "a2": a2,
     "residual": residual}

@@ -1,4 +1,4 @@
-"""The contract of a method: its context, its view of a step, its hooks; and the WAE objective."""
+"""Interfaces of regularizers and objectives, their inputs, and the WAE objective."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,17 +22,17 @@ class Context(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs of an objective in a step."""
+    """Inputs of an objective in one training step."""
 
     x: Tensor  # (B, ...)
     index: Tensor  # (B,) positions of x in the training set
     prior: Tensor  # (n, d) fresh draws from the prior
-    progress: Tensor  # () fraction of the planned training that is done, in [0, 1)
+    progress: Tensor  # () fraction of the planned training steps that are done, in [0, 1)
 
 
 @dataclass(frozen=True)
 class Step:
-    """Inputs of a regularizer in a step."""
+    """Inputs of a regularizer in one training step; the arrays are those of `Batch`."""
 
     encoder: nn.Module
     x: Tensor  # (B, ...)
@@ -45,55 +45,55 @@ class Step:
 class Regularizer(nn.Module):
     """A distance between the codes of a batch and the prior.
 
-    State is kept in parameters and buffers alone and changed in place; random draws come from
-    `Context.generator`: both are checkpointed. If `penalty` branches on tensor values or reads them
-    back to the host, set `capturable = False`."""
+    Only parameters, buffers and the state of `Context.generator` are checkpointed: keep no state
+    elsewhere, change it in place, and take every random draw from that generator. If `penalty`
+    branches on tensor values or reads them on the host, set `capturable = False`."""
 
-    capturable = True  # as a CUDA graph; False for a penalty that waits for what is on the GPU
+    capturable = True  # as a CUDA graph; False if `penalty` makes the host wait for the GPU
     adversary_lr: float | None = None  # learning rate of the adversary's Adam; None: the run's
-    adversary_beta1: float = 0.9  # and its first moment's decay
+    adversary_beta1: float = 0.9  # decay of the first moment in that Adam
 
     def penalty(self, step: Step) -> Tensor:
-        """Differentiable scalar that the encoder minimises."""
+        """Returns the differentiable scalar () that the encoder minimises."""
         raise NotImplementedError(f"{type(self).__name__} must define penalty(step)")
 
     def after_step(self, step: Step) -> None:
-        """Called once the optimizer has moved the encoder: for momentum encoders and queues."""
+        """Runs after the encoder's optimizer step: a hook for momentum encoders and queues."""
 
     def adversary(self) -> nn.Module | None:
-        """A network that the loop trains with its own optimizer against `adversary_loss`."""
+        """Returns the network that the loop trains on `adversary_loss` with an optimizer of its own."""
         return None
 
     def adversary_loss(self, step: Step) -> Tensor:
-        """Scalar that the adversary minimises, after the encoder's own update."""
+        """Returns the scalar () that the adversary minimises, after the encoder's update."""
         raise NotImplementedError(f"{type(self).__name__} has an adversary and no adversary_loss")
 
 
 class Objective(nn.Module):
-    """An encoder with a loss to minimise; the loop also serves its regularizer, if any."""
+    """An encoder and the loss that trains it; the loop calls the hooks of its regularizer, if any."""
 
     encoder: nn.Module
     decoder: nn.Module | None
     regularizer: Regularizer | None
-    mixed = False  # the decoder trains in bfloat16, but for its output
-    capturable = True  # as a CUDA graph: no value of a tensor is read back or decides what is done
+    mixed = False  # True: the decoder trains in bfloat16, with a float32 output
+    capturable = True  # as a CUDA graph: `loss` neither reads nor branches on tensor values
 
     def decoded(self, z: Tensor) -> Tensor:
-        """Points (B, ...) of codes (B, dim)."""
+        """Decodes codes (B, dim) to points (B, ...)."""
         assert self.decoder is not None
         with autocast(self.decoder, z.device, self.mixed):
             x: Tensor = self.decoder(z)
         return full(x)
 
     def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Step]:
-        """Scalars by name, of which `loss` is minimised and all are recorded; and the step seen."""
+        """Scalars by name, all recorded, `loss` minimised; and the step for the regularizer."""
         raise NotImplementedError(f"{type(self).__name__} must define loss(batch)")
 
 
 class WAE(Objective):
     """Wasserstein autoencoder: (1/B) sum ||x - g(f(x))||^2 + lam R (MoCA paper, Eq. 5).
 
-    Without a decoder only R remains: the latent-matching task of the paper's Figure 1."""
+    Without a decoder the loss is lam R, the latent-matching task of the paper's Figure 1."""
 
     def __init__(
         self, encoder: nn.Module, decoder: nn.Module | None, regularizer: Regularizer, lam: float
@@ -104,7 +104,9 @@ class WAE(Objective):
         self.capturable = regularizer.capturable
 
     def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Step]:
-        """Reconstruction, summed over pixels and averaged over the batch, plus lam x penalty."""
+        """Reconstruction error, summed over pixels and averaged over the batch, plus lam x penalty.
+
+        Raises TypeError for a penalty that is not a scalar tensor."""
         z = self.encoder(batch.x)
         step = Step(self.encoder, batch.x, batch.index, z, batch.prior, batch.progress)
         penalty = self.regularizer.penalty(step)

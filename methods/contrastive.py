@@ -12,10 +12,10 @@ from methods.priors import require_sphere
 
 
 class _LogSumExp(torch.autograd.Function):
-    """log sum_j exp(q.k_j) over fixed keys k_j: (B, d) -> (B,), without those marked `own`.
+    """log sum_j exp(q.k_j) over fixed keys (K, d), except those marked `own`: (B, d) -> (B,).
 
     Holds one (B, K) array and works in place, where autograd would hold several: with thousands of
-    keys that is most of the time of a step."""
+    keys these arrays take most of a step's time."""
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, keys: Tensor, own: Tensor | None) -> Tensor:
@@ -36,11 +36,11 @@ class _LogSumExp(torch.autograd.Function):
 def contrastive_loss(
     q: Tensor, k: Tensor, queue: Tensor, tau: float, own: Tensor | None, decoupled: bool
 ) -> Tensor:
-    """Algorithm 1: cross entropy of each query's own key against the K keys of the queue.
+    """Mean cross entropy of each query's positive key against the K keys of the queue (Algorithm 1).
 
-    q, k: (B, d) queries and their positive keys; queue: (K, d). `own` (B, K) marks the entries that
-    are stale keys of the query's own image, which are then no negatives. `decoupled` leaves the
-    positive out of the denominator."""
+    q, k: (B, d) queries and their positive keys; queue: (K, d). `own` (B, K) marks stale keys of
+    the query's own image, which are left out of its negatives. `decoupled` leaves the positive out
+    of the denominator."""
     positive = (q * k).sum(dim=1) / tau  # (B,)
     denominator: Tensor = _LogSumExp.apply(q / tau, queue, own)  # (B,)
     if not decoupled:
@@ -49,15 +49,16 @@ def contrastive_loss(
 
 
 def cosine_momentum(progress: Tensor, m0: float) -> Tensor:
-    """M = 1 - (1 - m0) (cos(pi t/T) + 1) / 2: m0 at the start, 1 at the end (Section 3)."""
+    """Momentum m = 1 - (1 - m0) (cos(pi t/T) + 1) / 2, from m0 to 1 (Section 3); progress = t/T."""
     return 1 - (1 - m0) * (torch.cos(torch.pi * progress) + 1) / 2
 
 
 class Contrastive(Regularizer):
-    """Momentum encoder and a queue of K past keys; raises ValueError off the sphere or for B > K.
+    """MoCA's regularizer: a momentum encoder and a queue of K past keys.
 
-    The key encoder starts as a copy of the encoder, averages parameters only, and stays in training
-    mode: in evaluation mode its untrained batch-norm statistics would collapse the keys."""
+    The key encoder starts as a copy of the encoder and averages parameters only. It stays in
+    training mode, since in evaluation mode its untrained batch-norm statistics would collapse the
+    keys. Raises ValueError for a prior other than the sphere, and for a batch larger than K."""
 
     queue: Tensor
     owner: Tensor
@@ -86,12 +87,12 @@ class Contrastive(Regularizer):
         return self.loss(step.z, self.keys, own)
 
     def loss(self, q: Tensor, k: Tensor, own: Tensor | None) -> Tensor:
-        """The loss of queries and their keys; see `contrastive_loss`."""
+        """Returns `contrastive_loss` of the queries and their positive keys."""
         return contrastive_loss(q, k, self.queue, self.tau, own, self.decoupled)
 
     @torch.no_grad()
     def after_step(self, step: Step) -> None:
-        """Algorithm 1's order: move the key encoder, then put this batch over the oldest keys."""
+        """Updates the key encoder, then overwrites the oldest keys with this batch (Algorithm 1)."""
         keys: list[Tensor] = list(self.key_encoder.parameters())
         queries: list[Tensor] = list(step.encoder.parameters())
         towards_query: list[Tensor] = [1 - cosine_momentum(step.progress, self.m0)] * len(keys)
@@ -104,7 +105,7 @@ class Contrastive(Regularizer):
 
 
 class Repulsion(Contrastive):
-    """MoCA without the positive: past keys push, nothing aligns query and key (Section 3).
+    """MoCA without its positive term: past keys repel, nothing aligns query and key (Section 3).
 
     R = mean_i log (1/K) sum_j exp(z_i.k_j / tau), Eq. 5 over the queue of Algorithm 1."""
 
@@ -112,6 +113,6 @@ class Repulsion(Contrastive):
         super().__init__(context, tau=tau, K=K, m0=m0, mask_self=False, decoupled=False)
 
     def loss(self, q: Tensor, k: Tensor, own: Tensor | None) -> Tensor:
-        """The term of the queue's negatives alone."""
+        """Returns R; the positive keys k only enter the queue."""
         repelled: Tensor = _LogSumExp.apply(q / self.tau, self.queue, own)
         return repelled.mean() - log(len(self.queue))

@@ -12,10 +12,10 @@ CHANNELS = (128, 256, 512, 1024)
 
 
 def a1(plan: Plan) -> Networks:
-    """Kernels of 5, batch norm after every convolution but the last (MoCA paper, Appendix A).
+    """5x5 kernels, batch norm after every convolution but the last (MoCA paper, Appendix A).
 
     The decoder starts from a map of side `plan.start`: 4 is WAE's "dcgan" and gives the paper's 38
-    million parameters on CelebA, 8 is WAE's own CelebA setting (A19). Padding of 2 on all sides
+    million parameters on CelebA, 8 is the setting of WAE's code for CelebA (A19). Padding of 2 on all sides
     replaces TensorFlow's one-sided padding: a shift by one pixel, the same parameters."""
     channels, height, width = plan.shape
     widths = [plan.channels(count) for count in CHANNELS]
@@ -29,7 +29,7 @@ def a1(plan: Plan) -> Networks:
 
 
 def _decoder(plan: Plan, widths: list[int]) -> nn.Sequential:
-    """Doubles the map until it has the image's size; the output layer does so where it must."""
+    """Doubles the map to the image's size, in the output layer too if one doubling is left."""
     channels, height, width = plan.shape
     doublings = int(log2(height // plan.start))
     hidden = widths[:min(doublings, len(widths) - 1) + 1]

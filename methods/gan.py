@@ -1,4 +1,4 @@
-"""WAE-GAN: a critic on the codes, trained beside the autoencoder (Tolstikhin et al. 2018)."""
+"""WAE-GAN: a critic on the codes, trained along with the autoencoder (Tolstikhin et al. 2018)."""
 
 import torch
 from torch import Tensor, nn
@@ -9,16 +9,15 @@ from methods.mlp import perceptron
 
 
 def bce(logits: Tensor, label: float) -> Tensor:
-    """Binary cross entropy of logits against one label, mean over the batch."""
+    """Binary cross entropy of logits (B, 1) against a single label, mean over the batch."""
     return binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
 
 
 class GAN(Regularizer):
     """Non-saturating loss against a ReLU critic without batch norm.
 
-    Codes and draws are scaled to unit variance per coordinate, since a unit vector in R^d would
-    enter the critic with variance 1/d. WAE's log p(z) trick is a constant on the sphere: left out.
-    """
+    Codes and prior draws are scaled to unit variance per coordinate: a unit vector in R^d has 1/d.
+    WAE's log p(z) trick is left out, since it is a constant on the sphere."""
 
     def __init__(
         self, context: Context, *, hidden: int, layers: int, critic_lr: float, critic_beta1: float
@@ -30,15 +29,15 @@ class GAN(Regularizer):
         self.adversary_lr, self.adversary_beta1 = critic_lr, critic_beta1
 
     def penalty(self, step: Step) -> Tensor:
-        """BCE(D(z), prior): the encoder wants its codes taken for draws of the prior."""
+        """BCE(D(z), 1): low when the critic takes the codes for draws of the prior."""
         return bce(self.critic(self.scale * step.z), 1.0)
 
     def adversary(self) -> nn.Module:
-        """The critic."""
+        """Returns the critic."""
         return self.critic
 
     def adversary_loss(self, step: Step) -> Tensor:
-        """BCE on the same images and prior draws, encoded again by the updated encoder (wae.py)."""
+        """BCE on the step's prior draws and on its images encoded by the updated encoder (wae.py)."""
         with torch.no_grad():
             z = step.encoder(step.x)
         real, coded = self.critic(self.scale * step.prior), self.critic(self.scale * z)

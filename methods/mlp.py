@@ -1,4 +1,4 @@
-"""Perceptrons with ReLU."""
+"""Multilayer perceptrons with ReLU."""
 
 from itertools import pairwise
 from math import prod
@@ -10,7 +10,7 @@ from methods.precision import Pixels
 
 
 def perceptron(sizes: list[int]) -> list[nn.Module]:
-    """Linear layers through `sizes` with a ReLU between each two."""
+    """Linear layers of the given sizes, with a ReLU between consecutive ones."""
     layers: list[nn.Module] = []
     for k, (inputs, outputs) in enumerate(pairwise(sizes)):
         layers += [nn.ReLU()] if k else []
@@ -19,7 +19,7 @@ def perceptron(sizes: list[int]) -> list[nn.Module]:
 
 
 def mlp(hidden: int, hidden_decoder: int) -> Architecture:
-    """So many hidden layers of 128 units in the encoder, and in the decoder."""
+    """Encoder and decoder with that many hidden layers of 128 units each."""
     def networks(plan: Plan) -> Networks:
         size, units = prod(plan.shape), plan.channels(128)
         encoder = perceptron([size, *[units] * hidden, plan.outputs])

@@ -1,4 +1,4 @@
-"""Inputs and outputs of every architecture; see `architectures` for the list."""
+"""The interface of all architectures, and the encoder that ends on the prior's support."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,11 +10,9 @@ from methods.priors import Prior
 
 
 class Encoder(nn.Module):
-    """A network whose output is constrained to the prior's support: x (B, ...) -> z (B, dim).
+    """A network with its output constrained to the prior's support: x (B, ...) -> z (B, dim)."""
 
-    `mixed`: it trains in bfloat16, but for its output."""
-
-    mixed = False
+    mixed = False  # True: the network trains in bfloat16, with a float32 output
 
     def __init__(self, network: nn.Module, prior: Prior) -> None:
         super().__init__()
@@ -28,21 +26,21 @@ class Encoder(nn.Module):
 
 
 class Plan(NamedTuple):
-    """The sizes that networks are built for."""
+    """The sizes from which an architecture builds its networks."""
 
     shape: tuple[int, ...]  # of a point: (C, H, W), or (n,)
     dim: int  # of z
-    outputs: int  # of the encoder
-    width: float = 1.0  # fraction of the channels
+    outputs: int  # of the encoder: dim, or dim + 1 for S-VAE
+    width: float = 1.0  # factor on every number of channels or hidden units
     start: int = 4  # A1's decoder starts from a map of start x start
 
     def channels(self, full: int) -> int:
-        """`full` channels times the plan's width, at least one."""
+        """`full` times the plan's width, rounded, at least 1."""
         return max(1, round(full * self.width))
 
 
 class Networks(NamedTuple):
-    """An unconstrained encoder (B, *shape) -> (B, outputs), a decoder (B, dim) -> [0, 1]."""
+    """An unconstrained encoder (B, *shape) -> (B, outputs), a decoder (B, dim) -> (B, *shape), in [0, 1]."""
 
     encoder: nn.Module
     decoder: nn.Module

@@ -1,4 +1,4 @@
-"""The latent priors and the supports that codes are constrained to."""
+"""The latent priors, and the constraint of codes to their supports."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-EQUAL = 1e-6  # radians; closer directions are one in single precision
+EQUAL = 1e-6  # radians; closer directions coincide in single precision
 
 
 class Prior(Protocol):
-    """A distribution over R^dim, and the few facts about it that methods scale themselves by."""
+    """A distribution on R^dim, with the constants by which methods scale themselves."""
 
     @property
     def dim(self) -> int:
@@ -28,10 +28,10 @@ class Prior(Protocol):
 
     @property
     def diameter(self) -> float:
-        """Length that practically no two draws exceed."""
+        """A distance that practically no two draws exceed."""
 
     def constrain(self, z: Tensor) -> Tensor:
-        """Maps raw codes (n, dim) to the support."""
+        """Maps raw codes (n, dim) to points (n, dim) of the support."""
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """(n, dim) independent draws on the generator's device."""
@@ -54,7 +54,7 @@ class Sphere:
         return sqrt(self.dim)
 
     def constrain(self, z: Tensor) -> Tensor:
-        """Z / ||z||, row by row."""
+        """Returns z / ||z||, row by row."""
         return normalize(z, dim=1)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
@@ -64,8 +64,8 @@ class Sphere:
     def between(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
         """Equal steps of angle along the great circle through unit a and b (Shoemake 1985).
 
-        Opposite points have no shortest way; which of them is taken is left to rounding."""
-        # atan2 keeps its digits where arccos of the scalar product loses them
+        Between opposite points all great circles are equally short; rounding decides."""
+        # near 0 and pi, arccos of the scalar product would lose digits
         angle = 2 * torch.atan2((a - b).norm(), (a + b).norm())
         if angle < EQUAL:
             return a.expand(len(t), -1)
@@ -87,11 +87,11 @@ class Gaussian:
 
     @property
     def diameter(self) -> float:
-        """Twice the mean norm and six standard deviations of it."""
+        """Twice sqrt(dim), about the mean norm, plus six: the norm's deviation is below 1."""
         return 2 * sqrt(self.dim) + 6
 
     def constrain(self, z: Tensor) -> Tensor:
-        """Z itself."""
+        """Returns z unchanged: the support is all of R^dim."""
         return z
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
@@ -99,7 +99,7 @@ class Gaussian:
         return torch.randn(n, self.dim, generator=generator, device=generator.device)
 
     def between(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        """Points of the straight line."""
+        """Points on the straight line from a to b."""
         return (1 - t) * a + t * b
 
 
@@ -107,6 +107,6 @@ PRIORS: dict[str, type[Sphere] | type[Gaussian]] = {"sphere": Sphere, "gaussian"
 
 
 def require_sphere(prior: Prior, method: str) -> None:
-    """Raises ValueError where a method that only spreads points out meets an unbounded support."""
+    """Raises ValueError for another prior: a repulsive loss needs a bounded support."""
     if not isinstance(prior, Sphere):
         raise ValueError(f"{method} matches the uniform law on the sphere; it has no {prior} form")

@@ -1,4 +1,4 @@
-"""The residual autoencoder of CelebA-HQ, one block for each halving (MoCA paper, Appendix A)."""
+"""The residual autoencoder of CelebA-HQ, one block per halving (MoCA paper, Appendix A)."""
 
 from itertools import pairwise
 from math import log2
@@ -9,14 +9,14 @@ from methods.networks import Networks, Plan
 from methods.precision import Pixels
 from methods.resnet import basic_block
 
-CHANNELS = (64, 128, 256, 512, 512, 512)  # ours: the paper gives none
-MAP = 4  # the encoder's last map is 4 x 4, whatever the image
+CHANNELS = (64, 128, 256, 512, 512, 512)  # ours: the paper does not state them
+MAP = 4  # the encoder's last map is 4 x 4 at every image size
 
 
 def residual(plan: Plan) -> Networks:
-    """log2(size / 4) blocks of a halving convolution and two residual ones; mirrored, doubling.
+    """log2(size / 4) blocks of a halving convolution and a residual block; the decoder mirrors them.
 
-    256 pixels take all six blocks, as in the paper; 64 take the first four, 32 the first three."""
+    256 pixels take all six, as in the paper; 64 pixels the first four, 32 the first three."""
     channels, height, _ = plan.shape
     count = int(log2(height // MAP))
     widths = [channels, *(plan.channels(full) for full in CHANNELS[:count])]

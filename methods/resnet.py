@@ -8,17 +8,16 @@ from methods.networks import Networks, Plan
 from methods.precision import Pixels
 
 CHANNELS = (64, 128, 256, 512)
-BLOCKS = 2  # a stage
+BLOCKS = 2  # per stage
 MAP = 4  # the encoder's last map is 4 x 4
 
 
 def a2(plan: Plan) -> Networks:
-    """A stem of 3x3, no pooling, four stages of two basic blocks, the 4x4 map flattened.
+    """A 3x3 stem, no pooling, four stages of two basic blocks; the 4x4 map is flattened.
 
-    The stem halves the image as often as the stages do not (once for 64 pixels, not at all for 32),
-    and the decoder's last convolution follows an upscaling by the same factor. Upsampling is to the
-    nearest pixel, shortcuts are 1x1: the layout that comes closest to the paper's 24 million (A21).
-    """
+    The stages end at 4x4 from 32 pixels; for larger images the stem's stride makes up the rest (2
+    for 64 pixels), and the decoder upsamples by that factor before its last convolution. Nearest
+    upsampling and 1x1 shortcuts come closest to the paper's 24 million parameters (A21)."""
     channels, height, _ = plan.shape
     widths = [plan.channels(count) for count in CHANNELS]
     factor = height // (MAP * 2 ** (len(widths) - 1))
@@ -40,7 +39,7 @@ def a2(plan: Plan) -> Networks:
 def basic_block(
     inputs: int, outputs: int, stride: int = 1, shortcut: nn.Module | None = None
 ) -> nn.Module:
-    """torchvision's, imported only where one is built: that takes longer than torch itself."""
+    """torchvision's BasicBlock, imported here because importing it takes longer than torch."""
     from torchvision.models.resnet import BasicBlock
     block: nn.Module = BasicBlock(inputs, outputs, stride, shortcut)
     return block
@@ -72,5 +71,5 @@ class UpBlock(nn.Module):
             nn.Upsample(scale_factor=2))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The sum of both ways, rectified."""
+        """relu(residual + shortcut)."""
         return nn.functional.relu(self.residual(x) + self.shortcut(x))

@@ -1,4 +1,4 @@
-"""Entropic optimal transport: the debiased divergence, and the unrolled cost of the SAE paper."""
+"""Entropic optimal transport: the Sinkhorn divergence, and the transport cost of the SAE paper."""
 
 from math import log
 
@@ -14,7 +14,7 @@ class Sinkhorn(Regularizer):
     """Sinkhorn divergence with cost ||x - y||^2 and temperature eps (Feydy et al. 2019).
 
     geomloss uses the cost ||x - y||^2 / 2, hence the factor 2 and blur = sqrt(eps / 2). The
-    diameter is given, since geomloss would otherwise read it back to the host at every step."""
+    diameter is passed, since geomloss would otherwise read one on the host at every step."""
 
     def __init__(self, context: Context, *, eps: float, debias: bool, scaling: float) -> None:
         super().__init__()
@@ -23,10 +23,10 @@ class Sinkhorn(Regularizer):
             diameter=context.prior.diameter, backend="tensorized")
 
     def penalty(self, step: Step) -> Tensor:
-        """2 geomloss(z, prior), with the caller's gradient mode put back."""
-        # weights are given, since geomloss would make them on the host
+        """2 geomloss(z, prior); restores the caller's gradient mode, which geomloss switches on."""
+        # weights are passed, since geomloss would make them on the host
         w, v = (x.new_full((len(x),), 1 / len(x)) for x in (step.z, step.prior))
-        gradient = torch.is_grad_enabled()  # geomloss leaves it switched on
+        gradient = torch.is_grad_enabled()
         try:
             loss: Tensor = 2 * self.half_divergence(w, step.z, v, step.prior)
         finally:
@@ -35,10 +35,10 @@ class Sinkhorn(Regularizer):
 
 
 def sharp_cost(z: Tensor, prior: Tensor, eps: float, iterations: int) -> Tensor:
-    """<C, P> for the plan P after so many alternations in the log domain, C = ||x - y||^2.
+    """<C, P> for the plan P after `iterations` in the log domain, C = ||x - y||^2.
 
     z: (n, d), prior: (m, d), uniform weights. POT's sinkhorn2 computes the same but reads its
-    marginal error back to the host as it goes."""
+    marginal error back to the host."""
     cost = squared_distances(z, prior)  # (n, m)
     u, v = z.new_zeros(len(z)), z.new_zeros(len(prior))
     for _ in range(iterations):

@@ -1,4 +1,4 @@
-"""S-VAE: a variational autoencoder on the sphere, MoCA's rival in Figure 7."""
+"""S-VAE: a variational autoencoder on the sphere, compared with MoCA in Figure 7."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from methods.von_mises_fisher import divergence_from_uniform, sample
 
 
 class VonMisesEncoder(nn.Module):
-    """x -> the mean direction mu (B, d) and the concentration kappa (B, 1) of a vMF posterior.
+    """Encoder to a von Mises-Fisher posterior: x -> mean direction mu, concentration kappa.
 
     `network` has d + 1 outputs; kappa = softplus + 1, as in the S-VAE code (examples/mnist.py)."""
 
@@ -21,7 +21,7 @@ class VonMisesEncoder(nn.Module):
         self.network = network
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean direction and concentration."""
+        """Returns mu (B, d), of unit norm, and kappa (B, 1) > 1."""
         with autocast(self, x.device, self.mixed):
             raw = full(self.network(x))
         return normalize(raw[:, :-1], dim=1), softplus(raw[:, -1:]) + 1
@@ -34,8 +34,8 @@ class VonMisesEncoder(nn.Module):
 class SVAE(Objective):
     """Bernoulli log-likelihood of a binarised image plus KL(vMF || U) (Davidson et al. 2018).
 
-    Images in [0, 1] are binarised again at every step. The sampler rejects, so the number of its
-    draws depends on values and the step cannot be captured as a graph."""
+    Images in [0, 1] are binarised again at every step. The sampler draws until every proposal is
+    accepted, so a step cannot be captured as a CUDA graph."""
 
     capturable = False
     regularizer = None

@@ -8,14 +8,14 @@ from methods.base import Context, Regularizer, Step
 
 
 def directions(n: int, dim: int, generator: torch.Generator) -> Tensor:
-    """(dim, n) independent uniform unit vectors, as columns."""
+    """(dim, n): n independent uniform unit vectors as columns, on the generator's device."""
     return normalize(torch.randn(dim, n, generator=generator, device=generator.device), dim=0)
 
 
 def sliced_w2_squared(z: Tensor, prior: Tensor, projections: Tensor) -> Tensor:
-    """Mean over the projections of the squared 2-Wasserstein distance of the slices, no root.
+    """Squared 2-Wasserstein distance of the one-dimensional projections, averaged over them.
 
-    z, prior: (n, d) of equal length (ValueError otherwise); projections: (d, L)."""
+    z, prior: (n, d), ValueError if their lengths differ; projections: (d, L)."""
     if len(z) != len(prior):
         raise ValueError(f"sliced Wasserstein needs as many prior draws ({len(prior)}) "
                          f"as codes ({len(z)})")
@@ -24,7 +24,7 @@ def sliced_w2_squared(z: Tensor, prior: Tensor, projections: Tensor) -> Tensor:
 
 
 class SlicedWasserstein(Regularizer):
-    """Squared SWD with directions redrawn at every step."""
+    """Squared sliced Wasserstein distance, with directions drawn again at every step."""
 
     def __init__(self, context: Context, *, projections: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The negative term of contrastive learning alone, gradient through every pair (Eq. 4, 5)."""
+"""The negative term L_neg of contrastive learning, with gradient through every pair (Eq. 4, 5)."""
 
 from collections.abc import Callable
 from math import log
@@ -18,16 +18,17 @@ def leave_one_out(z: Tensor, tau: float) -> Tensor:
 
 
 def literal(z: Tensor, tau: float) -> Tensor:
-    """Eq. 4 as printed: j = i included, whose constant e^(1/tau) drowns the rest at small tau."""
+    """Eq. 4 as printed; at small tau its constant term e^(1/tau) for j = i outweighs all others."""
     return (z @ z.T / tau).logsumexp(dim=1).mean() - log(len(z))
 
 
-VARIANTS: dict[str, Callable[[Tensor, float], Tensor]] = {
-    "loo": leave_one_out, "literal": literal}
+VARIANTS: dict[str, Callable[[Tensor, float], Tensor]] = {"loo": leave_one_out, "literal": literal}
 
 
 class Uniformity(Regularizer):
-    """Direct L_neg with K = B, no momentum; ValueError off the sphere or for an unknown variant."""
+    """L_neg among the codes of a batch (K = B), without momentum or queue.
+
+    Raises ValueError for a prior other than the sphere and for an unknown variant."""
 
     def __init__(self, context: Context, *, tau: float, variant: str) -> None:
         super().__init__()
@@ -37,5 +38,5 @@ class Uniformity(Regularizer):
         self.tau, self.term = tau, VARIANTS[variant]
 
     def penalty(self, step: Step) -> Tensor:
-        """The chosen form of L_neg on the batch."""
+        """The chosen variant of L_neg on the batch."""
         return self.term(step.z, self.tau)

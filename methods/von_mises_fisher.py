@@ -1,4 +1,4 @@
-"""The von Mises-Fisher law on the sphere: sampling, and its divergence from the uniform law."""
+"""The von Mises-Fisher distribution on the sphere: sampling, and its KL from the uniform one."""
 
 from math import lgamma, log, pi
 from typing import Any
@@ -10,17 +10,17 @@ from torch.nn.functional import normalize
 
 from methods.priors import Sphere
 
-MAX_DIM = 32  # beyond it the Bessel functions underflow where kappa is small
+MAX_DIM = 32  # above it the Bessel functions underflow at small kappa
 
 
 def mean_resultant(kappa: Tensor, dim: int) -> Tensor:
-    """A(kappa) = I_{m/2}(kappa) / I_{m/2-1}(kappa), the mean of mu.z, m = dim; in float64."""
+    """A(kappa) = I_{m/2}(kappa) / I_{m/2-1}(kappa), the mean of mu.z, m = dim; float64, no gradient."""
     k = kappa.detach().double().cpu().numpy()
     return torch.from_numpy(ive(dim / 2, k) / ive(dim / 2 - 1, k)).to(kappa.device)
 
 
 class _Divergence(torch.autograd.Function):
-    """KL(vMF(mu, kappa) || U) with its exact derivative kappa A'(kappa); scipy has no autograd."""
+    """KL(vMF(mu, kappa) || U) with its derivative kappa A'(kappa), since scipy has no autograd."""
 
     @staticmethod
     def forward(ctx: Any, kappa: Tensor, dim: int) -> Tensor:
@@ -40,7 +40,7 @@ class _Divergence(torch.autograd.Function):
 
 
 def divergence_from_uniform(kappa: Tensor, dim: int) -> Tensor:
-    """KL(vMF(., kappa) || U(S^(dim-1))) = kappa A + log C_m(kappa) + log |S^(m-1)|.
+    """KL(vMF(mu, kappa) || U(S^(m-1))) = kappa A + log C_m(kappa) + log |S^(m-1)|, m = dim.
 
     Elementwise in kappa > 0 (Davidson et al. 2018, Eq. 14). Raises ValueError for dim > 32."""
     if dim > MAX_DIM:
@@ -50,32 +50,31 @@ def divergence_from_uniform(kappa: Tensor, dim: int) -> Tensor:
 
 
 def sample(mu: Tensor, kappa: Tensor, generator: torch.Generator) -> Tensor:
-    """(n, m) draws around the unit vectors mu (n, m) with concentrations kappa (n, 1).
+    """Draws (n, m) from vMF around the unit vectors mu (n, m) with concentrations kappa (n, 1).
 
     Wood's rejection sampler of mu.z, reparametrised: gradients flow to mu and kappa through the
     accepted proposals, without the correction for acceptance (as in Davidson et al. 2018)."""
     n, dim = mu.shape
-    # Wood's b, written so that it does not cancel where kappa is large
+    # Wood's b in a form without cancellation at large kappa
     b = (dim - 1) / (2 * kappa + (4 * kappa**2 + (dim - 1) ** 2).sqrt())
     epsilon = _accepted(b.detach(), kappa.detach(), dim, generator)
     w = (1 - (1 + b) * epsilon) / (1 - (1 - b) * epsilon)  # (n, 1), the cosine to mu
     # a uniform direction orthogonal to mu
     free = Sphere(dim).sample(n, generator).to(mu)
-    across = free - (free * mu).sum(1, keepdim=True) * mu
-    across = normalize(across, dim=1)
+    across = normalize(free - (free * mu).sum(1, keepdim=True) * mu, dim=1)
     return normalize(w * mu + (1 - w**2).clamp(min=1e-10).sqrt() * across, dim=1)
 
 
 def _accepted(b: Tensor, kappa: Tensor, dim: int, generator: torch.Generator) -> Tensor:
     """(n, 1) proposals Beta((m-1)/2, (m-1)/2) that pass Wood's test.
 
-    Where kappa is not finite no proposal would ever pass; there it is NaN, and the loss with it."""
+    NaN where kappa is not finite, since no proposal would pass; the loss then is NaN too."""
     x = (1 - b) / (1 + b)
     c = kappa * x + (dim - 1) * torch.log(4 * b / (1 + b) ** 2)  # 1 - x^2
     epsilon = torch.full_like(b, torch.nan)
     open_ = kappa[:, 0].isfinite()
     while open_.any():
-        # (1 + u_1) / 2 of a uniform unit vector in R^m has just this Beta law
+        # (1 + u_1) / 2 has this Beta distribution if u is uniform on the unit sphere of R^m
         proposal = (1 + Sphere(dim).sample(len(b), generator)[:, :1].to(b)) / 2
         w = (1 - (1 + b) * proposal) / (1 - (1 - b) * proposal)
         level = torch.rand(b.shape, generator=generator, device=b.device, dtype=b.dtype).log()

@@ -1,4 +1,4 @@
-"""A cache made by an earlier commit still counts: its runs are recognised and not trained again."""
+"""Runs that an older commit trained and measured: what they cost once, they need not cost again."""
 
 import shutil
 
@@ -10,67 +10,74 @@ from benchmarks.harness.spec.selection import select
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.harness.store.task import tasks
 
-STORE = ROOT / "tests" / "data" / "store-of-91c9e3c" / "runs"
-# artefact -> method whose arms were trained, seed 0 -> arms with an outcome
-TRAINED = {
-    "fig1-synthetic": ("mmd", {"mmd", "mmd full batch", "mmd uniform data"}),
-    "fig7-tsne": ("svae", {"svae"}),
-    "table2": ("cramer-wold", {"cramer-wold[A1]"}),
-}
+OLD = ROOT / "tests" / "data" / "store-of-91c9e3c" / "runs"
+RUNS = {  # artefact and arm of each, at smoke scale and seed 0
+    "741a7f3d7812a330": ("fig1-synthetic", "mmd"),
+    "63e010bb30063fc6": ("fig1-synthetic", "mmd full batch"),
+    "34e969f076f2d381": ("fig1-synthetic", "mmd uniform data"),
+    "d3c15ec9b888f7b2": ("fig7-tsne", "svae"),
+    "2c6a2c8dfa1a6b34": ("table2", "cramer-wold[A1]")}
+SWEPT = (("fig1", "mmd", 3), ("fig7", "svae", 1))  # every run of it is in the old store
 
 
 @pytest.fixture
 def old(place):
-    """A cache with the old store in it."""
-    shutil.copytree(STORE, place.cache / "runs")
+    """A place whose cache is the old store."""
+    shutil.copytree(OLD, place.cache / "runs")
     return place
 
 
-def states(place, name):
-    """State by arm of the selected runs."""
-    method, _ = TRAINED[name]
-    chosen = select(ARTEFACTS[name], "smoke", 1, method, ())
-    asked = tasks(chosen.entries(), Store(place.cache / "runs"))
-    return {entry.arm.name: asked[entry.run.key].state() for entry in chosen.entries()}
+def test_the_old_store_has_these_runs_and_no_others():
+    assert {path.name for path in OLD.iterdir()} == set(RUNS)
 
 
-@pytest.mark.parametrize("name", TRAINED)
-def test_old_store_runs_are_done_and_measured(name, old):
-    found = states(old, name)
-    assert {arm for arm, state in found.items() if state == "done"} == TRAINED[name][1]
+@pytest.mark.parametrize("key", RUNS)
+def test_a_run_of_the_old_store_is_done(key, old):
+    """By the key that the declared run has now; with all that is now asked of it."""
+    name, arm = RUNS[key]
+    entries = [entry for entry in select(ARTEFACTS[name], "smoke", 1, None, ()).entries()
+               if entry.arm.name == arm]
+    ((found, task),) = tasks(entries, Store(old.cache / "runs")).items()
+    assert found == key
+    assert task.folder.run() == entries[0].run
+    assert task.is_trained()
+    assert task.lacking() == []
+    assert task.state() == "done"
+    assert len(task.measures) == (0 if name == "fig1-synthetic" else 5)
+    for measure in task.measures:
+        content = task.folder.measurement(measure)
+        assert set(content["files"]) == set(task.folder.measurement_files(measure))
+        assert content["numbers"] or content["files"]
 
 
-@pytest.mark.parametrize("name", TRAINED)
-def test_old_store_with_a_lost_measure_is_noticed(name, old):
-    """So that the test above can fail: without one of its files a run is no longer done."""
-    for path in (old.cache / "runs").glob("*/measures/*.json"):
-        path.unlink()
-    for path in (old.cache / "runs").glob("*/result.json"):
-        if not (path.parent / "measures").exists():
-            path.unlink()
-    assert "done" not in states(old, name).values()
-
-
-def test_old_store_keys_are_those_of_declared_runs(old):
-    declared = {arm.run.key for name in TRAINED for arm in ARTEFACTS[name].arms("smoke")}
-    assert {path.name for path in STORE.iterdir()} <= declared
-    for path in STORE.iterdir():
-        assert Store(STORE).folder(path.name).run().key == path.name
-
-
-@pytest.mark.parametrize("name", ["fig1-synthetic", "fig7-tsne"])
-def test_old_store_sweep_trains_nothing(name, old):
-    method, arms = TRAINED[name]
-    before = {path: path.read_bytes() for path in (old.cache / "runs").rglob("result.json")}
-    done = old.bench(name, "--methods", method, "--seeds", "1", "--scale", "smoke")
+@pytest.mark.parametrize(("name", "method", "runs"), SWEPT)
+def test_a_sweep_over_the_old_store_trains_nothing(name, method, runs, old):
+    words = (name, "--scale", "smoke", "--methods", method, "--seeds", "1")
+    planned = old.bench("plan", *words)
+    assert f"{runs} runs ({runs} arms, 1 seeds): {runs} done" in planned.stdout, planned.stderr
+    assert "to train: 0" in planned.stdout
+    assert "to be measured" not in planned.stdout
+    before = contents(old)
+    done = old.bench(*words, "--cluster", "debug")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "training" not in done.stdout
     assert "measuring" not in done.stdout
-    assert f"{len(arms)} done" in done.stdout
-    assert {path: path.read_bytes() for path in before} == before
+    assert contents(old) == before
+    folder = old.cache / "smoke" / "custom" / next(each for each in ARTEFACTS
+                                                   if each.startswith(f"{name}-"))
+    rows = (folder / "runs.csv").read_text().splitlines()
+    assert sum(",done," in row for row in rows) >= runs
+    assert not any(",missing," in row for row in rows)
 
 
-def test_old_store_is_counted_by_the_plan(old):
-    for name, (method, arms) in TRAINED.items():
-        said = old.bench("plan", name, "--methods", method, "--seeds", "1", "--scale", "smoke")
-        assert f"{len(arms)} done" in said.stdout, said.stdout + said.stderr
+def test_plan_counts_the_run_of_table_2_as_done(old):
+    planned = old.bench("plan", "table2", "--scale", "smoke", "--methods", "cramer-wold",
+                        "--seeds", "1").stdout
+    assert "3 runs (3 arms, 1 seeds): 1 done, 2 missing" in planned
+    assert "to train: 2" in planned
+
+
+def contents(place):
+    """The bytes of every file of the store."""
+    return {path: path.read_bytes() for path in (place.cache / "runs").rglob("*")
+            if path.is_file()}

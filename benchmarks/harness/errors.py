@@ -1,11 +1,11 @@
-"""Mistakes of the user's, told in one line."""
+"""User errors, each told in one line."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class UsageError(Exception):
-    """A mistake in what was asked: its one line says what was wrong and what to write instead."""
+    """A mistake in the request; its one line names the problem and the fix."""
 
 
 class MissingDataError(UsageError):

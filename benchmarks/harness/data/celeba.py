@@ -26,7 +26,7 @@ HQ_COUNT, HQ_TEST_SHARE = 30_000, 10  # Appendix A: about 27,000 and 3,000
 def find(request: image_files.Request) -> image_files.FoundDataset:
     """CelebA: the official training and validation images, and the test images.
 
-    Raises UsageError if it is not there, or an image is grey or of another size."""
+    Raises MissingDataError without it, UsageError if an image is grey or of another size."""
     if request.crop not in RESAMPLE or request.size is None:
         raise UsageError(f"CelebA needs a crop, {' or '.join(RESAMPLE)}, and a size")
     names = ("celeba/img_align_celeba", "img_align_celeba", "celeba/img_align_celeba.zip",
@@ -42,7 +42,7 @@ def find(request: image_files.Request) -> image_files.FoundDataset:
 def _album(
     request: image_files.Request, names: Sequence[str], title: str, what: str
 ) -> image_files.ImageCollection:
-    """The images in the first place that is there; raises UsageError if there is none."""
+    """The images at the first existing place; raises MissingDataError without any."""
     places = request.places(*names)
     if not places:
         raise request.missing(title, f"{what} into DIR")
@@ -93,7 +93,8 @@ def _ranges(album: image_files.ImageCollection) -> dict[str, bool]:
 def find_hq(request: image_files.Request) -> image_files.FoundDataset:
     """CelebA-HQ at `size`: one image in ten, by a fixed order of the names, is a test image.
 
-    Raises UsageError if it is not there, or an image is grey, not square or of another size."""
+    Raises MissingDataError without it, UsageError if an image is grey, not square or of another
+    size."""
     assert request.size
     names = ("celeba_hq", "CelebA-HQ", "celeba-hq", "CelebAMask-HQ/CelebA-HQ-img",
              "celeba_hq.zip", "CelebA-HQ.zip", "celeba-hq.zip")

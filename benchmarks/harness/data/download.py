@@ -17,7 +17,7 @@ RANGE_NOT_SATISFIABLE = 416
 
 
 class DownloadError(Exception):
-    """No mirror gave the file; the message says why, mirror by mirror."""
+    """No mirror has the file; the message gives the reason for each mirror."""
 
 
 def download(
@@ -56,7 +56,7 @@ def _size(path: Path) -> int:
 
 
 def _attempt(url: str, part: Path, checksum: str, algorithm: str) -> str | None:
-    """Fetches what is missing; returns why the file is not there, or None if it is."""
+    """Fetches the missing bytes; returns the reason of a failure, or None."""
     try:
         _fetch(url, part)
     except HTTPError as error:

@@ -21,7 +21,7 @@ DAMAGED = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error, 
 
 
 class ArchivedFile(NamedTuple):
-    """The bytes of a file and what to call it in a message."""
+    """A file's bytes, and its name for messages."""
 
     data: bytes
     name: str
@@ -65,7 +65,7 @@ class ImageCollection:
         self.names = sorted(filter(_is_image, names))
 
     def read(self, name: str) -> bytes:
-        """The bytes of one file; raises UsageError if the archive is damaged there."""
+        """The bytes of one file; raises UsageError if they are damaged."""
         try:
             if self.archive is None:
                 return (self.path / name).read_bytes()
@@ -132,7 +132,7 @@ class Request(NamedTuple):
         return [path for path in found if path.exists()]
 
     def missing(self, title: str, what: str, mirrors: str = "") -> MissingDataError:
-        """Says where was looked for the data set, and what to put where."""
+        """The error for a missing data set: where it was looked for, and where to put it."""
         place = self.path or self.data_dir
         asked = f"{place} has none of its files" if place else "no --data-dir was named"
         return MissingDataError(f"{title} is missing: {asked}{mirrors}; put {what} and say "
@@ -158,7 +158,7 @@ class ImageSplit(NamedTuple):
 
 
 class FoundDataset(NamedTuple):
-    """A data set that is there."""
+    """A data set whose files were found."""
 
     splits: Mapping[str, ImageSplit]  # "train", "test"
     source: str
@@ -175,10 +175,10 @@ def split_of_files(
     crop: int | None = None, resample: Image.Resampling = Image.Resampling.LANCZOS,
     labels: np.ndarray | None = None,
 ) -> ImageSplit:
-    """A split of files: the square in their middle, `crop` wide or as large as there is, resized.
+    """A split of files: each image's central square, `crop` wide or as large as possible, resized.
 
-    Pictures of one channel are made grey, others RGB. `make` raises UsageError for a picture of
-    another size than `form`, or a grey one where colour is due."""
+    Images become grey for one channel, else RGB. `make` raises UsageError for an image of
+    another size than `form`, or a grey one where colour is expected."""
     def make(position: int) -> np.ndarray:
         image, file = album.image(names[position]), f"{album.path}/{names[position]}"
         width, height = image.size

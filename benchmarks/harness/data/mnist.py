@@ -107,7 +107,7 @@ BYTES = 8  # the format's code for unsigned bytes, the only type that MNIST has
 
 
 def idx_array(data: bytes, name: str, dimensions: int) -> np.ndarray:
-    """The uint8 array of an IDX file; raises UsageError, naming it, if the bytes are no such."""
+    """The uint8 array of an IDX file; raises UsageError, naming it, for other bytes."""
     words = 1 + dimensions  # of 32 bits, before the array's bytes
     if len(data) < 4 * words or data[:4] != bytes((0, 0, BYTES, dimensions)):
         raise UsageError(f"{name} is no IDX file of {dimensions} dimensions: it begins with "

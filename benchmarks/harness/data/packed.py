@@ -32,9 +32,9 @@ MANIFEST = "manifest.json"
 
 
 def pack(root: Path, name: str, find: Callable[[], FoundDataset]) -> None:
-    """Makes the arrays unless they are there and whole; one process works, others wait for it.
+    """Packs the arrays unless they exist and are whole; one process works, others wait for it.
 
-    Raises what `find` and the making of its pictures raise."""
+    Raises what `find` and the decoding of its images raise."""
     target, told = packed_folder(root, name), False
     target.parent.mkdir(parents=True, exist_ok=True)
     while not _is_whole(target):
@@ -122,7 +122,7 @@ def manifest(root: Path, name: str) -> dict[str, Any]:
 
 
 def packed_array(root: Path, name: str, which: str) -> np.ndarray | None:
-    """One array, memory-mapped copy-on-write, or None if the set has no such.
+    """One array, memory-mapped copy-on-write; None if the set does not have it.
 
     Raises UsageError if the file is not whole."""
     path = packed_folder(root, name) / f"{which}.npy"
@@ -163,10 +163,10 @@ def prepare(
 
 
 def rows(run: Run, split: str, n: int, root: Path) -> tuple[str, slice]:
-    """The arrays' split and the places in it of n points: the first, the same for every seed.
+    """The stored split and the rows of n points: the first n, the same for every seed.
 
-    "validation" is taken from the last VALIDATION of the training set. Raises UsageError where
-    there are fewer points, or the run trains on them."""
+    "validation" is taken from the last VALIDATION rows of the training set. Raises UsageError if
+    there are fewer points, or if the run trains on them."""
     stored = "train" if split == "validation" else split
     images = packed_array(root, run.packed_name, f"{stored}.images")
     if images is None:

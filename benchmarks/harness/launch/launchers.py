@@ -16,7 +16,7 @@ from benchmarks.harness.train.interrupts import stop_on_signals
 
 
 def train_inline(tasks: list[Task], options: Options, progress: Progress) -> None:
-    """Does the tasks in order; KeyboardInterrupt once a signal has come."""
+    """Executes the tasks in order; raises KeyboardInterrupt after a signal."""
     queue, waiting = deque(tasks), list[Task]()
     while queue or waiting:
         if not queue:

@@ -109,7 +109,7 @@ class Pool:
 
 
 def _die_with_parent() -> None:
-    """Ends this worker at once when the command is gone, however it went."""
+    """Ends this worker when the command has ended for any reason."""
     parent = parent_process()
     if parent is not None:
         parent.join()

@@ -53,7 +53,7 @@ TIME = re.compile(r"(?:(?P<days>\d+)-(?P<of_day>\d+)|(?P<hours>\d+))(?::(?P<minu
 
 
 def overrides(words: Iterable[str]) -> dict[str, str]:
-    """The user's KEY=VALUE as a dictionary; raises UsageError for what is not, or is not theirs."""
+    """The user's KEY=VALUE words as a dictionary; UsageError for other words and reserved keys."""
     found = {}
     for word in words:
         key, given, value = word.partition("=")
@@ -88,9 +88,9 @@ def _up(seconds: int) -> int:
 def parameters(
     needs: Resources, runs: int, seconds: float | None, own: dict[str, str], known: Iterable[str]
 ) -> dict[str, Any]:
-    """Parameters of submitit's for a job of so many runs, which are thought to take `seconds`.
+    """Submitit's parameters for a job of that many runs, estimated to take `seconds`.
 
-    `known` are those that submitit has by name; the others it hands on to sbatch as they are."""
+    `known` are the names of submitit's own parameters; others are passed on to sbatch."""
     expected = needs.minutes * runs if seconds is None else MARGIN * seconds / 60
     found: dict[str, Any] = {
         "time": max(LEAST_MINUTES, round(START_MINUTES + expected)),

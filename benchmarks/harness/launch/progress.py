@@ -20,7 +20,7 @@ OnFinished = Callable[[RunFolder, str], None]
 
 
 class Progress:
-    """Watches a sweep of `labels` (key -> what a person calls the run); a context manager."""
+    """Shows the progress of a sweep; `labels`: run key -> name. A context manager."""
 
     def __init__(self, labels: Mapping[str, str], on_finished: OnFinished) -> None:
         self.labels, self.on_finished = labels, on_finished
@@ -52,7 +52,7 @@ class Progress:
             self.bar.update(self.task, completed=self.done + sum(self.fractions.values()))
 
     def described(self, text: str) -> None:
-        """Shows beside the bar what the sweep is at."""
+        """Shows a text beside the bar."""
         if self.bar:
             self.bar.update(self.task, description=text)
 

@@ -56,7 +56,7 @@ class JobPayload:
             "code": provenance.code(), "fingerprint": fingerprint}))
 
     def __call__(self) -> None:
-        """Does what was ordered; on a signal, stores a checkpoint and, if it can, is requeued."""
+        """Executes the tasks; on a signal, stores a checkpoint and requeues itself if possible."""
         order = json.loads(self.text)
         tasks = [Task(RunFolder(Path(fields["folder"])),
                       tuple(Curve(**curve) for curve in fields["curves"]),
@@ -81,7 +81,7 @@ class JobPayload:
             raise SystemExit(1)
 
     def checkpoint(self) -> DelayedSubmission:
-        """What submitit requeues: the same payload, since the state is in the run folders."""
+        """For submitit's requeue: the same payload, since the state is in the run folders."""
         return DelayedSubmission(self)
 
 
@@ -99,12 +99,12 @@ SETUP = (
 
 
 class BusyError(Exception):
-    """SLURM takes no more jobs for now, in its own words."""
+    """SLURM takes no more jobs for now; the message is SLURM's."""
 
 
 @contextmanager
 def clean_environment() -> Iterator[None]:
-    """Without what a surrounding job would hand on: its jobs' limits are not ours."""
+    """Removes variables of a surrounding job inside, whose limits do not apply to ours."""
     inherited = {name: os.environ.pop(name) for name in list(os.environ)
                  if name.startswith(("SLURM_", "SRUN_", "SUBMITIT_")) and name != "SLURM_CONF"}
     try:
@@ -114,9 +114,9 @@ def clean_environment() -> Iterator[None]:
 
 
 def submit_array(jobs: list[list[Task]], options: Options) -> Submission:
-    """Submits an array of a job for each list of tasks, which is on record before it exists.
+    """Submits an array with one job per list of tasks; it is on record before it exists.
 
-    Raises UsageError for what SLURM refuses, BusyError where it takes no more jobs for now."""
+    Raises UsageError if SLURM refuses, BusyError if it takes no more jobs for now."""
     reason = ""
     for delay in (0.0, *BACK_OFF):
         time.sleep(delay)

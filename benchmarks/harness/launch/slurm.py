@@ -22,7 +22,7 @@ ON_THE_WAY = ("queued", "running")
 
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
-    """One command at a time: what one submits, the next finds queued."""
+    """Excludes other commands inside, so that the next one finds our jobs queued."""
     root.mkdir(parents=True, exist_ok=True)
     while (held := lease.acquire(root)) is None:
         time.sleep(POLL_SECONDS)
@@ -71,7 +71,7 @@ def submit(tasks: list[Task], options: Options) -> set[str]:
 
 
 def train_on_slurm(tasks: list[Task], options: Options, progress: Progress) -> None:
-    """Follows what was submitted until it is settled, if that is asked for; Ctrl-C detaches."""
+    """With --wait, follows the jobs until all runs are settled; Ctrl-C detaches."""
     if not options.slurm.wait:
         return
     try:
@@ -127,5 +127,5 @@ def group_runs(
 
 
 def chunks(items: Sequence[T], size: int) -> list[tuple[T, ...]]:
-    """The items in tuples of `size`, the last one with what is left."""
+    """The items in tuples of `size`; the last one may be shorter."""
     return [tuple(items[k:k + size]) for k in range(0, len(items), size)]

@@ -126,7 +126,7 @@ def read_all(root: Path) -> list[Submission]:
 
 
 def forget(cache: Path, keys: set[str]) -> None:
-    """Expects nothing of earlier jobs for these runs: they have failed there."""
+    """Removes failed runs from earlier submissions."""
     for submission in read_all(cache / "slurm") if keys else ():
         if keys & {key for job in submission.keys for key in job}:
             submission.drop_runs(keys).write()
@@ -152,10 +152,10 @@ class Jobs:
                 self.places |= dict.fromkeys(keys, place)
 
     def state(self, task: Task) -> str:
-        """The task's state, or "queued" where a job for it is waiting or has not got there yet.
+        """The task's state, or "queued" if a job for it is waiting or has not reached it yet.
 
-        A run that was sent, of which no job is in the queue any more, is "lost". As long as the
-        queue does not answer, nothing is."""
+        A submitted run without a job in the queue is "lost". While the queue does not answer, no
+        run is."""
         state = task.state()
         place = self.places.get(task.folder.key)
         if place is None or state not in (*TO_TRAIN, "unmeasured"):
@@ -169,7 +169,7 @@ class Jobs:
         return self.places[key].queued if key in self.places else None
 
     def prune(self, store: Path) -> None:
-        """Drops submissions of which nothing is expected, nor to be learnt, any more."""
+        """Deletes the records of submissions whose runs are all settled."""
         if self.queue_error:
             return
         in_queue = {name for name, _ in self.queue}

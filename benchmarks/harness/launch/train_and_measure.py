@@ -64,7 +64,7 @@ def train_run(
 
 
 def _resume(task: Task, training: Trainer) -> str | None:
-    """Goes on from the last checkpoint that is of use; returns what is wrong with the others."""
+    """Restores the last usable checkpoint; returns a warning about unusable ones."""
     sealed, warning = checkpoints.newest(task.folder.path)
     if sealed is None:
         return warning
@@ -90,7 +90,7 @@ def _provenance(training: Trainer, began: float, size: int) -> dict[str, Any]:
 def measure_run(
     folder: RunFolder, held: lease.Lease, measure: Measure, options: Options, log: TextIO
 ) -> None:
-    """Measures the trained model and stores what came out."""
+    """Measures the trained model and stores the result."""
     from benchmarks.harness.measure.measures import MEASURES
     run, began = folder.run(), time.monotonic()
     device = prepare_torch(options.device, run.precision)

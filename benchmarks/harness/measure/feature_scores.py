@@ -57,7 +57,7 @@ def factor(covariance: Tensor) -> Tensor:
 
 
 def significant(values: Tensor) -> Tensor:
-    """Eigenvalues of a positive semidefinite matrix, those within rounding of zero set to it."""
+    """Eigenvalues of a positive semidefinite matrix; those within rounding of zero become zero."""
     rounding = len(values) * torch.finfo(values.dtype).eps * values.max()
     return torch.where(values > rounding, values, 0.0)
 
@@ -84,7 +84,7 @@ def kernel(x: Tensor, y: Tensor) -> Tensor:
 
 
 def squared_mmd(x: Tensor, y: Tensor) -> float:
-    """Unbiased estimate from as many features x (n, d) as y (n, d); it may be negative."""
+    """Unbiased estimate from features x (n, d) and y (n, d); it may be negative."""
     n = len(x)
     xx, yy, xy = kernel(x, x), kernel(y, y), kernel(x, y)
     within = (xx.sum() - xx.trace() + yy.sum() - yy.trace()) / (n * (n - 1))
@@ -92,7 +92,7 @@ def squared_mmd(x: Tensor, y: Tensor) -> float:
 
 
 def kernel_distance(real: Tensor, made: Tensor, draws: torch.Generator) -> tuple[float, float]:
-    """Mean and standard deviation over random subsets of 1000, or of all if there are fewer."""
+    """Mean and standard deviation over random subsets of 1000, or of all features if fewer."""
     size = min(SUBSET, len(real), len(made))
     values = []
     for _ in range(SUBSETS):

@@ -54,7 +54,7 @@ def samples(trained: TrainedModel) -> MeasureResult:
 
 
 def reconstructions(trained: TrainedModel) -> MeasureResult:
-    """reconstructions.png: the first n test images, each with what is made of it on its right."""
+    """reconstructions.png: the first n test images, each with its reconstruction on the right."""
     pairs = torch.stack([to_float(trained.test.x), trained.decode(trained.codes)], dim=1)
     return MeasureResult({}, {"reconstructions.png": png(pairs.flatten(0, 1), ROW)})
 

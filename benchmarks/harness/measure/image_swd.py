@@ -36,7 +36,7 @@ def image_swd(a: Tensor, b: Tensor, draws: torch.Generator) -> dict[str, float]:
 
 
 def pyramid(images: Tensor) -> list[Tensor]:
-    """Differences between successive halvings down to 16 pixels, then those 16 pixels."""
+    """Laplacian pyramid: differences between successive halvings, then the 16-pixel images."""
     levels = []
     for _ in range(round(log2(images.shape[2] // 16))):
         halved = _blur(images)[:, :, ::2, ::2]

@@ -86,7 +86,7 @@ ON_AN_ACCELERATOR = {"paper": Resources(gpus=1, cpus=2, memory_gb=16, minutes=24
 
 @dataclass(frozen=True)
 class Artefact:
-    """One figure or table of the paper: what to train and measure, how to show and judge it."""
+    """A figure or table of the paper: its runs, measures, table, plot and claims."""
 
     name: str
     caption: str

@@ -71,13 +71,13 @@ class Tracking:
 
 @dataclass(frozen=True)
 class Untestable:
-    """No test: what the claim says cannot be decided here."""
+    """No test: the claim cannot be decided here."""
 
     reason: str
 
 
 class BySpeed:
-    """No test of runs: `speed` decides it, from what it times and counts."""
+    """Decided by `speed`, from times and bytes, not by runs."""
 
 
 FID_NOISE = 0.8  # the smallest difference that the paper's own replicates allow to be credited

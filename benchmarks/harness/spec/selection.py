@@ -92,7 +92,7 @@ def select(
     own: Iterable[UserMethod], data: UserData | None = None,
     asked: Mapping[Run, tuple[Curve, ...]] = MappingProxyType({}), precision: str | None = None,
 ) -> Selection:
-    """Resolves what the command line names; raises UsageError for what does not exist."""
+    """Resolves the command line's selection; raises UsageError for unknown names."""
     default, mine = artefact.seeds[scale], dict[str, UserMethod]()
     for method in own:
         if method.name in mine:

@@ -16,7 +16,7 @@ AT_LEAST = {"clusters": 11, "tsne": 31, "pictures": 6, "cifar10": 6, "inception"
 
 
 def is_packed(run: Run) -> bool:
-    """Whether the run's data set comes as files."""
+    """Whether the run's data set consists of files."""
     return run.dataset in FILE_DATASETS or run.data_digest is not None
 
 
@@ -41,10 +41,9 @@ class UserData:
         return not run.dataset.startswith("synthetic")
 
     def arm(self, artefact: Artefact, arm: Arm) -> Arm:
-        """The arm on these images; raises UsageError where an artefact or arm has no use for them.
+        """The arm on these images; raises UsageError if the artefact or arm cannot use them.
 
-        Images come at the size of those that they replace. Fewer of them make a shorter training.
-        """
+        Images are resized to those that they replace; fewer images shorten the training."""
         run = arm.run
         if not self.fits(run):
             raise UsageError(f"--dataset: {artefact.name} draws its own points and shows no images")
@@ -58,9 +57,9 @@ class UserData:
         return replace(arm, run=moved)
 
     def measures(self, artefact: Artefact, asked: Sequence[Measure]) -> tuple[Measure, ...]:
-        """The measures on as many test images as there are.
+        """The measures, on at most the existing test images.
 
-        Raises UsageError for one that needs classes, or more images, than there are."""
+        Raises UsageError for one that needs classes or more images than exist."""
         least = max((AT_LEAST.get(measure.name, 2) for measure in asked), default=0)
         if self.n_test < least:
             raise UsageError(f"--dataset: {self.path} has {self.n_test} test images; "
@@ -72,5 +71,5 @@ class UserData:
         return tuple(replace(measure, n_eval=min(measure.n_eval, self.n_test)) for measure in asked)
 
     def curve(self, asked: Curve) -> Curve:
-        """The curve on as many test images as there are."""
+        """The curve, on at most the existing test images."""
         return replace(asked, n_eval=asked.n_eval and min(asked.n_eval, self.n_test))

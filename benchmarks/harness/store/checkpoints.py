@@ -20,9 +20,9 @@ def save(folder: Path, data: bytes) -> None:
 
 
 def newest(folder: Path) -> tuple[bytes | None, str | None]:
-    """The newest intact checkpoint, or None; and a warning where a newer one is corrupt.
+    """The newest intact checkpoint, or None; and a warning if a newer one is corrupt.
 
-    Raises UsageError where there are checkpoints and none is intact."""
+    Raises UsageError if there are checkpoints but none is intact."""
     warning = None
     for path in (folder / name for name in NAMES):
         try:
@@ -41,11 +41,11 @@ DIGEST_BYTES = 32
 
 
 class CorruptError(Exception):
-    """A file whose content is not what was written."""
+    """A file's content is not what was written."""
 
 
 def _unsealed(path: Path) -> bytes:
-    """The data behind its digest; raises CorruptError if any byte of it is not what was sealed."""
+    """The data behind its digest; raises CorruptError if the digest does not match."""
     content = path.read_bytes()
     digest, data = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
     if hashlib.sha256(data).digest() != digest:

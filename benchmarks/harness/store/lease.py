@@ -23,7 +23,7 @@ class ProcessIdentity(NamedTuple):
 
 
 def start_time(pid: int) -> str | None:
-    """When a process of this host began, in the kernel's own words; None if there is none."""
+    """Start time of a process of this host, in the kernel's units; None if it does not run."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
@@ -67,7 +67,7 @@ MISSED_HEARTBEATS = 2
 
 
 def latest(folder: Path) -> tuple[int, Path | None]:
-    """Number and path of the claim in force; (-1, None) where there never was one."""
+    """Number and path of the claim in force; (-1, None) without any claim."""
     claims = [(int(path.suffix[1:]), path) for path in folder.glob("claim.*")
               if path.suffix[1:].isdecimal()]
     return max(claims) if claims else (-1, None)

@@ -32,7 +32,7 @@ _adopted: dict[str, str | None] = {}
 
 
 def adopt(known: dict[str, str | None]) -> None:
-    """Takes over what `code` said where this process was sent from: a node may have no git."""
+    """Adopts the submitting process's `code`: a node may have no git."""
     _adopted.update(known)
 
 

@@ -67,7 +67,7 @@ class RunFolder:
         return self._read("provenance.json")
 
     def error(self) -> str:
-        """The line that says why the run failed."""
+        """The reason of the failure, in one line."""
         if not self.has_failed():
             return "the reason could not be written down"
         return str(self._read("error.json")["error"])
@@ -89,7 +89,7 @@ class RunFolder:
         return content
 
     def write_spec(self, run: Run, method_source: str | None) -> None:
-        """Writes what a worker needs to train the run, unless it is there."""
+        """Writes the spec, and a user's method, unless they exist."""
         if method_source is not None and not (self.path / "method.py").exists():
             write_atomically(self.path / "method.py", method_source.encode())
         write_json(self.path / "spec.json", run.fields())
@@ -97,9 +97,9 @@ class RunFolder:
     def finish(
         self, result: Mapping[str, Any], provenance: Mapping[str, Any], model: bytes
     ) -> None:
-        """Writes the outcome, last of all; what only served to get there is removed.
+        """Writes the outcome, last of all, and deletes checkpoints and superseded claims.
 
-        What was measured of other weights, trained earlier, is removed too."""
+        Measures of other weights, trained earlier, are deleted too."""
         (self.path / "error.json").unlink(missing_ok=True)
         digest = _digest(model)
         if self.is_finished() and self.result()["model"] != digest:
@@ -133,7 +133,7 @@ class RunFolder:
         return _digest(weights)
 
     def weights_are_whole(self) -> bool:
-        """Whether all weights that the outcome names are there, and intact."""
+        """Whether all weights that the outcome names exist and are intact."""
         outcome = self.result()
         files = {self.weights_file(): outcome["model"], **{
             self.weights_file(int(epoch)): told for epoch, told in outcome["snapshots"].items()}}
@@ -181,7 +181,7 @@ class Store:
         self.root = root
 
     def folder(self, key: str) -> RunFolder:
-        """The folder of the run with that key, there or not."""
+        """The folder of the run with that key, which need not exist."""
         return RunFolder(self.root / key)
 
 

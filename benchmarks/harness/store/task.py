@@ -32,7 +32,7 @@ class Task:
                 if self.folder.measurement(measure) is None]
 
     def is_trained(self) -> bool:
-        """Whether there is an outcome with every curve that is asked for."""
+        """Whether the run has an outcome with every curve that is asked for."""
         return self.folder.is_finished() and self._covers(self.folder.result())
 
     def _covers(self, result: Mapping[str, Any]) -> bool:

@@ -29,10 +29,9 @@ N_TRAIN, N_TEST = 50_000, 10_000
 
 
 def train_classifier(options: Namespace) -> int:
-    """Trains on the training split alone, and writes weights, accuracy and provenance.
+    """Trains on the training split; writes weights, accuracy and provenance; returns 0.
 
-    It goes on from the last complete epoch. Returns 0; raises UsageError where CIFAR-10 is missing.
-    """
+    Resumes after the last complete epoch. Raises MissingDataError without CIFAR-10."""
     root = options.cache_dir / "data"
     run = Run("cifar10", N_TRAIN, "mlp2", "mmd", (), "", dim=1, epochs=EPOCHS, batch=BATCH)
     packed.prepare([run], root, options.data_dir, options.paths)
@@ -134,7 +133,7 @@ def accuracy_of(network: nn.Module, test: Split, device: str) -> float:
 
 
 def write(trainer: ClassifierTrainer, accuracy: float, device: str, data: str | None) -> None:
-    """The weights, and beside them what they are worth and where they come from."""
+    """Writes the weights, and beside them their accuracy and provenance."""
     code = provenance.code()  # before the weights that are written here count as an edit
     weights = safetensors.torch.save({name: value.contiguous().cpu() for name, value
                                       in trainer.network.state_dict().items()})

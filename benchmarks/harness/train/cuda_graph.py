@@ -11,11 +11,11 @@ WARM_UP = 3  # steps, as written, before one is captured: libraries choose their
 
 
 class CudaGraphStep:
-    """Captures the step as a CUDA graph once it is warm, and replays that.
+    """A step that is captured as a CUDA graph after WARM_UP calls, and then replayed.
 
-    `draws` are the generators that the step draws from on the GPU, `places` says where the tensors
-    are that it goes on from. It must work on the same ones every time, and never wait for the GPU;
-    otherwise RuntimeError at capture says what to do about it."""
+    `draws`: the generators used on the GPU; `places`: addresses of the tensors that the step
+    changes. A step must use the same tensors every time and never wait for the GPU; otherwise
+    RuntimeError at capture says what to do."""
 
     def __init__(
         self, step: Callable[[], None], draws: Iterable[torch.Generator], whose: str,

@@ -27,7 +27,7 @@ def check_device(device: str) -> None:
 
 
 def prepare_torch(device: str, precision: str) -> str:
-    """Sets what decides bits, and resolves the device "auto", or "auto:1" for a GPU by number."""
+    """Sets threads and TF32, which decide bits; resolves the device "auto", or "auto:1"."""
     import torch
     # the number of threads changes the order of sums, so every launcher uses one
     torch.set_num_threads(1)

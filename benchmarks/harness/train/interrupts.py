@@ -7,16 +7,16 @@ from types import FrameType
 
 
 class InterruptedRun(BaseException):
-    """A run was asked to stop; what it has stored is where it goes on from.
+    """A run was asked to stop; it resumes from its last checkpoint.
 
-    No Exception, so that a library that survives those does not survive this."""
+    A BaseException, so that a library that catches Exception does not catch it."""
 
 
 class StopRequest:
     """Set once this process is asked to end.
 
-    Training looks at it after every step and stores a checkpoint first. What has no state to store
-    is broken off: see `at_once`."""
+    Training checks it after every step and stores a checkpoint first. Work without a checkpoint
+    is interrupted at once: see `at_once`."""
 
     def __init__(self) -> None:
         self.signals: set[int] = set()  # no Event: its lock may be held when a signal comes
@@ -34,7 +34,7 @@ class StopRequest:
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Raises InterruptedRun inside as soon as the request is there."""
+        """Raises InterruptedRun inside as soon as the request is made."""
         self._breaks_off = True
         try:
             if self.signals:

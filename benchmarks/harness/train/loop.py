@@ -80,7 +80,7 @@ class Trainer:
         return last.get("train_reconstruction", inf) <= stop_at
 
     def advance(self) -> None:
-        """One step, and before an epoch's first what the host has to say."""
+        """One step; renews the permutation before an epoch's first."""
         if self.step % self.run.steps_per_epoch == 0:
             self.batches.renew()
         self.optimizers.set_rates(self.run.lr_factor(self.epoch))
@@ -88,9 +88,9 @@ class Trainer:
         self.step += 1
 
     def _work(self) -> None:
-        """The objective's update, what follows it, then the adversary's own update.
+        """Updates the objective, the regularizer's own state, and the adversary.
 
-        All of it on the device and on the same tensors every time, so that it can be captured."""
+        All on the device and on the same tensors every time, so that it can be captured."""
         batch = self.batch()
         self.optimizers.freeze_adversary(True)
         terms, step = self.objective.loss(batch)
@@ -113,7 +113,7 @@ class Trainer:
         return Batch(x, index, prior, progress)
 
     def places(self) -> dict[str, int]:
-        """Memory addresses of all tensors that a step goes on from, by name."""
+        """Memory addresses of all tensors that a step changes, by name."""
         held = self.objective.state_dict() | self.epoch_log.sums | {"clock": self.clock}
         return {name: tensor.data_ptr() for name, tensor in held.items()}
 
@@ -123,7 +123,7 @@ class Trainer:
         self.epoch_log.close(self.epoch, self.run.steps_per_epoch, max(self.step - 1, 0), measured)
 
     def state(self) -> dict[str, Any]:
-        """Plain values and tensors from which `restore` goes on bit for bit."""
+        """Plain values and tensors from which `restore` continues bit for bit."""
         return {
             "device": torch.device(self.device).type, "objective": self.objective.state_dict(),
             "optimizers": self.optimizers.state(), "batches": self.batches.state(),
@@ -191,11 +191,11 @@ def _outcome(training: Trainer) -> dict[str, Any]:
 
 
 class BatchSampler:
-    """Index batches: a fresh permutation per epoch, incomplete last batch dropped.
+    """Index batches: a new permutation per epoch, the incomplete last batch dropped.
 
-    The permutation is drawn on the CPU, so that every device sees the same order. It stays in one
-    place on the device, and which part of it a step takes may be a tensor there: nothing of a step
-    within an epoch needs the host."""
+    The permutation is drawn on the CPU, so that every device has the same order, and kept in
+    place on the device; a step is selected by a tensor, so within an epoch no step needs the
+    host."""
 
     def __init__(
         self, n: int, batch: int, draws: torch.Generator, device: str = "cpu"

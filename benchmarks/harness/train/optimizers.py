@@ -52,7 +52,7 @@ class Optimizers:
         return {name: optimizer.state_dict() for name, optimizer in self.adams.items()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """The inverse of `state`, from a run on a path whose images lay otherwise in memory too."""
+        """The inverse of `state`, also from a run with another memory layout."""
         for name, optimizer in self.adams.items():
             rate = optimizer.param_groups[0]["lr"]
             optimizer.load_state_dict(state[name])
