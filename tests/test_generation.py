@@ -51,7 +51,7 @@ def test_grey_images_count_as_three_equal_channels(model, monkeypatch):
     shown = TrainedModel(RUN, (model.encoder, model.decoder), grey, model.root, "cpu")
     monkeypatch.setattr(TrainedModel, "samples", model.samples[:, :1])
     thrice = TrainedModel(RUN, (model.encoder, model.decoder),
-                     grey._replace(x=grey.x.repeat(1, 3, 1, 1)), model.root, "cpu")
+                          grey._replace(x=grey.x.repeat(1, 3, 1, 1)), model.root, "cpu")
     assert MEASURES["image_swd"](shown).numbers == MEASURES["image_swd"](thrice).numbers
 
 

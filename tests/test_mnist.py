@@ -256,13 +256,13 @@ import os, sys, time
 from pathlib import Path
 import numpy as np
 from benchmarks.harness.data import packed
-from benchmarks.harness.data.image_files import Found, of_array
+from benchmarks.harness.data.image_files import FoundDataset, split_of_array
 
 def find():
     (Path(sys.argv[1]) / f"call.{os.getpid()}").touch()
     time.sleep(float(sys.argv[2]))
     images = np.full((1000, 1, 10, 10), 2, np.uint8)
-    return Found({"train": of_array(images, np.arange(1000))}, "here")
+    return FoundDataset({"train": split_of_array(images, np.arange(1000))}, "here")
 
 packed.pack(Path(sys.argv[1]), "toy", find)
 print(packed.packed_array(Path(sys.argv[1]), "toy", "train.images").sum())

@@ -80,7 +80,7 @@ def find(request: image_files.Request) -> image_files.FoundDataset:
     channels = 3 if any(_is_coloured(album.image(name)) for name in album.names) else 1
     size = request.size or min(form.width, form.height)
     splits = {split: image_files.split_of_files(album, names, form, (channels, size, size),
-                              labels=_labels(names, found))
+                                                labels=_labels(names, found))
               for split, names in found.splits.items()}
     return image_files.FoundDataset(splits, request.path.name)
 

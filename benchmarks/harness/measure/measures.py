@@ -115,7 +115,7 @@ def isotropy(trained: TrainedModel) -> MeasureResult:
              for k, (code, draw) in enumerate(zip(*both, strict=True), start=1)]
     floor = {f"floor_{name}": value for name, value in latent_metrics.spread_of(prior).items()}
     return MeasureResult({**latent_metrics.spread_of(codes), **floor},
-                    {"spectrum.csv": "".join(["rank,codes,prior\n", *lines]).encode()})
+                         {"spectrum.csv": "".join(["rank,codes,prior\n", *lines]).encode()})
 
 
 MEASURES: dict[str, Callable[[TrainedModel], MeasureResult]] = {

@@ -72,7 +72,7 @@ class Selection:
         measures = tuple(measure for measure in asked
                          if measure.name not in self.without or run.key in self.measured)
         return PlannedRun(arm, run, measures, curves,
-                     tuple(sorted(recorded, key=lambda curve: curve.id)))
+                          tuple(sorted(recorded, key=lambda curve: curve.id)))
 
     def measures(self, seed: int) -> tuple[Measure, ...]:
         """Measures of the runs of a seed."""
