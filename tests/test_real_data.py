@@ -67,8 +67,7 @@ CIFAR_RUN = Run("cifar10", 50_000, "a1", "mmd", (), "1", dim=8, epochs=1, batch=
 def cifar10(tmp_path_factory):
     root = tmp_path_factory.mktemp("cifar10")
     work = work_of(lambda: packed.prepare([CIFAR_RUN], root, DATA, {}))
-    print("WORK", work)
-    assert work < 300
+    assert work < 60
     return [points(CIFAR_RUN, *of, root) for of in (("train", 50_000), ("test", 10_000))]
 
 

@@ -84,8 +84,7 @@ def smoke(tmp_path_factory):
     status = []
     work = work_of(lambda: status.append(main.main(words)))
     assert status == [0]
-    print("WORK", work)
-    assert work < 1500
+    assert work < 2500
     folder, = (place / "smoke" / "speed").iterdir()  # of this processor
     return folder
 
