@@ -22,7 +22,7 @@ from benchmarks.harness.spec.artefact import Artefact
 from benchmarks.recipes import CELEBA, CIFAR10
 from benchmarks.tuning import search
 
-# figures first, each kind by its number
+# figures, then tables, each by number
 ARTEFACTS: dict[str, Artefact] = {artefact.name: artefact for artefact in sorted((
     *galleries.ARTEFACTS, *(module.ARTEFACT for module in (
         fig1_synthetic, fig2_convergence, fig3_isotropy, fig4_latent_dim, fig7_tsne,
@@ -31,7 +31,7 @@ ARTEFACTS: dict[str, Artefact] = {artefact.name: artefact for artefact in sorted
     key=lambda artefact: (artefact.name.startswith("table"),
                           int(re.findall(r"\d+", artefact.name)[0])))}
 
-# run by `tune NAME`; not part of the paper, so `all` leaves them out
+# run by `tune NAME`; `all` leaves them out, since they are not in the paper
 TUNINGS: dict[str, Artefact] = {
     f"{name}-{architecture}": search(name, architecture, images)
     for name, table, images in (("table1", table1, CELEBA), ("table2", table2, CIFAR10))

@@ -10,7 +10,7 @@ from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
 from benchmarks.recipes import ABLATION, ablation
 
-# neither grid is stated (A15)
+# the paper states neither grid (A15)
 TAUS = {"paper": (0.05, 0.1, 0.2, 0.5, 1.0), "mini": (0.05, 0.2, 1.0), "smoke": (0.05, 1.0)}
 LAMBDAS = {"paper": (100, 300, 1000, 3000, 10_000), "mini": (100, 1000, 10_000),
            "smoke": (100, 10_000)}

@@ -1,4 +1,4 @@
-"""Figure 2: distance between samples and test images over the training, by lambda."""
+"""Figure 2: distance between samples and test images during training, by lambda."""
 
 from dataclasses import replace
 
@@ -19,12 +19,12 @@ EVERY = 5  # epochs, Section 4.1
 
 
 def template(scale: str) -> Run:
-    """Section 4.1: architecture A2, the same settings for all."""
+    """Section 4.1: architecture A2, the same settings for every arm."""
     return CIFAR10.moca(scale)
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
-    """Every lambda for MoCA and for WAE-MMD with either prior, a panel each."""
+    """One panel each for MoCA and for WAE-MMD with either prior, at every lambda."""
     found = []
     for lam in LAMBDAS[scale]:
         runs = [replace(template(scale), lam=float(lam)),
@@ -36,7 +36,7 @@ def arms(scale: str) -> tuple[Arm, ...]:
 
 
 def curves(scale: str) -> tuple[Curve, ...]:
-    """Section 4.1: from the start on, after every fifth epoch."""
+    """Section 4.1: the distance at the start and after every fifth epoch."""
     return (Curve("image_swd", CIFAR10.n_eval[scale], EVERY),)
 
 
@@ -51,25 +51,25 @@ def table(rows: DataFrame) -> DataFrame:
     return curve_table(rows, ["swd_image_std", "swd_image_unit"], keep=["lam"])
 
 
-# the mini grid is cut to the paper's ends, to be done in half an hour
+# the mini grid keeps only the paper's ends, to finish in half an hour
 LAMBDAS = {"paper": (0, 1, 10, 100, 1000), "mini": (0, 1000), "smoke": (0, 1000)}
-METHODS = ("moca", "mmd sphere", "mmd gaussian")  # which prior WAE-MMD had is not said (A16)
+METHODS = ("moca", "mmd sphere", "mmd gaussian")  # the paper does not state WAE-MMD's prior (A16)
 INF = float("inf")
 
 
 def arm_name(method: str, lam: float) -> str:
-    """The arm's name."""
+    """The name of a method's arm at a lambda."""
     return f"{method}[lam={lam:g}]"
 
 
-def at_each(scale: str, method: str) -> tuple[str, ...]:
-    """The arms of a method, by lambda; the first has none."""
+def arm_names(scale: str, method: str) -> tuple[str, ...]:
+    """The names of a method's arms by increasing lambda; the first is lambda 0."""
     return tuple(arm_name(method, lam) for lam in LAMBDAS[scale])
 
 
-def against(scale: str, method: str) -> tuple[Claim, ...]:
+def claims_against(scale: str, method: str) -> tuple[Claim, ...]:
     """C6 to C8, against WAE-MMD with one of the priors."""
-    prior, moca, mmd = method.split()[1], at_each(scale, "moca"), at_each(scale, method)
+    prior, moca, mmd = method.split()[1], arm_names(scale, "moca"), arm_names(scale, method)
     return (
         Claim(f"C6[{prior}]", f"After 5 epochs every lambda of MoCA is below every lambda of "
               f"WAE-MMD ({prior} prior).", "Section 4.1, Figure 2",
@@ -92,7 +92,7 @@ def against(scale: str, method: str) -> tuple[Claim, ...]:
 
 def claims(scale: str) -> tuple[Claim, ...]:
     """C4 to C8 and C30, and the effect of the prior alone at lambda 0."""
-    moca = at_each(scale, "moca")
+    moca = arm_names(scale, "moca")
     falls = Range("distance_trend", tuple((arm, -INF, -0.8) for arm in moca), True)
     return (
         Claim("C4", "The distance of MoCA's samples falls with the epochs, at every lambda.",
@@ -100,7 +100,7 @@ def claims(scale: str) -> tuple[Claim, ...]:
               falls if scale == "paper" else Untestable("the training is too short for a trend")),
         Claim("C5", "The larger lambda, the smaller MoCA's final distance.",
               "Section 4.1, Figure 2", Trend("swd_image_std", moca)),
-        *against(scale, "mmd sphere"), *against(scale, "mmd gaussian"),
+        *claims_against(scale, "mmd sphere"), *claims_against(scale, "mmd gaussian"),
         Claim("C30", "The nearer codes are to the prior, the nearer samples are to the test "
               "images, over all runs.", "Theorem 1, Section 4.1",
               Tracking("swd_image_std", "latent_mismatch", tuple(
@@ -114,10 +114,10 @@ def claims(scale: str) -> tuple[Claim, ...]:
 
 
 def lower(scale: str, arm: str) -> Claim:
-    """An arm of the user's own, beside MoCA's."""
+    """The claim for a user's arm: it ends below MoCA."""
     return Claim(f"C7[{arm}]", f"In the end {arm} is below MoCA at every lambda.",
                  "Section 4.1, Figure 2",
-                 Ordering("swd_image_std", (arm,), at_each(scale, "moca")), "custom")
+                 Ordering("swd_image_std", (arm,), arm_names(scale, "moca")), "custom")
 
 
 ARTEFACT = Artefact(

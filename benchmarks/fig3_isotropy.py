@@ -13,7 +13,7 @@ SCORES = ["sv_cv", "sv_condition", "effective_rank", "floor_sv_cv", "floor_sv_co
 
 
 def template(scale: str) -> Run:
-    """Neither architecture nor temperature is stated: A2, tau = .05 (A11)."""
+    """A2 and tau = .05; the paper states neither (A11)."""
     return CIFAR10.moca(scale)
 
 
@@ -34,7 +34,7 @@ def table(rows: DataFrame) -> DataFrame:
 
 
 def claims(scale: str) -> tuple[Claim, ...]:
-    """C9 and C10; lambda 0 is part of the grid."""
+    """C9 and C10, on a grid that includes lambda 0."""
     return tuple(
         claim for grid, note, basis in CIFAR10.grids_by_lambda(arms(scale)) for claim in (
             Claim(f"C9{note}", "The larger lambda, the more uniform the singular values of MoCA's "
@@ -44,8 +44,8 @@ def claims(scale: str) -> tuple[Claim, ...]:
                       PLACE, Trend("fid", grid, at_least=FID_NOISE), basis))))
 
 
-def evener(scale: str, arm: str) -> Claim:
-    """An arm of the user's own, beside MoCA's largest lambda."""
+def more_isotropic(scale: str, arm: str) -> Claim:
+    """The claim for a user's arm: more isotropic than MoCA at its largest lambda."""
     last = arms(scale)[len(LAMBDAS[scale]) - 1].name
     return Claim(f"C9[{arm}]", f"The codes of {arm} are spread more evenly than those of {last}.",
                  PLACE, Ordering("sv_cv", (arm,), (last,)), "custom")
@@ -55,4 +55,4 @@ ARTEFACT = Artefact(
     name="fig3-isotropy", caption="Singular values of MoCA's codes by lambda, CIFAR-10",
     place="Figure 3, Section 4.2", figure="spectrum", seeds={"paper": 1, "mini": 2, "smoke": 1},
     arms=arms, template=template, settings=CIFAR10.settings, table=table, claims=claims,
-    claim_for=evener, ambiguities=(*CIFAR10.ambiguities, "A11"), measures=measures)
+    claim_for=more_isotropic, ambiguities=(*CIFAR10.ambiguities, "A11"), measures=measures)

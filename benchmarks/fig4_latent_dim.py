@@ -10,15 +10,15 @@ from benchmarks.harness.spec.run import Run
 from benchmarks.recipes import CELEBA, with_temperature
 
 DIMS = {"paper": (64, 128, 256, 512), "mini": (64, 512), "smoke": (64, 512)}
-# of "a wide range between 100 and 144,000" (A13)
+# our choice from "a wide range between 100 and 144,000" (A13)
 LAMBDAS = {"paper": (100, 300, 1000, 3000, 10_000, 30_000, 100_000, 144_000),
            "mini": (100, 3000, 144_000), "smoke": (100, 144_000)}
 PLACE = "Section 4.2, Figure 4"
-ERROR = 50.0  # of an epoch, on 64 x 64 x 3, at which training ends (A12)
+ERROR = 50.0  # an epoch's reconstruction error, on 64 x 64 x 3, that ends training (A12)
 
 
 def template(scale: str) -> Run:
-    """The main model, trained to an epoch's reconstruction error of 50 if it gets there."""
+    """The main model; training ends early at an epoch's reconstruction error of 50."""
     return replace(CELEBA.moca(scale), stop_at=ERROR)
 
 

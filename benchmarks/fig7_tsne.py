@@ -25,10 +25,10 @@ def template(scale: str) -> Run:
 
 
 def settings(scale: str) -> dict[str, dict[str, Scalar]]:
-    """Each method's own MNIST settings, as published; lam for this loss (METHODS section 1).
+    """Each method's published MNIST settings, lam converted to this loss (METHODS section 1).
 
-    WAE-MMD's 10 weighs a reconstruction that is scaled by .05. CWAE's code has 1 for SWAE and CWAE.
-    Where nothing is published, as for WAE-GAN, the template's lam stays."""
+    WAE-MMD's lam of 10 goes with a reconstruction scaled by .05, hence 200. CWAE's code has 1 for
+    SWAE and CWAE. Methods without a published lam, such as WAE-GAN, have the template's."""
     return {
         "moca": {"K": QUEUE[scale], "tau": PAPER_TAU},
         "mmd": {"lam": 200.0},
@@ -38,7 +38,7 @@ def settings(scale: str) -> dict[str, dict[str, Scalar]]:
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
-    """MoCA as printed beside S-VAE, then MoCA at the main experiments' temperature."""
+    """MoCA at Appendix B's temperature, S-VAE, and MoCA at the main experiments' temperature."""
     moca = template(scale)
     svae = resolve(replace(moca, objective="svae", lam=1.0), "svae", {})
     other = resolve(moca, "moca", {**dict(moca.hyper), "tau": MAIN_TAU})
@@ -54,7 +54,7 @@ def measures(scale: str, seed: int) -> tuple[Measure, ...]:
 
 
 def table(rows: DataFrame) -> DataFrame:
-    """Per arm the scores on the test set over the seeds; and the drawn run's files."""
+    """Test scores per arm over the seeds, and the drawn run's files."""
     from benchmarks.harness.analysis.tables import exhibited, final_scores
     return exhibited(rows, final_scores(rows, SCORES), DRAWN_SEED)
 

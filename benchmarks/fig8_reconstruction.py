@@ -5,7 +5,7 @@ from benchmarks.harness.spec.claims import Claim, Ordering, Trend, Untestable
 from benchmarks.harness.spec.run import Run
 from benchmarks.recipes import CIFAR10
 
-# the paper's own grid is not stated (A14); the mini grid shares its runs with Figure 3's
+# the paper states no grid (A14); the mini grid shares its runs with Figure 3's
 LAMBDAS = {"paper": (0, 100, 500, 1000, 3000, 6000), "mini": (0, 500, 1000, 3000),
            "smoke": (0, 3000)}
 PLACE = "Appendix D.1, Figure 8"
@@ -23,12 +23,12 @@ def arms(scale: str) -> tuple[Arm, ...]:
 
 
 def measures(scale: str, seed: int) -> tuple[Measure, ...]:
-    """The error on the test set; that on the training set is in the rows of the training."""
+    """The error on the test set; training itself records that on the training set."""
     return (Measure("reconstruction", CIFAR10.n_eval[scale]),)
 
 
 def table(rows: DataFrame) -> DataFrame:
-    """Per lambda the error on test and training images."""
+    """Errors on test and training images per lambda."""
     from benchmarks.harness.analysis.tables import final_scores
     return final_scores(rows, SCORES, keep=["lam"])
 
@@ -46,11 +46,10 @@ def claims(scale: str) -> tuple[Claim, ...]:
 
 
 def lower(scale: str, arm: str) -> Claim:
-    """An arm of the user's own, beside MoCA without regularizer."""
+    """The claim for a user's arm: a lower error than MoCA without regularizer."""
     first = arms(scale)[0].name
     return Claim(f"C21[{arm}]", f"{arm} ends with a lower reconstruction error than {first}.",
-                 PLACE,
-                 Ordering("test_reconstruction", (arm,), (first,)), "custom")
+                 PLACE, Ordering("test_reconstruction", (arm,), (first,)), "custom")
 
 
 ARTEFACT = Artefact(

@@ -13,16 +13,16 @@ LAMBDAS = {"paper": (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000),
            "mini": (100, 2000, 50_000), "smoke": (100, 50_000)}
 SIDES = {"paper": (32, 64, 256), "mini": (32, 64), "smoke": (16, 32)}
 EPOCHS = {"paper": 400, "mini": 4, "smoke": 2}
-LARGEST, FROM = 256, 5000  # the paper trained nothing below that at 256 x 256
+LARGEST, FROM = 256, 5000  # at 256 x 256 the paper has no lambda below 5000
 
 
 def template(scale: str) -> Run:
-    """A user's arm has the largest images."""
+    """MoCA on the largest images, the template of a user's arm."""
     return resized(scale, SIDES[scale][-1], 20_000.0, EPOCHS[scale])
 
 
 def settings(scale: str) -> dict[str, dict[str, Scalar]]:
-    """The main model's, except for m0."""
+    """The main model's settings, except for m0."""
     return {"moca": dict(template(scale).hyper)}
 
 
@@ -31,7 +31,7 @@ RECIPE = CELEBA_HQ.recipe._replace(template=template, settings=settings,
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
-    """One panel per size."""
+    """One panel per image size."""
     return tuple(
         Arm(f"side={side},lam={lam:g}",
             resized(scale, side, float(lam), EPOCHS[scale]), (f"side={side}",))

@@ -6,14 +6,14 @@ from benchmarks.harness.spec.artefact import Arm, Artefact, DataFrame, Measure
 from benchmarks.harness.spec.claims import Claim, Untestable
 from benchmarks.recipes import CELEBA, CELEBA_HQ, CIFAR10, DatasetRecipe
 
-SHOWN = {"samples": 64, "reconstructions": 32, "interpolations": 16}  # images that are asked for
+SHOWN = {"samples": 64, "reconstructions": 32, "interpolations": 16}  # number of images
 SCORES = ["fd_cifar10", "fid", "kid", "test_reconstruction"]
 REASON = "whether a picture looks realistic is for its reader to say"
 SAMPLES, RECONSTRUCTIONS, INTERPOLATIONS = "samples", "reconstructions", "interpolations"
 
 
 class Gallery(NamedTuple):
-    """A row of the table below; a second data set has an arm of its own, which may be missing."""
+    """A figure of image grids; each data set has its own arm, of which a second may be missing."""
 
     name: str
     caption: str
@@ -27,7 +27,7 @@ class Gallery(NamedTuple):
         return self.images[0].snapshot[scale] if self.early else None
 
     def measures(self, images: DatasetRecipe, scale: str) -> tuple[Measure, ...]:
-        """The scores and the pictures."""
+        """The scores, and the image grids."""
         epoch = self.epoch(scale)
         others = () if self.early else ("reconstruction",)
         return (*images.scores(scale, *others, epoch=epoch),
@@ -42,7 +42,7 @@ class Gallery(NamedTuple):
                   for images in others))
 
     def table(self, rows: DataFrame) -> DataFrame:
-        """Scores per arm beside its pictures; `exhibit`: the stem of their file names."""
+        """Scores per arm; `exhibit`: the stem of the file names of its image grids."""
         from benchmarks.harness.analysis.tables import exhibited, final_scores
         epoch = self.epoch(str(rows["scale"].iloc[0]))
         if epoch is None:
@@ -51,7 +51,7 @@ class Gallery(NamedTuple):
         return exhibited(rows, final_scores(rows, SCORES)).assign(epoch=epoch)
 
     def artefact(self) -> Artefact:
-        """Seed 0 of each arm."""
+        """The artefact, with one seed per arm."""
         claim = Claim("C29", "Samples, reconstructions and interpolations look realistic.",
                       self.place, Untestable(REASON))
         first = self.images[0]

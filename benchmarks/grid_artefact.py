@@ -15,10 +15,10 @@ def table(
     rows: DataFrame, keep: list[str], cited: Mapping[str, float] = MappingProxyType({}),
     dataset: str = "",
 ) -> DataFrame:
-    """Per arm the scores over the seeds, and the epoch that it came to.
+    """Scores per arm over the seeds, and the last epoch.
 
-    `keep`: the fields that the arms differ in; `cited`: the FID that the paper prints, by arm, of
-    runs on `dataset`."""
+    `keep`: the fields in which the arms differ; `cited`: the paper's FID by arm, shown for runs on
+    `dataset`."""
     from benchmarks.harness.analysis.tables import final_scores
     scores = final_scores(rows, [*SCORES, "train_reconstruction", "epoch"], keep)
     if not cited:
@@ -36,7 +36,7 @@ def grid(
     arms: Callable[[str], tuple[Arm, ...]],
     table: Callable[[DataFrame], DataFrame], claims: Callable[[str], tuple[Claim, ...]],
 ) -> Artefact:
-    """An artefact of one seed; an arm of the user's is set beside all of the grid's."""
+    """A grid as an artefact of one seed; a user's arm is compared with every arm of the grid."""
     def best(scale: str, arm: str) -> Claim:
         others = tuple(one.name for one in arms(scale))
         return Claim(f"best[{arm}]", f"{arm} has a lower fd_cifar10 than every arm of the grid.",

@@ -12,7 +12,7 @@ from methods import Scalar
 
 # WAE's own code trains WAE-GAN with these (configs.py, comment in line 20; wae.py, optimizer)
 GAN = {"lr": 3e-4, "beta1": 0.5}
-# a smoke run is not worth Inception's minutes
+# smoke runs leave out Inception, which takes minutes
 EXTRACTORS = {"paper": ("cifar10", "inception"), "mini": ("cifar10", "inception"),
               "smoke": ("cifar10",)}
 
@@ -20,7 +20,7 @@ Counts = Mapping[str, int]  # by scale
 
 
 class TableRow(NamedTuple):
-    """A regularizer with a prior, as a table's rows name it."""
+    """A row of a table: its label, regularizer and prior."""
 
     label: str
     method: str
@@ -33,7 +33,7 @@ def with_temperature(run: Run, tau: float) -> Run:
 
 
 class Recipe(NamedTuple):
-    """The common part of an artefact's arms; the functions take the scale."""
+    """The settings that an artefact's arms share; the functions take the scale."""
 
     template: Callable[[str], Run]
     settings: Callable[[str], Mapping[str, Mapping[str, Scalar]]]
@@ -43,23 +43,23 @@ class Recipe(NamedTuple):
 
 @dataclass(frozen=True)
 class DatasetRecipe:
-    """A data set's settings; the methods give runs, arms and measures at a scale."""
+    """The paper's settings on one data set; methods return runs, arms and measures at a scale."""
 
-    name: str  # of the data set where it is real
+    name: str  # of the data set; smoke runs use procedural images
     n_train: Counts
     n_eval: Counts
     queue: Counts  # MoCA's K
     epochs: Mapping[str, Counts]  # by architecture
     lam: Mapping[str, float]  # MoCA's, by architecture
     ambiguities: tuple[str, ...]
-    halve: Mapping[str, Counts] = field(default_factory=dict)  # by architecture: epochs between
-    halve_until: Counts = field(default_factory=dict)  # epoch from which on the rate stays
-    image_size: Counts = field(default_factory=dict)  # that images are brought to
+    halve: Mapping[str, Counts] = field(default_factory=dict)  # epochs per halving, by architecture
+    halve_until: Counts = field(default_factory=dict)  # epoch from which lr stays constant
+    image_size: Counts = field(default_factory=dict)  # side to which images are resized
     crop: str | None = None
     lr: float = 1e-3
-    tau: float | None = None  # MoCA's, where it is not the default
-    snapshot: Counts = field(default_factory=dict)  # epoch whose weights are kept as well
-    main: str = "a2"  # architecture of the paper's pictures and ablations
+    tau: float | None = None  # MoCA's, if not the default
+    snapshot: Counts = field(default_factory=dict)  # an earlier epoch, whose weights are kept too
+    main: str = "a2"  # architecture of the paper's image grids and ablations
 
     def template(self, scale: str, architecture: str) -> Run:
         """MoCA as in Appendix A: Adam, B = 64, d = 128, m0 = .99; tau = .05 but for CelebA-HQ."""
@@ -75,7 +75,7 @@ class DatasetRecipe:
         return resolve(run, "moca", self.settings(scale)["moca"])
 
     def settings(self, scale: str) -> dict[str, dict[str, Scalar]]:
-        """Hyper-parameters by method, where they are not the defaults."""
+        """Hyper-parameters by method that differ from the defaults."""
         tau: dict[str, Scalar] = {} if self.tau is None else {"tau": self.tau}
         return {"moca": {"K": self.queue[scale], **tau}}
 
@@ -84,14 +84,14 @@ class DatasetRecipe:
         return self.template(scale, self.main)
 
     def rival(self, scale: str, architecture: str, method: str, prior: str, lam: float) -> Run:
-        """Another regularizer in MoCA's place; WAE-GAN with its authors' optimizer."""
+        """The run with another regularizer instead of MoCA; WAE-GAN with its authors' optimizer."""
         run = replace(self.template(scale, architecture), prior=prior, lam=lam)
         if method == "gan":
             run = replace(run, lr=GAN["lr"], beta1=GAN["beta1"])
         return resolve(run, method, self.settings(scale).get(method, {}))
 
     def contender(self, scale: str, architecture: str, who: TableRow, lam: float) -> Run:
-        """MoCA or another regularizer at a lambda that is not the paper's."""
+        """The run of a table's row at any lambda, also for MoCA."""
         if who.method == "moca":
             return replace(self.template(scale, architecture), lam=lam)
         return self.rival(scale, architecture, who.method, who.prior, lam)
@@ -99,7 +99,7 @@ class DatasetRecipe:
     def moca_by_lambda(self, scale: str, lams: tuple[int, ...]) -> tuple[Arm, ...]:
         """MoCA at every lambda of a grid, and above 0 also at tau = 1 (A8).
 
-        Not so at mini scale, where the second temperature would not fit into half an hour."""
+        Mini scale leaves out tau = 1, to finish in half an hour."""
         runs = {f"lam={lam:g}": replace(self.moca(scale), lam=float(lam)) for lam in lams}
         found = tuple(Arm(f"moca[{name}]", run) for name, run in runs.items())
         if scale == "mini":
@@ -117,13 +117,13 @@ class DatasetRecipe:
         return [(main, "", "paper"), *warm_grid]
 
     def scores(self, scale: str, *others: str, epoch: int | None = None) -> tuple[Measure, ...]:
-        """Measures on the test images: the scores of samples, and others."""
+        """Measures on the test images: the others given, then the scores of samples."""
         return tuple(Measure(name, self.n_eval[scale], epoch)
                      for name in (*others, *EXTRACTORS[scale]))
 
     @property
     def recipe(self) -> Recipe:
-        """MoCA with the main architecture, and the scores of its samples."""
+        """The recipe of MoCA with the main architecture and the scores of its samples."""
         return Recipe(self.moca, self.settings, self.scores, self.ambiguities)
 
 
@@ -135,7 +135,7 @@ CIFAR10 = DatasetRecipe(
     epochs={"a1": {"paper": 40, "mini": 6, "smoke": 2},
             "a2": {"paper": 100, "mini": 6, "smoke": 2}},
     lam={"a1": 2000.0, "a2": 100.0},
-    halve={"a2": {"paper": 60, "mini": 4}},  # once, which is the same (A26)
+    halve={"a2": {"paper": 60, "mini": 4}},  # once: in 100 epochs the same (A26)
     ambiguities=("A3", "A4", "A5", "A6", "A8", "A9", "A19", "A20", "A21", "A22", "A24", "A25",
                  "A26", "A29", "A31", "A33"))
 
@@ -150,14 +150,13 @@ CELEBA = DatasetRecipe(
     ambiguities=("A3", "A4", "A5", "A6", "A8", "A9", "A19", "A21", "A22", "A24", "A25", "A27",
                  "A29", "A31", "A33"),
     image_size=dict.fromkeys(SCALES, 64),
-    crop="lanczos140",  # WAE's own; CWAE's code has bilinear
-)
+    crop="lanczos140")  # as in WAE's code; CWAE's is bilinear
 
 CELEBA_HQ = DatasetRecipe(
     name="celebahq",
     n_train={"paper": 27_000, "mini": 2400, "smoke": 192},
-    n_eval={"paper": 3000, "mini": 300, "smoke": 48},  # the test set has no more
-    queue={"paper": 30_000, "mini": 2666, "smoke": 96},  # more than there are images (A23)
+    n_eval={"paper": 3000, "mini": 300, "smoke": 48},  # paper: the whole test set
+    queue={"paper": 30_000, "mini": 2666, "smoke": 96},  # longer than the training set (A23)
     epochs={"residual": {"paper": 1000, "mini": 8, "smoke": 2}},
     lam={"residual": 20_000.0},
     halve={"residual": {"paper": 40, "mini": 2}},
@@ -182,9 +181,9 @@ ABLATION = CELEBA.recipe._replace(
 
 
 def resized(scale: str, side: int, lam: float, epochs: int) -> Run:
-    """CelebA-HQ as in Appendix D.2: one block less per halving of the side; m0 = .999.
+    """CelebA-HQ as in Appendix D.2: one block fewer per halving of the side; m0 = .999.
 
-    The learning rate is halved to the end."""
+    Unlike the main model's, the learning rate is halved until the end."""
     run = replace(CELEBA_HQ.moca(scale), image_size=side, lam=lam, epochs=epochs, halve_until=None,
                   snapshots=None)
     return resolve(run, "moca", CELEBA_HQ.settings(scale)["moca"] | {"m0": 0.999})

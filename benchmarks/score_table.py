@@ -1,4 +1,4 @@
-"""Score tables: Tables 1 and 2, every regularizer in MoCA's place."""
+"""Score tables: Tables 1 and 2, which compare all regularizers on the same networks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,31 +15,31 @@ SCORES = ["fd_cifar10", "fid", "kid", "test_reconstruction", "test_swd2_root", "
           "effective_rank", "parameters"]
 
 
-def named(label: str, architecture: str, note: str = "") -> str:
-    """The arm's name."""
+def arm_name(label: str, architecture: str, note: str = "") -> str:
+    """The name of a regularizer's arm with an architecture."""
     return f"{label}[{architecture.upper()}{note}]"
 
 
-def named_tuned(label: str, architecture: str) -> str:
+def tuned_arm_name(label: str, architecture: str) -> str:
     """The name of a regularizer's arm at its chosen lambda; MoCA also has one at the paper's."""
-    return named(label, architecture, ",tuned" if label == "moca" else "")
+    return arm_name(label, architecture, ",tuned" if label == "moca" else "")
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The content of a table; the methods give arms, measures, table and claims."""
+    """A score table; its methods return arms, measures, table and claims."""
 
     name: str
     images: DatasetRecipe
     cited: Mapping[str, float]  # arm -> FID as the paper prints it
-    architectures: tuple[str, ...]  # that every regularizer is trained with
-    own: tuple[tuple[str, TableRow, float], ...] = ()  # lambdas that a method's authors give
+    architectures: tuple[str, ...]  # with which every regularizer is trained
+    own: tuple[tuple[str, TableRow, float], ...] = ()  # lambdas of a method's authors
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by scale
-    until_tuned: str | None = None  # the table whose lambdas serve as long as this one has none
+    until_tuned: str | None = None  # the table whose lambdas are used while this one has none
 
     @property
     def place(self) -> str:
-        """Its name in the paper."""
+        """The table's name in the paper."""
         return self.name.replace("table", "Table ")
 
     def choices(self, architecture: str) -> dict[str, Choice]:
@@ -53,18 +53,19 @@ class Ranking:
         MoCA at its chosen lambda and lambdas stated by a method's authors have rows of their
         own; lambda = 0 is an autoencoder sampled at the prior. A regularizer without a chosen
         lambda is left out: see `tune`."""
-        found = {named("moca", a): self.images.template(scale, a) for a in ("a1", "a2")}
+        images = self.images
+        found = {arm_name("moca", a): images.template(scale, a) for a in ("a1", "a2")}
         order = sorted(RIVALS, key=lambda rival: rival.method != "mmd")  # the paper's rival first
         for a in self.architectures:
             lams = self.choices(a)
             for who in order:
                 if who.label in lams:
-                    found[named_tuned(who.label, a)] = self.images.contender(
+                    found[tuned_arm_name(who.label, a)] = images.contender(
                         scale, a, who, lams[who.label].lam)
             for prior in ("sphere", "gaussian"):
-                found[named(f"lam=0 {prior}", a)] = self.images.rival(scale, a, "mmd", prior, 0.0)
+                found[arm_name(f"lam=0 {prior}", a)] = images.rival(scale, a, "mmd", prior, 0.0)
         for a, who, lam in self.own:
-            found[named(who.label, a, f",lam={lam:g}")] = self.images.contender(scale, a, who, lam)
+            found[arm_name(who.label, a, f",lam={lam:g}")] = images.contender(scale, a, who, lam)
         found |= more
         taken = {name: run for name, run in found.items()
                  if name not in self.left_out.get(scale, ())}
@@ -73,7 +74,7 @@ class Ranking:
                      for name, run in taken.items() if first[run] == name)
 
     def measures(self, scale: str, seed: int) -> tuple[Measure, ...]:
-        """The scores of every run; of the first seed also a row of samples."""
+        """Scores of every run; a row of samples of the first seed only."""
         drawn = (Measure("samples", 8),) if seed == DRAWN_SEED else ()
         return (*self.images.scores(scale, "reconstruction", "latent_swd", "isotropy"), *drawn)
 
@@ -81,25 +82,25 @@ class Ranking:
         """Scores per arm; the paper's numbers are in a column of their own."""
         from benchmarks.harness.analysis.tables import exhibited, final_scores
         scores = final_scores(rows, SCORES, ["architecture", "method", "prior", "lam"])
-        chosen_at = {named_tuned(label, a): choice.made(self.images.name)
+        chosen_at = {tuned_arm_name(label, a): choice.origin(self.images.name)
                      for a in self.architectures for label, choice in self.choices(a).items()}
         scores = scores.assign(lam_chosen_at=scores["arm"].map(chosen_at))  # scale of the grid
-        real = scores["dataset"] == self.images.name  # else the paper's numbers are of other data
+        real = scores["dataset"] == self.images.name  # the paper's numbers are of that
         cited = scores["arm"].map(self.cited).where(real)
         return exhibited(rows, scores.assign(cited_fid=cited), DRAWN_SEED)
 
     def better(
-        self, there: set[str], id: str, text: str, lower: str, higher: tuple[str, ...], basis: str
+        self, known: set[str], id: str, text: str, lower: str, higher: tuple[str, ...], basis: str
     ) -> list[Claim]:
-        """A claim in FID, and its proxy; without arms to test it on, neither can be tested."""
+        """A claim in FID and its proxy; both untestable if one of their arms is missing."""
         test = Ordering("fid", (lower,), higher, at_least=FID_NOISE)
         claim = Claim(id, text, self.place, test, basis)
         both = [claim, claim.by_proxy()]
-        if higher and {lower, *higher} <= there:
+        if higher and {lower, *higher} <= known:
             return both
         return [replace(one, test=Untestable(UNTUNED)) for one in both]
 
     def lowest(self, scale: str, arm: str) -> Claim:
-        """An arm of the user's own, beside MoCA-A2."""
+        """The claim for a user's arm: a lower fd_cifar10 than MoCA-A2."""
         return Claim(f"C17[{arm}]", f"{arm} has a lower fd_cifar10 than MoCA-A2.", self.place,
                      Ordering("fd_cifar10", (arm,), ("moca[A2]",)), "custom")

@@ -1,4 +1,4 @@
-"""Table 1: scores of samples on CelebA, every regularizer in MoCA's place."""
+"""Table 1: scores of samples on CelebA, by regularizer."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from benchmarks.score_table import Ranking
 BEATEN = ("mmd gaussian[A1]", "sae[A1]", "swd[A1]", "cramer-wold[A1]")
 RANKING = Ranking(
     "table1", CELEBA, architectures=("a1",),
-    # copied by the paper from where each was published, with other networks and reference sets
+    # the paper copied most from other publications, with other networks and reference sets
     cited={"mmd gaussian[A1]": 55.0, "gan gaussian[A1]": 42.0, "sae[A1]": 56.0, "swd[A1]": 79.0,
            "cramer-wold[A1]": 49.69, "moca[A1]": 48.43, "moca[A2]": 44.59},
     own=(("a1", TableRow("mmd gaussian", "mmd", "gaussian"), 500.0),  # WAE's code, in our loss
@@ -24,22 +24,22 @@ NARROW = "moca[A1,d=64]"
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
-    """The table's, and A1 with the latent dimension that the paper found too small."""
+    """The table's arms, and A1 with the latent dimension that the paper found too small."""
     narrow: dict[str, Run] = {NARROW: replace(CELEBA.template(scale, "a1"), dim=64)}
     return RANKING.arms(scale, narrow)
 
 
 def claims(scale: str) -> tuple[Claim, ...]:
     """C13, C15, C16, C18 and C19."""
-    there = {arm.name for arm in arms(scale)}
+    known = {arm.name for arm in arms(scale)}
     sizes = (("moca[A1]", 36.1e6, 39.9e6), ("moca[A2]", 21.6e6, 26.4e6))
     main = tuple((arm, 20.0, 30.0) for arm in ("moca[A1]", "moca[A2]"))
     return (
-        *RANKING.better(there, "C15", "MoCA-A1 has a lower FID than WAE-MMD, Sinkhorn AE, SWAE and "
+        *RANKING.better(known, "C15", "MoCA-A1 has a lower FID than WAE-MMD, Sinkhorn AE, SWAE and "
                         "CWAE.", "moca[A1]", BEATEN, "paper"),
-        *RANKING.better(there, "C15[WAE-GAN]", "WAE-GAN has a lower FID than MoCA-A1.",
+        *RANKING.better(known, "C15[WAE-GAN]", "WAE-GAN has a lower FID than MoCA-A1.",
                         "gan gaussian[A1]", ("moca[A1]",), "paper"),
-        *RANKING.better(there, "C16[CelebA]", "MoCA has a lower FID with A2 than with A1.",
+        *RANKING.better(known, "C16[CelebA]", "MoCA has a lower FID with A2 than with A1.",
                         "moca[A2]", ("moca[A1]",), "paper"),
         Claim("C13[final]", "The reconstruction error of the main models ends at about 25.",
               "Section 4.2", Range("train_reconstruction", main), scales=("paper",)),

@@ -7,7 +7,7 @@ CITED = {32: 100.0, 64: 2000.0, 256: 20_000.0}
 
 
 def table(rows: DataFrame) -> DataFrame:
-    """The lambda with the lowest mean score per size, and the paper's in a column of its own."""
+    """The lambda with the lowest mean score per size, and the paper's in its own column."""
     from benchmarks.harness.analysis.tables import best_of_each
     scores = grid_artefact.table(rows, ["lam", "image_size"])
     found = best_of_each(scores, ["fid", "fd_cifar10"])
@@ -18,4 +18,4 @@ def table(rows: DataFrame) -> DataFrame:
 ARTEFACT = grid_artefact.grid(
     "table3", "The best lambda by the images' size, CelebA-HQ", "Table 3, Appendix D.2", "scaling",
     fig9_input_size.RECIPE, fig9_input_size.arms, table,
-    lambda scale: ())  # C22 is judged where the whole grid is shown
+    lambda scale: ())  # Figure 9 judges C22

@@ -14,7 +14,7 @@ UNALIGNED = "no positive"  # C28
 
 
 def arms(scale: str) -> tuple[Arm, ...]:
-    """Every base momentum (A7), and the queue's negatives alone."""
+    """MoCA at every base momentum (A7), and without its positive term."""
     run = ablation(scale)
     hyper = dict(run.hyper)
     found = [Arm(f"m0={m0:g}", resolve(run, "moca", {**hyper, "m0": m0}))

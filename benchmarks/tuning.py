@@ -1,7 +1,7 @@
 """Tuning: the choice of lambda for every regularizer of a table, by one grid and one metric.
 
-Scored on training images that no run of the grid trains on. `bench.py tune NAME` runs the grid and
-writes the choice to benchmarks/tuned/NAME.csv, which the table reads."""
+The runs are scored on training images that none of them trains on. `bench.py tune NAME` runs the
+grid and writes the choice to benchmarks/tuned/NAME.csv, which the table reads."""
 
 import csv
 from dataclasses import replace
@@ -13,8 +13,8 @@ from benchmarks.harness.spec.run import Run
 from benchmarks.recipes import EXTRACTORS, DatasetRecipe, TableRow
 
 GRID = {"paper": (1, 10, 100, 1000, 10000), "mini": (1, 10, 100, 1000, 10000), "smoke": (1, 10000)}
-SHARE_OF_EPOCHS = 0.5  # of the table's own training: a grid of full ones costs five tables
-METRICS = ("fid", "fd_cifar10")  # the first that every run has
+SHARE_OF_EPOCHS = 0.5  # of the table's training: a grid of full ones costs five tables
+METRICS = ("fid", "fd_cifar10")  # decides: the first that every run has
 
 RIVALS = (
     TableRow("moca", "moca", "sphere"), TableRow("mmd sphere", "mmd", "sphere"),
@@ -33,7 +33,7 @@ def search(table: str, architecture: str, images: DatasetRecipe) -> Artefact:
     n_eval = {**images.n_eval, "paper": VALIDATION}
 
     def shortened(scale: str, run: Run) -> Run:
-        """The run on fewer images, none of them of the validation split, for fewer epochs."""
+        """The run for fewer epochs on the images outside the validation split."""
         halve = run.halve_every and max(1, round(SHARE_OF_EPOCHS * run.halve_every))
         return replace(run, n_train=n_train[scale], halve_every=halve,
                        epochs=max(1, round(SHARE_OF_EPOCHS * run.epochs)))
@@ -59,7 +59,7 @@ def search(table: str, architecture: str, images: DatasetRecipe) -> Artefact:
 
 
 def chosen(rows: DataFrame) -> DataFrame:
-    """Per arm its scores on the validation split; `chosen` marks the best of each panel's grid."""
+    """Validation scores per arm; `chosen` marks the best of each panel's grid."""
     from benchmarks.harness.analysis.tables import final_scores
     keep = ["architecture", "method", "prior", "lam"]
     scores = final_scores(rows, list(METRICS[::-1]), keep)
@@ -71,19 +71,19 @@ def chosen(rows: DataFrame) -> DataFrame:
 
 
 class Choice(NamedTuple):
-    """A lambda, and the scale and the data set of the grid that it was chosen by."""
+    """A chosen lambda, and the scale and data set of its grid."""
 
     lam: float
     scale: str
     dataset: str
 
-    def made(self, dataset: str) -> str:
-        """Where it was chosen, for a table on that data set."""
+    def origin(self, dataset: str) -> str:
+        """The scale of the grid, with the data set if it is not that of the table."""
         return self.scale if dataset == self.dataset else f"{self.scale}, {self.dataset}"
 
 
 def choices(name: str) -> dict[str, Choice]:
-    """The choices by regularizer; empty before any was made."""
+    """Returns the choices of tuned/<name>.csv by regularizer; empty without the file."""
     path = Path(__file__).parent / "tuned" / f"{name}.csv"
     if not path.exists():
         return {}

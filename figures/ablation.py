@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures.style import CITED, RC, VERMILION, metric_panels
+from figures.style import CITED, VERMILION, metric_panels
 
 
-@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """Means over the seeds with 95 % intervals; the paper's numbers hollow, on FID's axis."""
     figure, panels = metric_panels(data, (1.4, 3.6), 3.4)

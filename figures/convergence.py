@@ -2,19 +2,15 @@
 
 from pathlib import Path
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullFormatter, NullLocator, ScalarFormatter
 from pandas import DataFrame
 
-from figures.style import FLOOR, RC, Look, lacking, looks, warn
+from figures.style import FLOOR, Look, lacking, looks, warn
 
-TITLES = {
-    "main": "Synthetic data N(0, I), batch 64",
-    "temperature": "Temperature, own keys, Eq. 5",
-    "full batch": "Full batch (1 step an epoch)",
-    "uniform data": "Uniform data"}
+TITLES = {"main": "Synthetic data N(0, I), batch 64", "temperature": "Temperature, own keys, Eq. 5",
+          "full batch": "Full batch (1 step an epoch)", "uniform data": "Uniform data"}
 EPOCHS = (0, 1, 2, 5, 10, 20, 40, 80, 160, 320)
 
 
@@ -23,7 +19,6 @@ def plain(arm: str, panel: str) -> str:
     return arm.removesuffix(f" {panel}")
 
 
-@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """The main panel with the legend beside it, the others in a row below; `folder` is unused."""
     panels = list(data["panel"].drop_duplicates())
@@ -69,7 +64,7 @@ def _panel(ax: Axes, data: DataFrame, panel: str, every: dict[str, Look]) -> Non
 
 def _axes(ax: Axes, last: float) -> None:
     """Logarithmic distance with plain numbers; symlog epochs, which open up the start."""
-    ax.set_yscale("log")
+    ax.set(yscale="log", xlabel="epoch")
     ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     ax.yaxis.set_major_formatter(ScalarFormatter())
     ax.yaxis.set_minor_formatter(NullFormatter())
@@ -78,7 +73,6 @@ def _axes(ax: Axes, last: float) -> None:
     ax.xaxis.set_major_locator(FixedLocator([epoch for epoch in EPOCHS if epoch <= last]))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(ScalarFormatter())
-    ax.set_xlabel("epoch")
 
 
 def _curve(ax: Axes, rows: DataFrame, look: Look) -> None:
@@ -99,7 +93,6 @@ def _legend(beside: Axes, axes: dict[str, Axes], every: dict[str, Look]) -> None
     """Every arm of every panel once, in the order of `every`, and the floor last."""
     handles = {label: handle for ax in axes.values()
                for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    labels = [*(look.label for look in every.values()), FLOOR.label]
-    labels = [label for label in labels if label in handles]
+    labels = [look.label for look in (*every.values(), FLOOR) if look.label in handles]
     beside.legend([handles[label] for label in labels], labels, loc="center left",
                   borderaxespad=0, handlelength=2.4)

@@ -9,7 +9,7 @@ from matplotlib.image import imread
 from matplotlib.lines import Line2D
 from pandas import DataFrame, Series, read_csv
 
-from figures.style import RC, WARNING, looks, seeds
+from figures.style import WARNING, looks, seeds
 
 COLUMNS = 3  # arms side by side
 TILES = {"reconstructions": "input,\nrecon-\nstruction", "samples": "samples",
@@ -17,7 +17,7 @@ TILES = {"reconstructions": "input,\nrecon-\nstruction", "samples": "samples",
 CLASS_COLOURS = colormaps["tab10"].colors  # type: ignore[attr-defined]
 
 
-@rc_context(RC | {"axes.grid": False})
+@rc_context({"axes.grid": False})
 def draw(data: DataFrame, folder: Path) -> Figure:
     """Blocks of up to three arms: t-SNE of one seed's codes, then that model's images."""
     arms = [row for _, row in data.iterrows()]
@@ -35,14 +35,12 @@ def draw(data: DataFrame, folder: Path) -> Figure:
     points = f"{data['n_eval'].max():g}" if data["n_eval"].notna().any() else "the"
     figure.suptitle(f"{first['dataset']}, {first['scale']} scale: codes of {points} test "
                     f"points by t-SNE, seed {first['drawn_seed']}\n"
-                    "scores: on the codes, mean ± standard deviation over the seeds",
-                    fontsize=9)
+                    "scores: on the codes, mean ± standard deviation over the seeds", fontsize=9)
     return figure
 
 
-def _block(
-    part: SubFigure, block: list[Series], wide: int, names: dict[str, str], folder: Path
-) -> set[int]:
+def _block(part: SubFigure, block: list[Series], wide: int, names: dict[str, str],
+           folder: Path) -> set[int]:
     """One row of arms; returns the classes that it shows."""
     grid = part.add_gridspec(1 + len(TILES), wide, height_ratios=[10, 2.4, 3.6, 3.6])
     classes: set[int] = set()
@@ -58,9 +56,8 @@ def _block(
                              color=WARNING)
             continue
         classes |= _points(axes[0], folder / "points" / f"{stem}.points.csv")
-        for ax, name in zip(axes[1:], TILES, strict=True):
+        for ax, (name, label) in zip(axes[1:], TILES.items(), strict=True):
             ax.imshow(imread(folder / "tiles" / f"{stem}.{name}.png"))
-        for ax, label in zip(axes[1:], TILES.values(), strict=True):
             if column == 0:
                 ax.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=7.5)
     return classes
@@ -68,12 +65,11 @@ def _block(
 
 def _scores(row: Series) -> str:
     """Mean and standard deviation over the seeds, and counts of missing or diverged runs."""
-    counts = [seeds(row["n"])]
-    counts += [f"{row[name]} {name}" for name in ("diverged", "missing") if row[name]]
+    counts = [f"{row[name]} {name}" for name in ("diverged", "missing") if row[name]]
     scores = [f"{label} {row[f'{name}_mean']:.3f}"
               + (f" ± {row[f'{name}_std']:.3f}" if row["n"] > 1 else "")
               for name, label in (("knn10_accuracy", "k-NN accuracy"), ("nmi", "NMI")) if row["n"]]
-    return "\n".join([", ".join(counts), *scores])
+    return "\n".join([", ".join([seeds(row["n"]), *counts]), *scores])
 
 
 def _points(ax: Axes, path: Path) -> set[int]:

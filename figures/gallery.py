@@ -15,7 +15,7 @@ ZOOM = 2  # pixels of the figure for one of an image
 MARGIN, HEAD, TITLE = 16, 110, 44  # pixels around the pictures, above them all, above each
 
 
-@rc_context(RC | {"figure.constrained_layout.use": False})
+@rc_context({"figure.constrained_layout.use": False})
 def draw(data: DataFrame, folder: Path) -> Figure:
     """One column per arm, one block per kind of image grid."""
     columns = [_pictures(row, folder) for _, row in data.iterrows()]
@@ -49,9 +49,8 @@ def _pictures(row: Series, folder: Path) -> dict[str, np.ndarray]:
     return {kind: imread(path) for kind, path in paths.items() if path.exists()}
 
 
-def _placed(
-    figure: Figure, kind: str, picture: np.ndarray, corner: tuple[int, int], size: tuple[int, int]
-) -> int:
+def _placed(figure: Figure, kind: str, picture: np.ndarray, corner: tuple[int, int],
+            size: tuple[int, int]) -> int:
     """Places a titled image at (left, top), in pixels; returns its lower edge."""
     left, top = corner
     figure.text(left / size[0], 1 - (top + 6) / size[1], kind, va="top", fontsize=6)

@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures.style import RC, lacking, legend_beside, rival_looks, setting, warn
+from figures.style import lacking, legend_beside, rival_looks, setting, warn
 
 
-@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """A ring around each chosen lambda; `folder` is unused."""
     metric, architecture = (str(data[name].iloc[0]) for name in ("metric", "architecture"))
@@ -22,9 +20,7 @@ def draw(data: DataFrame, folder: Path) -> Figure:
                 label=look.label)
         best = rows[rows["chosen"]]
         ax.plot(best["lam"], best[score], "o", mfc="none", ms=8, color=look.colour)
-    ax.set_xscale("log")
-    ax.set_xlabel("λ")
-    ax.set_ylabel(metric)
+    ax.set(xscale="log", xlabel="λ", ylabel=metric)
     warn(ax, *lacking(data, "missing"))
     legend_beside(ax)
     figure.suptitle(f"{setting(data)}, {architecture.upper()}: score on validation images")

@@ -2,17 +2,15 @@
 
 from pathlib import Path
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures.style import RC, Look, by_lambda, lacking, setting, warn
+from figures.style import Look, by_lambda, lacking, setting, warn
 
 TITLES = {"moca": "MoCA", "mmd sphere": "WAE-MMD, sphere", "mmd gaussian": "WAE-MMD, Gaussian"}
 
 
-@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """One row of panels with the same axes; `folder` is unused."""
     panels = list(data["panel"].drop_duplicates())
@@ -21,8 +19,7 @@ def draw(data: DataFrame, folder: Path) -> Figure:
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for ax, panel in zip(axes, panels, strict=True):
         _panel(ax, data[data["panel"] == panel], every)
-        ax.set_title(TITLES.get(panel, panel))
-        ax.set_xlabel("epoch")
+        ax.set(title=TITLES.get(panel, panel), xlabel="epoch")
     axes[0].set_ylabel("SWD, samples to test images")
     handles = {label: handle for ax in axes for handle, label in
                zip(*ax.get_legend_handles_labels(), strict=True)}

@@ -2,22 +2,19 @@
 
 from pathlib import Path
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures.style import RC, in_shades, legend_beside, looks, metric_panels
+from figures.style import in_shades, legend_beside, looks, metric_panels
 
 
-@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """FID where it was measured, and its stand-in; a user's arm is a line of one point."""
     figure, panels = metric_panels(data, (1.6, 3.8), 3.6)
     for name, ax in panels.items():
         _lines(ax, data, name)
-        ax.set_xscale("log")
-        ax.set_xlabel("λ")
+        ax.set(xscale="log", xlabel="λ")
     legend_beside(ax)
     return figure
 

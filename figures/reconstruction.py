@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures.style import BLUE, ORANGE, RC, WARNING, by_lambda, seeds, setting
+from figures.style import BLUE, ORANGE, WARNING, by_lambda, seeds, setting
 
 SPLITS = {"test": (BLUE, "o", "-"), "train": (ORANGE, "s", "--")}
 
 
-@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """Means over the seeds with 95 % intervals; `folder` is unused."""
     figure = Figure(figsize=(5.6, 3.6))

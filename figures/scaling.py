@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures.style import BLUE, CITED, METRICS, RC, VERMILION, lacking, setting, warn
+from figures.style import BLUE, CITED, METRICS, VERMILION, lacking, setting, warn
 
 MARKERS = {"fid": ("o", VERMILION), "fd_cifar10": ("s", BLUE)}
 
 
-@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """Both axes logarithmic; the broken line is proportional to the number of pixels."""
     pixels = data["image_size"] ** 2
@@ -27,12 +25,9 @@ def draw(data: DataFrame, folder: Path) -> Figure:
     if len(first):
         ax.plot(pixels, first.iloc[0] * pixels / pixels[first.index[0]], ls="--", lw=1,
                 color="#777777", label="proportional to the pixels")
-    ax.set_xscale("log")
-    ax.set_yscale("log")
+    ax.set(xscale="log", yscale="log", xlabel="pixels", ylabel="best λ")
     ax.set_xticks(pixels, [f"{side:g}²" for side in data["image_size"]])
     ax.minorticks_off()
-    ax.set_xlabel("pixels")
-    ax.set_ylabel("best λ")
     ax.legend()
     warn(ax, *lacking(data, "missing", "diverged"))
     figure.suptitle(setting(data))

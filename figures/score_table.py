@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from pandas import DataFrame
 
-from figures.style import METRICS, RC, WARNING, measured, rival_looks, seeds, setting
+from figures.style import METRICS, WARNING, measured, rival_looks, seeds, setting
 
 
-@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """Means over the seeds with 95 % intervals; the paper's own numbers hollow, on FID's axis."""
     shown = measured(data)
@@ -54,6 +52,5 @@ def _samples(ax: Axes, data: DataFrame, folder: Path) -> None:
             picture = imread(folder / "tiles" / f"{stem}.samples.png")
             ax.imshow(picture, extent=(0, picture.shape[1] / picture.shape[0], place + 0.47,
                                        place - 0.47), aspect="auto")
-    ax.set_xlim(0, 8)
-    ax.set_ylim(len(data) - 0.5, -0.5)
+    ax.set(xlim=(0, 8), ylim=(len(data) - 0.5, -0.5))
     ax.set_axis_off()

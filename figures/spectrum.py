@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pandas import DataFrame, read_csv
 
 from figures import style
 
 
-@rc_context(style.RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """The spectra of the drawn seed; the scores in the legend are means over the seeds."""
     every = style.by_lambda(data)
@@ -30,8 +28,7 @@ def draw(data: DataFrame, folder: Path) -> Figure:
                 label=f"as many prior draws: CV {data['floor_sv_cv_mean'].mean():.2f}")
         style.legend_beside(ax)
     style.warn(ax, *style.lacking(data, "missing"))
-    ax.set_xlabel("rank")
-    ax.set_ylabel("singular value / √(n/d)")
+    ax.set(xlabel="rank", ylabel="singular value / √(n/d)")
     figure.suptitle(f"{style.setting(data)}: singular values of the codes of training images, "
                     f"seed {data['drawn_seed'].iloc[0]}")
     return figure

@@ -2,18 +2,16 @@
 
 from pathlib import Path
 
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures.style import BLUE, RC
+from figures.style import BLUE
 
 WIDE = 20  # times
 OURS, OTHERS = BLUE, "#999999"
 
 
-@rc_context(RC)
 def draw(data: DataFrame, folder: Path) -> Figure:
     """One panel per group; regularizers alone at one number of codes and one dimension."""
     timed = data[data["unit"] == "ms"]
@@ -28,8 +26,7 @@ def draw(data: DataFrame, folder: Path) -> Figure:
         _bars(ax, timed[timed["group"] == group].reset_index(drop=True))
         ax.set_title(group, loc="left")
     panels[-1].set_xlabel("milliseconds, median with quartiles")
-    scale = data["scale"].iloc[0]
-    figure.suptitle(f"{scale} scale; behind each bar: over the first of its kind")
+    figure.suptitle(f"{data['scale'].iloc[0]} scale; behind each bar: over the first of its kind")
     return figure
 
 

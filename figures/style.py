@@ -15,8 +15,8 @@ RC: dict[Any, Any] = {
     "xtick.labelsize": 8.0, "ytick.labelsize": 8.0, "axes.spines.top": False,
     "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "lines.linewidth": 1.4,
     "figure.titlesize": 9.5, "legend.frameon": False, "errorbar.capsize": 3.0,
-    "image.interpolation": "nearest",
-    "savefig.dpi": 200, "pdf.fonttype": 42, "figure.constrained_layout.use": True}
+    "image.interpolation": "nearest", "savefig.dpi": 200, "pdf.fonttype": 42,
+    "figure.constrained_layout.use": True}
 WARNING = "#B00020"
 BLUE, ORANGE, VERMILION = "#0072B2", "#E69F00", "#D55E00"  # of Okabe and Ito's palette
 CITED: dict[str, Any] = {"ls": "none", "marker": "D", "mfc": "none", "color": "black",
@@ -51,8 +51,7 @@ LOOKS = {
     "uniformity": Look("Uniformity, τ = 0.05 (ours)", "#000000", ":"),
     "uniformity[literal]": Look("Uniformity, Eq. 5 as printed (ours)", "#000000", "-."),
     "gan": Look("GAN (ours)", "#CC79A7", ":"),
-    "cramer-wold": Look("Cramér-Wold (ours)", "#8C8C00", ":"),
-}
+    "cramer-wold": Look("Cramér-Wold (ours)", "#8C8C00", ":")}
 FLOOR = Look("uniform vs. uniform", "#777777", "-")
 SPARE = ("#AA3377", "#228833", "#4477AA", "#BB5566", "#000000")
 
@@ -102,9 +101,8 @@ def measured(data: DataFrame) -> list[str]:
             if data[f"{name}_mean"].notna().any() or (name == "fid" and cited)]
 
 
-def metric_panels(
-    data: DataFrame, wide: tuple[float, float], tall: float
-) -> tuple[Figure, dict[str, Axes]]:
+def metric_panels(data: DataFrame, wide: tuple[float, float],
+                  tall: float) -> tuple[Figure, dict[str, Axes]]:
     """A figure with one panel per metric, FID without any; `wide`: margin, panel (inches)."""
     shown = measured(data) or ["fid"]
     figure = Figure(figsize=(wide[0] + wide[1] * len(shown), tall))
@@ -124,8 +122,7 @@ def frechet(row: Series) -> list[str]:
 
 def in_shades(items: Sequence[Any]) -> dict[Any, str]:
     """A colour per item, from dark to light."""
-    shades = colormaps["viridis"]
-    return {item: to_hex(shades(0.88 * k / max(1, len(items) - 1)))
+    return {item: to_hex(colormaps["viridis"](0.88 * k / max(1, len(items) - 1)))
             for k, item in enumerate(items)}
 
 
@@ -143,8 +140,7 @@ def by_lambda(data: DataFrame) -> dict[str, Look]:
 
 def setting(data: DataFrame) -> str:
     """Data set and scale, which every figure names."""
-    names = ", ".join(data["dataset"].drop_duplicates())
-    return f"{names}, {data['scale'].iloc[0]} scale"
+    return ", ".join([*data["dataset"].drop_duplicates(), f"{data['scale'].iloc[0]} scale"])
 
 
 def looks(arms: list[str]) -> dict[str, Look]:

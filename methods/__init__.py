@@ -29,9 +29,9 @@ ANY = Bounds("anything", lambda value: True)
 
 
 class Hyper(NamedTuple):
-    """A hyper-parameter: default, source, bounds.
+    """A hyper-parameter: its default, the source of the default, and its allowed values.
 
-    `at_least`: a field of the run that is its lower bound."""
+    `at_least` names the field of Run that is its lower bound, for example the batch size."""
 
     default: Scalar
     source: str

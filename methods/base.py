@@ -61,7 +61,7 @@ class Regularizer(nn.Module):
         """Runs after the encoder's optimizer step: a hook for momentum encoders and queues."""
 
     def adversary(self) -> nn.Module | None:
-        """Returns the network that the loop trains on `adversary_loss` with an optimizer of its own."""
+        """Returns a network that the loop trains on `adversary_loss` with its own optimizer."""
         return None
 
     def adversary_loss(self, step: Step) -> Tensor:
@@ -70,7 +70,7 @@ class Regularizer(nn.Module):
 
 
 class Objective(nn.Module):
-    """An encoder and the loss that trains it; the loop calls the hooks of its regularizer, if any."""
+    """An encoder and the loss that trains it; the loop calls its regularizer's hooks, if any."""
 
     encoder: nn.Module
     decoder: nn.Module | None
@@ -86,7 +86,7 @@ class Objective(nn.Module):
         return full(x)
 
     def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Step]:
-        """Scalars by name, all recorded, `loss` minimised; and the step for the regularizer."""
+        """Returns scalars by name (all recorded, "loss" minimised) and the regularizer's Step."""
         raise NotImplementedError(f"{type(self).__name__} must define loss(batch)")
 
 

@@ -36,7 +36,7 @@ class _LogSumExp(torch.autograd.Function):
 def contrastive_loss(
     q: Tensor, k: Tensor, queue: Tensor, tau: float, own: Tensor | None, decoupled: bool
 ) -> Tensor:
-    """Mean cross entropy of each query's positive key against the K keys of the queue (Algorithm 1).
+    """Mean cross entropy of each query's positive key against the queue's K keys (Algorithm 1).
 
     q, k: (B, d) queries and their positive keys; queue: (K, d). `own` (B, K) marks stale keys of
     the query's own image, which are left out of its negatives. `decoupled` leaves the positive out
@@ -92,7 +92,7 @@ class Contrastive(Regularizer):
 
     @torch.no_grad()
     def after_step(self, step: Step) -> None:
-        """Updates the key encoder, then overwrites the oldest keys with this batch (Algorithm 1)."""
+        """Updates the key encoder, then the queue: this batch's keys replace the oldest."""
         keys: list[Tensor] = list(self.key_encoder.parameters())
         queries: list[Tensor] = list(step.encoder.parameters())
         towards_query: list[Tensor] = [1 - cosine_momentum(step.progress, self.m0)] * len(keys)

@@ -45,7 +45,7 @@ def _expansion(s: Tensor, dim: int) -> Tensor:
 
 
 def cramer_wold(x: Tensor, y: Tensor) -> Tensor:
-    """Squared two-sample distance, diagonal included (a V-statistic), as cw_sampling in gmum's code.
+    """Squared two-sample distance, diagonal included (a V-statistic), as in gmum's cw_sampling.
 
     x, y: (N, D), ValueError if their lengths differ. Their slices should have unit variance, which
     Silverman's bandwidth (4 / (3N))^(2/5) assumes."""

@@ -15,7 +15,7 @@ def a1(plan: Plan) -> Networks:
     """5x5 kernels, batch norm after every convolution but the last (MoCA paper, Appendix A).
 
     The decoder starts from a map of side `plan.start`: 4 is WAE's "dcgan" and gives the paper's 38
-    million parameters on CelebA, 8 is the setting of WAE's code for CelebA (A19). Padding of 2 on all sides
+    million parameters on CelebA, 8 is WAE's own setting for CelebA (A19). Padding of 2 on all sides
     replaces TensorFlow's one-sided padding: a shift by one pixel, the same parameters."""
     channels, height, width = plan.shape
     widths = [plan.channels(count) for count in CHANNELS]

@@ -37,7 +37,7 @@ class GAN(Regularizer):
         return self.critic
 
     def adversary_loss(self, step: Step) -> Tensor:
-        """BCE on the step's prior draws and on its images encoded by the updated encoder (wae.py)."""
+        """BCE on the prior draws, and on the images encoded again after the update (wae.py)."""
         with torch.no_grad():
             z = step.encoder(step.x)
         real, coded = self.critic(self.scale * step.prior), self.critic(self.scale * z)

@@ -19,7 +19,7 @@ def perceptron(sizes: list[int]) -> list[nn.Module]:
 
 
 def mlp(hidden: int, hidden_decoder: int) -> Architecture:
-    """Encoder and decoder with that many hidden layers of 128 units each."""
+    """Encoder and decoder with these numbers of hidden layers, of 128 units at width 1."""
     def networks(plan: Plan) -> Networks:
         size, units = prod(plan.shape), plan.channels(128)
         encoder = perceptron([size, *[units] * hidden, plan.outputs])

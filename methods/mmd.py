@@ -24,7 +24,7 @@ def imq_mmd(z: Tensor, prior: Tensor, base: float) -> Tensor:
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """||a_i - b_j||^2: (n, d), (m, d) -> (n, m), never negative; exactly 0 on the diagonal if a is b."""
+    """||a_i - b_j||^2: (n, d), (m, d) -> (n, m), at least 0; diagonal exactly 0 if a is b."""
     squared = (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T).clamp(min=0)
     if a is b:
         itself = torch.eye(len(a), dtype=torch.bool, device=a.device)

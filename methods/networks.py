@@ -40,7 +40,7 @@ class Plan(NamedTuple):
 
 
 class Networks(NamedTuple):
-    """An unconstrained encoder (B, *shape) -> (B, outputs), a decoder (B, dim) -> (B, *shape), in [0, 1]."""
+    """Raw encoder (B, *shape) -> (B, outputs), decoder (B, dim) -> (B, *shape) in [0, 1]."""
 
     encoder: nn.Module
     decoder: nn.Module

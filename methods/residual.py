@@ -14,9 +14,9 @@ MAP = 4  # the encoder's last map is 4 x 4 at every image size
 
 
 def residual(plan: Plan) -> Networks:
-    """log2(size / 4) blocks of a halving convolution and a residual block; the decoder mirrors them.
+    """log2(size / 4) times a halving convolution and a residual block; the decoder is mirrored.
 
-    256 pixels take all six, as in the paper; 64 pixels the first four, 32 the first three."""
+    256 pixels take all six widths, as in the paper, 64 the first four, 32 the first three."""
     channels, height, _ = plan.shape
     count = int(log2(height // MAP))
     widths = [channels, *(plan.channels(full) for full in CHANNELS[:count])]

@@ -39,7 +39,7 @@ def a2(plan: Plan) -> Networks:
 def basic_block(
     inputs: int, outputs: int, stride: int = 1, shortcut: nn.Module | None = None
 ) -> nn.Module:
-    """torchvision's BasicBlock, imported here because importing it takes longer than torch."""
+    """A BasicBlock of torchvision, imported here because its import takes longer than torch's."""
     from torchvision.models.resnet import BasicBlock
     block: nn.Module = BasicBlock(inputs, outputs, stride, shortcut)
     return block

@@ -35,10 +35,10 @@ class Sinkhorn(Regularizer):
 
 
 def sharp_cost(z: Tensor, prior: Tensor, eps: float, iterations: int) -> Tensor:
-    """<C, P> for the plan P after `iterations` in the log domain, C = ||x - y||^2.
+    """<C, P>, C = ||x - y||^2, with the plan P after `iterations` log-domain Sinkhorn iterations.
 
-    z: (n, d), prior: (m, d), uniform weights. POT's sinkhorn2 computes the same but reads its
-    marginal error back to the host."""
+    z: (n, d), prior: (m, d), uniform weights; eps: the temperature. POT's sinkhorn2 computes the
+    same, but reads its marginal error on the host."""
     cost = squared_distances(z, prior)  # (n, m)
     u, v = z.new_zeros(len(z)), z.new_zeros(len(prior))
     for _ in range(iterations):

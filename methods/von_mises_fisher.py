@@ -14,7 +14,7 @@ MAX_DIM = 32  # above it the Bessel functions underflow at small kappa
 
 
 def mean_resultant(kappa: Tensor, dim: int) -> Tensor:
-    """A(kappa) = I_{m/2}(kappa) / I_{m/2-1}(kappa), the mean of mu.z, m = dim; float64, no gradient."""
+    """A(kappa) = I_{m/2}(kappa) / I_{m/2-1}(kappa), the mean of mu.z; m = dim, in float64."""
     k = kappa.detach().double().cpu().numpy()
     return torch.from_numpy(ive(dim / 2, k) / ive(dim / 2 - 1, k)).to(kappa.device)
 
@@ -66,7 +66,7 @@ def sample(mu: Tensor, kappa: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _accepted(b: Tensor, kappa: Tensor, dim: int, generator: torch.Generator) -> Tensor:
-    """(n, 1) proposals Beta((m-1)/2, (m-1)/2) that pass Wood's test.
+    """Returns proposals (n, 1) from Beta((m-1)/2, (m-1)/2), each accepted by Wood's test.
 
     NaN where kappa is not finite, since no proposal would pass; the loss then is NaN too."""
     x = (1 - b) / (1 + b)

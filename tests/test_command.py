@@ -346,7 +346,7 @@ def test_a_second_run_is_fast_and_imports_no_torch(swept):
              "status = main(sys.argv[1:])\nsys.exit('torch' if 'torch' in sys.modules else status)")
     before = {p: p.stat().st_mtime_ns for p in swept.smoke.iterdir()}
     work, said = least_work(swept, probe, ["fig1", "--scale", "smoke"])
-    assert work < 60
+    assert work < 30
     assert "identical to the results that were there" in said
     assert {p: p.stat().st_mtime_ns for p in swept.smoke.iterdir()} == before
 

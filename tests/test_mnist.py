@@ -85,8 +85,8 @@ def damaged():
     flipped = whole[:500] + bytes([whole[500] ^ 255]) + whole[501:]
     return {
         "truncated": (TRAIN_IMAGES, FILES[TRAIN_IMAGES][:-9], "truncated: it has 235207 bytes"),
-        "header only": (TEST_LABELS, FILES[TEST_LABELS][:6], "is no IDX file"),
-        "empty": (TEST_LABELS, b"", "is no IDX file"),
+        "header only": (TEST_LABELS, FILES[TEST_LABELS][:6], "is not an IDX file"),
+        "empty": (TEST_LABELS, b"", "is not an IDX file"),
         "too long": (TRAIN_LABELS, FILES[TRAIN_LABELS] + b"xx", "too long"),
         "web page": (TEST_IMAGES, b"<html><body>moved</body></html>", "begins with b'<htm'"),
         "corrupt gzip": (f"{TEST_IMAGES}.gz", flipped, "damaged gzip file"),
@@ -96,7 +96,7 @@ def damaged():
         "fewer labels": (TRAIN_LABELS, idx(labels[:-3]), "holds 297 labels for the 300 images"),
         "fewer images": (TRAIN_IMAGES, idx(images[:-3]), "holds 300 labels for the 297 images"),
         "other content": (TRAIN_IMAGES, idx(255 - images), "is not MNIST's: its content has md5"),
-        "labels as images": (TRAIN_IMAGES, FILES[TRAIN_LABELS], "is no IDX file of 3 dimensions"),
+        "labels as images": (TRAIN_IMAGES, FILES[TRAIN_LABELS], "is not an IDX file of 3 dim"),
     }
 
 

@@ -1,25 +1,21 @@
-"""Console output: progress bars (one line in a log), verdicts, short paths."""
+"""Console output: progress bars (a single line in a log), verdicts, short paths."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 import sys
 
 Tell = Callable[[int], None]
 
 
-@contextmanager
-def steps(label: str, total: int) -> Iterator[Tell]:
-    """Yields a function that is told the number of finished steps."""
-    with _shown(label, label, 0, total, in_bytes=False) as tell:
-        yield tell
+def steps(label: str, total: int) -> AbstractContextManager[Tell]:
+    """The context of a function to call with the number of finished steps."""
+    return _shown(label, label, 0, total, in_bytes=False)
 
 
-@contextmanager
-def transfer(label: str, line: str, have: int, total: int | None) -> Iterator[Tell]:
-    """Yields a function that is told the number of received bytes; a log gets `line`."""
-    with _shown(label, line, have, total, in_bytes=True) as tell:
-        yield tell
+def transfer(label: str, line: str, have: int, total: int | None) -> AbstractContextManager[Tell]:
+    """The context of a function to call with the number of received bytes; a log gets `line`."""
+    return _shown(label, line, have, total, in_bytes=True)
 
 
 @contextmanager
@@ -39,12 +35,12 @@ def _shown(label: str, line: str, have: int, total: int | None, in_bytes: bool) 
 
 
 def verdict_line(claim: str, verdict: str, basis: str, text: str) -> str:
-    """A claim and what became of it."""
+    """The printed line of a claim and its verdict."""
     return f"  {claim:<28} {verdict:<17} {basis:<12} {text}"
 
 
 def print_verdicts(rows: Iterable[Mapping[str, str]]) -> None:
-    """A line per claim of claims.csv's rows; with the reason where one cannot be tested."""
+    """Prints a line per verdict in claims.csv's rows, with the reason if it cannot be tested."""
     for row in rows:
         if row["role"] != "verdict":
             continue
@@ -53,5 +49,5 @@ def print_verdicts(rows: Iterable[Mapping[str, str]]) -> None:
 
 
 def shown(path: Path) -> str:
-    """The path relative to where the user stands, if it is below."""
+    """The path, relative to the working directory if it is below it."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

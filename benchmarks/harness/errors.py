@@ -1,4 +1,4 @@
-"""User errors, each told in one line."""
+"""Errors that the user can fix, each in one line."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,11 +9,11 @@ class UsageError(Exception):
 
 
 class MissingDataError(UsageError):
-    """A data set is not here; what needs others can go on."""
+    """A data set is not available; runs on other data sets can go on."""
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not among the known ones, with the nearest if there is one."""
+    """The error for an unknown name, with the nearest known name or all of them."""
     known = list(known)
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"

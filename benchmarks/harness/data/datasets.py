@@ -16,16 +16,16 @@ from benchmarks.harness.spec.user_data import FILE_DATASETS, is_packed
 
 
 class Split(NamedTuple):
-    """Points with their classes, where they have any."""
+    """Points with their classes, if the data set has classes."""
 
     x: Tensor  # (n, ...) floats as they are, or uint8 pixels
     labels: Tensor | None  # (n,)
 
 
 def labelled_images(n: int, draws: torch.Generator, channels: int, side: int) -> Split:
-    """(n, C, H, W) uint8 pictures: a soft disc of random place, size and colour on a ramp.
+    """(n, C, H, W) uint8 images: a soft disc of random position, size and colour on a ramp.
 
-    A picture's label, 0 to 3, is the quadrant of its disc's centre."""
+    An image's label, 0 to 3, is the quadrant of its disc's centre."""
     columns = torch.linspace(-1, 1, side)
     rows = columns[:, None]
     # a row of draws per image, so that the first images are the same however many are drawn
@@ -52,11 +52,11 @@ DRAWS = {"train": "data", "test": "test data", "validation": "validation data"} 
 
 
 def points(run: Run, split: str, n: int, root: Path) -> Split:
-    """The first n points of a split ("train", "test", "validation"); packed ones lie under `root`.
+    """The first n points of a split ("train", "test", "validation"), generated or packed in `root`.
 
-    Raises UsageError for a data set that is not known, or has fewer points."""
+    Raises UsageError for an unknown data set, or one with fewer points."""
     if run.dataset in GENERATED:
-        own = split == "train" and run.dataset.startswith("synthetic")  # one set per seed
+        own = split == "train" and run.dataset.startswith("synthetic")  # each seed its own set
         return GENERATED[run.dataset](run, n, generator(run.seed if own else 0, DRAWS[split]))
     if not is_packed(run):
         raise unknown("dataset", run.dataset, [*GENERATED, *FILE_DATASETS])
@@ -69,7 +69,7 @@ def points(run: Run, split: str, n: int, root: Path) -> Split:
 
 
 def identity(run: Run, root: Path) -> str | None:
-    """Digest of the packed files' own; None where points are drawn."""
+    """Digest of the packed files' checksums; None for a generated data set."""
     if not is_packed(run):
         return None
     files = canonical(packed.manifest(root, run.packed_name)["files"])

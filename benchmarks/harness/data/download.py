@@ -69,7 +69,7 @@ def _attempt(url: str, part: Path, checksum: str, algorithm: str) -> str | None:
     if found.startswith(checksum):
         return None
     part.unlink()
-    return f"what it sent has {algorithm} {found}, not {checksum}"
+    return f"the file it sent has {algorithm} {found}, not {checksum}"
 
 
 def _fetch(url: str, part: Path) -> None:

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from benchmarks.harness.data.download import DownloadError, download
 from benchmarks.harness.errors import MissingDataError, UsageError
 
-# what the libraries raise for damage; the last two are a password and an odd compression
+# what the libraries raise for damage; the last two: for a password, and an unknown compression
 DAMAGED = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError,
            RuntimeError, NotImplementedError)
 
@@ -48,7 +48,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 class ImageCollection:
-    """The image files in a folder or zip file; raises UsageError for anything else."""
+    """The image files in a folder or zip file; raises UsageError for a damaged zip file."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.archive = path, None
@@ -60,8 +60,8 @@ class ImageCollection:
                     f"{path} is a damaged zip file ({error}); fetch it again") from None
             names = _members(path, self.archive)
         else:
-            names = (file.relative_to(path).as_posix() for file in path.rglob("*")
-                     if file.is_file())
+            files = filter(Path.is_file, path.rglob("*"))
+            names = (file.relative_to(path).as_posix() for file in files)
         self.names = sorted(filter(_is_image, names))
 
     def read(self, name: str) -> bytes:
@@ -74,7 +74,7 @@ class ImageCollection:
             raise UsageError(f"{self.path}/{name} is damaged ({error}); fetch it again") from None
 
     def image(self, name: str) -> Image.Image:
-        """One picture, decoded in full; raises UsageError, naming it, if it is damaged."""
+        """One image, decoded in full; raises UsageError, with its name, if it is damaged."""
         try:
             image = Image.open(io.BytesIO(self.read(name)))
             image.load()
@@ -92,7 +92,7 @@ def _is_image(name: str) -> bool:
 
 
 def _members(path: Path, archive: zipfile.ZipFile) -> Iterator[str]:
-    """The files of the archive; raises UsageError if one would lie outside of it."""
+    """Names of the archive's files; raises UsageError if a path leads out of the archive."""
     for member in archive.infolist():
         parts = PurePosixPath(member.filename.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts:
@@ -111,7 +111,7 @@ class ImageFormat(NamedTuple):
 
 
 def format_of(image: Image.Image) -> ImageFormat:
-    """Size and channels; a palette or transparency makes no grey picture."""
+    """Size and channels; an image with a palette or transparency is not taken for grey."""
     return ImageFormat(*image.size, 1 if image.mode in ("1", "L", "I", "I;16", "F") else 3)
 
 
@@ -125,14 +125,14 @@ class Request(NamedTuple):
     crop: str | None
 
     def places(self, *names: str) -> list[Path]:
-        """The existing ones of the names under --data-dir; or the given path alone."""
+        """The given path alone; or else the names that exist under --data-dir."""
         if self.path:
             return [self.path]
         found = [self.data_dir / name for name in names] if self.data_dir else []
         return [path for path in found if path.exists()]
 
     def missing(self, title: str, what: str, mirrors: str = "") -> MissingDataError:
-        """The error for a missing data set: where it was looked for, and where to put it."""
+        """The error for a missing data set: the places searched, and where to put the files."""
         place = self.path or self.data_dir
         asked = f"{place} has none of its files" if place else "no --data-dir was named"
         return MissingDataError(f"{title} is missing: {asked}{mirrors}; put {what} and say "
@@ -149,11 +149,11 @@ class Request(NamedTuple):
 
 
 class ImageSplit(NamedTuple):
-    """One split of a data set, made picture by picture while it is packed."""
+    """One split of a data set, decoded image by image while it is packed."""
 
     shape: tuple[int, int, int]  # (C, H, W)
     make: Callable[[int], np.ndarray]  # position -> (C, H, W) uint8
-    size: int  # pictures
+    size: int  # number of images
     labels: np.ndarray | None  # (size,)
 
 
@@ -171,7 +171,7 @@ def split_of_array(images: np.ndarray, labels: np.ndarray | None) -> ImageSplit:
 
 
 def split_of_files(
-    album: ImageCollection, names: Sequence[str], form: ImageFormat, shape: tuple[int, int, int],
+    images: ImageCollection, names: Sequence[str], form: ImageFormat, shape: tuple[int, int, int],
     crop: int | None = None, resample: Image.Resampling = Image.Resampling.LANCZOS,
     labels: np.ndarray | None = None,
 ) -> ImageSplit:
@@ -180,7 +180,7 @@ def split_of_files(
     Images become grey for one channel, else RGB. `make` raises UsageError for an image of
     another size than `form`, or a grey one where colour is expected."""
     def make(position: int) -> np.ndarray:
-        image, file = album.image(names[position]), f"{album.path}/{names[position]}"
+        image, file = images.image(names[position]), f"{images.path}/{names[position]}"
         width, height = image.size
         if image.size != form[:2]:
             raise UsageError(f"{file} has {width}x{height} pixels, others "

@@ -14,7 +14,7 @@ from benchmarks.harness.errors import UsageError
 
 FOLDERS = ("MNIST/raw", "MNIST", "mnist/raw", "mnist", ".")
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz")
-# the original release's files, and the md5 of their content
+# the original release's files, and the md5 of their decompressed content
 FILES = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
@@ -27,8 +27,7 @@ SIZE = 28
 def find(request: image_files.Request) -> image_files.FoundDataset:
     """Training and test images (n, 1, 28, 28) with their classes, every file verified.
 
-    Raises MissingDataError if the files are missing and no mirror has them, UsageError for wrong
-    ones."""
+    Raises MissingDataError if neither user nor mirror has the files, UsageError for wrong ones."""
     place = request.path or request.data_dir
     files, source = (_local(place), place.name) if place else ({}, "")
     if not files:
@@ -37,8 +36,8 @@ def find(request: image_files.Request) -> image_files.FoundDataset:
     if lacking := [name for name in FILES if name not in files]:
         where = Path(next(iter(files.values())).name).parent
         raise UsageError(f"MNIST in {where} is incomplete: {lacking[0]} is missing")
-    splits = {split: image_files.split_of_array(*_checked(files[f"{part}-images-idx3-ubyte"],
-                                        files[f"{part}-labels-idx1-ubyte"], COUNTS[part]))
+    splits = {split: image_files.split_of_array(*_checked(
+        files[f"{part}-images-idx3-ubyte"], files[f"{part}-labels-idx1-ubyte"], COUNTS[part]))
               for part, split in (("train", "train"), ("t10k", "test"))}
     for name, md5 in FILES.items():
         seen = hashlib.md5(files[name].data).hexdigest()
@@ -51,7 +50,7 @@ def find(request: image_files.Request) -> image_files.FoundDataset:
 def _checked(
     images: image_files.ArchivedFile, labels: image_files.ArchivedFile, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One split as arrays; raises UsageError for a wrong size or number."""
+    """One split's images and classes; raises UsageError if their size or number is wrong."""
     x, y = idx_array(*images, dimensions=3), idx_array(*labels, dimensions=1)
     if x.shape[1:] != (SIZE, SIZE):
         raise UsageError(f"{images.name} holds images of {x.shape[1]}x{x.shape[2]}, "
@@ -65,7 +64,7 @@ def _checked(
 
 
 def _local(place: Path) -> dict[str, image_files.ArchivedFile]:
-    """The files in an archive, or in the first folder or archive under a folder that has any."""
+    """MNIST's files in an archive, or in the first folder or archive under a folder with any."""
     if place.is_file():
         return _recognised(image_files.members(place))
     for folder in (place / name for name in FOLDERS):
@@ -79,14 +78,14 @@ def _local(place: Path) -> dict[str, image_files.ArchivedFile]:
 
 
 def _recognised(files: Iterator[image_files.ArchivedFile]) -> dict[str, image_files.ArchivedFile]:
-    """The files among (bytes, path) that are MNIST's, by MNIST's names, unzipped."""
+    """The files named as MNIST's are, decompressed, by that name without .gz."""
     found: dict[str, image_files.ArchivedFile] = {}
     for data, name in files:
         stem = Path(name).name.removesuffix(".gz").replace(".idx", "-idx")
         if stem in FILES and stem not in found:
             try:
-                found[stem] = image_files.ArchivedFile(
-                    gzip.decompress(data) if name.endswith(".gz") else data, name)
+                content = gzip.decompress(data) if name.endswith(".gz") else data
+                found[stem] = image_files.ArchivedFile(content, name)
             except (OSError, EOFError, zlib.error) as error:
                 raise UsageError(
                     f"{name} is a damaged gzip file ({error}); fetch it again") from None
@@ -103,14 +102,14 @@ def _mirrors() -> tuple[list[str], Mapping[str, str]]:
     return MNIST.mirrors, dict(MNIST.resources)
 
 
-BYTES = 8  # the format's code for unsigned bytes, the only type that MNIST has
+BYTES = 8  # the format's code for unsigned bytes, the only type in MNIST
 
 
 def idx_array(data: bytes, name: str, dimensions: int) -> np.ndarray:
-    """The uint8 array of an IDX file; raises UsageError, naming it, for other bytes."""
+    """The uint8 array of an IDX file; raises UsageError, with the file's name, for other bytes."""
     words = 1 + dimensions  # of 32 bits, before the array's bytes
     if len(data) < 4 * words or data[:4] != bytes((0, 0, BYTES, dimensions)):
-        raise UsageError(f"{name} is no IDX file of {dimensions} dimensions: it begins with "
+        raise UsageError(f"{name} is not an IDX file of {dimensions} dimensions: it begins with "
                          f"{data[:4]!r}")
     shape = tuple(int(size) for size in np.frombuffer(data, ">u4", words - 1, offset=4))
     expected = 4 * words + prod(shape)

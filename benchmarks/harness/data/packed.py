@@ -1,4 +1,4 @@
-"""Data sets packed once into memory-mapped arrays, also if several processes ask at once.
+"""Data sets packed into memory-mapped arrays, once even if several processes ask for them.
 
 <root>/<name>/downloads/        partial and complete downloads
 <root>/<name>/packed.N/         the arrays and manifest.json; N is the version of the packing"""
@@ -27,7 +27,7 @@ from benchmarks.harness.store import lease
 from benchmarks.harness.store.files import discard, remove_leftovers, temporary, write_json
 
 POLL_SECONDS = 0.3
-CHUNK = 500  # pictures between two steps of the bar
+CHUNK = 500  # images between two steps of the progress bar
 MANIFEST = "manifest.json"
 
 
@@ -58,7 +58,7 @@ def pack(root: Path, name: str, find: Callable[[], FoundDataset]) -> None:
 
 
 def _is_whole(target: Path) -> bool:
-    """Whether every file has the checksum that it was written with."""
+    """Whether every file still has the checksum in the manifest."""
     try:
         content = json.loads((target / MANIFEST).read_text())
         return "deviations" in content and all(
@@ -87,9 +87,9 @@ def _write(target: Path, name: str, find: Callable[[], FoundDataset]) -> None:
 
 
 def _write_split(fresh: Path, name: str, split: str, pictures: ImageSplit) -> None:
-    """Images and labels in an order that is random and the same everywhere.
+    """Writes images and labels, shuffled in the same order everywhere.
 
-    A set that is stored class by class would otherwise give a biased "first n"."""
+    The first n of a set that is stored class by class would not represent it."""
     from benchmarks.harness.data.seeding import permutation  # torch
     count = pictures.size
     order = permutation(count, 0, f"{name} {split} order").numpy()

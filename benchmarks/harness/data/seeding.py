@@ -6,7 +6,7 @@ import torch
 
 
 def stream(seed: int, name: str) -> int:
-    """The seed of one named stream: rivals under one run seed share data, weights and batches."""
+    """The seed of one named stream; methods under one run seed share data, weights and batches."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:7], "big")
 
 
@@ -16,5 +16,5 @@ def generator(seed: int, name: str, device: str = "cpu") -> torch.Generator:
 
 
 def permutation(n: int, seed: int, name: str) -> torch.Tensor:
-    """(n,) a random order of n things, on one named stream."""
+    """(n,) a random permutation of 0 to n - 1, drawn from one named stream."""
     return torch.randperm(n, generator=generator(seed, name))

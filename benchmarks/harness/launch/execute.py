@@ -49,10 +49,9 @@ def execute(task: Task, options: Options, stop: StopRequest, report: Report) -> 
 
 
 def _perform(
-    task: Task, held: lease.Lease, options: Options, stop: StopRequest, report: Report,
-    log: TextIO,
+    task: Task, held: lease.Lease, options: Options, stop: StopRequest, report: Report, log: TextIO
 ) -> str:
-    provenance.code()  # noted before the code that it speaks of is imported
+    provenance.code()  # noted before the code it describes is imported
     from benchmarks.harness.launch import train_and_measure  # torch, only where a run is trained
     folder = task.folder
     unmeasured = task.outcome() == "unmeasured"

@@ -21,11 +21,11 @@ from benchmarks.harness.train import device
 from benchmarks.harness.train.interrupts import stop_on_signals
 
 SHUT_DOWN_SECONDS = 60.0
-LIVES = 2  # a run whose worker dies is given to another one, this often in all
+LIVES = 2  # attempts at a run: when its worker dies, another worker gets it
 
 
 def train_in_pool(tasks: list[Task], options: Options, progress: Progress) -> None:
-    """Does the tasks on `options.jobs` processes; returns when each is settled."""
+    """Executes the tasks on `options.jobs` processes; returns when each is settled."""
     with device.shared_gpus(options.runs_per_gpu):
         Pool(tasks, options, progress).run()
 
@@ -58,7 +58,7 @@ class Pool:
                 self._give(worker)
         while self.queue and len(self.workers) < self.options.jobs:
             taken = {worker.number for worker in self.workers}
-            number = next(k for k in count() if k not in taken)  # one that died leaves its GPU
+            number = next(k for k in count() if k not in taken)  # a dead one's GPU is free
             self.workers.append(Worker(self.options, number))
             self._give(self.workers[-1])
 

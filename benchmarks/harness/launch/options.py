@@ -17,8 +17,8 @@ class SlurmOptions:
     cache: Path  # on a file system that all nodes share
     name: str  # of the artefact
     needs: Resources  # of one run
-    seconds: Mapping[str, float] = field(default_factory=dict)  # that a run is thought to take
-    own: Mapping[str, str] = field(default_factory=dict)  # what the user asks of sbatch
+    seconds: Mapping[str, float] = field(default_factory=dict)  # estimated, by run key
+    own: Mapping[str, str] = field(default_factory=dict)  # the user's options for sbatch
     runs_per_job: int | None = None
     wait: bool = False
 
@@ -43,11 +43,12 @@ class Options:
 
 
 LEAST_MINUTES = 15  # below it, submitit takes every signal for a time-out
-MARGIN = 3  # between the estimate, of another machine, and the limit
+MARGIN = 3  # limit / estimate, which is from another machine
 START_MINUTES = 10  # for importing torch from a slow file system, and a first look at the data
-OURS = ("array", "job_name", "output", "error", "open_mode", "chdir", "requeue", "wrap", "parsable")
-IN_THE_PLACE_OF = {"gres": "gpus_per_node", "gpus": "gpus_per_node",
-                   "gpus_per_task": "gpus_per_node", "mem_per_cpu": "mem", "mem_per_gpu": "mem"}
+RESERVED = ("array", "job_name", "output", "error", "open_mode", "chdir", "requeue", "wrap",
+            "parsable")
+REPLACES = {"gres": "gpus_per_node", "gpus": "gpus_per_node", "gpus_per_task": "gpus_per_node",
+            "mem_per_cpu": "mem", "mem_per_gpu": "mem"}  # user's key -> our parameter
 TIME = re.compile(r"(?:(?P<days>\d+)-(?P<of_day>\d+)|(?P<hours>\d+))(?::(?P<minutes>\d+))?"
                   r"(?::(?P<seconds>\d+))?")
 
@@ -60,7 +61,7 @@ def overrides(words: Iterable[str]) -> dict[str, str]:
         key = key.strip().lstrip("-").replace("-", "_")
         if not given or not key or not value:
             raise UsageError(f"--slurm takes KEY=VALUE, such as partition=gpu, not {word!r}")
-        if key in OURS:
+        if key in RESERVED:
             raise UsageError(f"--slurm {key}: the suite sets this itself")
         found[key] = value
     if "time" in found:
@@ -98,7 +99,7 @@ def parameters(
     } | ({"gpus_per_node": needs.gpus} if needs.gpus else {})
     others: dict[str, str] = {}
     for key, value in own.items():
-        found.pop(IN_THE_PLACE_OF.get(key, ""), None)
+        found.pop(REPLACES.get(key, ""), None)
         if key == "time":
             found[key] = minutes(value)
         elif key == "setup":

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 import sys
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from benchmarks.harness.store.run_folder import RunFolder
@@ -34,19 +33,16 @@ class Progress:
             self.task = self.bar.add_task("training", total=len(self.labels))
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self.bar:
             self.bar.stop()
 
     def started(self, folder: RunFolder) -> None:
-        """Takes note of a run that begins."""
+        """Notes that a run begins."""
         self.fractions[folder.key] = 0.0
 
     def moved(self, folder: RunFolder, fraction: float) -> None:
-        """Takes note of how far a run is."""
+        """Notes the fraction of a run's steps that are done."""
         self.fractions[folder.key] = fraction
         if self.bar:
             self.bar.update(self.task, completed=self.done + sum(self.fractions.values()))

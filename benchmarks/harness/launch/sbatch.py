@@ -45,7 +45,7 @@ class JobPayload:
 
     @classmethod
     def of(cls, tasks: list[Task], options: Options, fingerprint: str) -> JobPayload:
-        """The order for the tasks, by a suite of that fingerprint."""
+        """The payload for the tasks; `fingerprint`: of the code that submits them."""
         return cls(json.dumps({
             "tasks": [{"folder": str(task.folder.path),
                        **{name: [asdict(item) for item in getattr(task, name)]
@@ -86,13 +86,13 @@ class JobPayload:
 
 
 BACK_OFF = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before the next attempt
-# what sbatch says where the next attempt may succeed: an overloaded controller, a full quota
+# messages of sbatch after which another attempt may succeed: busy controller, full quota
 PASSING = re.compile(r"timed out|temporar|contact|connection|try again|maxsubmit|job ?limit"
                      r"|jobs? in queue|busy", re.IGNORECASE)
 MAX_TIME_OUTS = 1000  # submitit's default of 3 would end a long training; it goes on where it was
 SETUP = (
     f"export PYTHONPATH={shlex.quote(str(provenance.ROOT))}${{PYTHONPATH:+:$PYTHONPATH}}",
-    # compile caches on a shared file system are raced for, and slow
+    # on a shared file system compile caches are slow, and jobs race for them
     'local="${SLURM_TMPDIR:-${TMPDIR:-/tmp}}/wae-bench-$SLURM_JOB_ID"',
     "trap 'rm -rf \"$local\"' EXIT",
     'export TRITON_CACHE_DIR="$local/triton" TORCHINDUCTOR_CACHE_DIR="$local/inductor"')

@@ -16,7 +16,7 @@ from benchmarks.harness.store import lease
 from benchmarks.harness.store.task import UNSETTLED, Task
 
 LOOK_SECONDS = 5.0  # between two questions to the queue
-LIVES = 2  # a run whose job vanishes is sent again while it is followed, this often in all
+LIVES = 2  # submissions of a followed run: if its job vanishes, it is submitted again
 ON_THE_WAY = ("queued", "running")
 
 
@@ -84,7 +84,7 @@ def _follow(waiting: dict[str, Task], options: Options, progress: Progress) -> N
     sent = Counter[str]()  # how often, as far as this command knows
     placed = set[str]()
     while waiting:
-        jobs = Jobs(options.slurm.cache)  # the queue first: who has left it has written all it will
+        jobs = Jobs(options.slurm.cache)  # before the states: a job that left has stored its own
         states = {key: jobs.state(task) for key, task in waiting.items()}
         cancelled = placed - jobs.places.keys()  # by another command
         placed = waiting.keys() & jobs.places.keys()
@@ -95,7 +95,7 @@ def _follow(waiting: dict[str, Task], options: Options, progress: Progress) -> N
                 progress.finished(waiting.pop(key).folder, state)
         idle = [waiting[key] for key in waiting if states[key] not in ON_THE_WAY]
         if idle and not jobs.queue_error:
-            sent.update(submit(idle, options))  # less those that SLURM does not take yet
+            sent.update(submit(idle, options))  # without those that SLURM does not take yet
         counts = Counter(states[key] for key in waiting)
         progress.described(", ".join(f"{counts[state]} {state}" for state in ON_THE_WAY))
         time.sleep(LOOK_SECONDS if waiting else 0)

@@ -23,7 +23,7 @@ DEFAULT_MAX_ARRAY_SIZE = 1001  # SLURM's own, slurm.conf(5)
 
 
 class QueueError(Exception):
-    """SLURM did not answer, in one line."""
+    """SLURM did not answer; the message is one line."""
 
 
 class Queued(NamedTuple):
@@ -62,7 +62,7 @@ def look_up() -> dict[tuple[str, int], Queued]:
 
 
 def cancel(*which: str) -> None:
-    """Cancels jobs by id or scancel's options, over already or not. Raises QueueError."""
+    """Cancels jobs by id or scancel's options; ended ones are not an error. Raises QueueError."""
     ask("scancel", "--quiet", *which)
 
 
@@ -87,10 +87,9 @@ class Submission:
         return self.folder.name
 
     def write(self) -> None:
-        """Stores it."""
-        content = {"keys": [list(keys) for keys in self.keys], "time": self.time,
-                   "array": self.array}
-        write_json(self.folder / "submission.json", content)
+        """Stores the submission in its folder."""
+        write_json(self.folder / "submission.json", {
+            "keys": [list(keys) for keys in self.keys], "time": self.time, "array": self.array})
 
     def drop_jobs_with(self, keys: Iterable[str]) -> "Submission":
         """A copy without the jobs that contain any of these runs."""
@@ -154,8 +153,8 @@ class Jobs:
     def state(self, task: Task) -> str:
         """The task's state, or "queued" if a job for it is waiting or has not reached it yet.
 
-        A submitted run without a job in the queue is "lost". While the queue does not answer, no
-        run is."""
+        A submitted run without a job in the queue is "lost"; while the queue does not answer,
+        no run counts as lost."""
         state = task.state()
         place = self.places.get(task.folder.key)
         if place is None or state not in (*TO_TRAIN, "unmeasured"):

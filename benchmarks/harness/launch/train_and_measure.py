@@ -81,10 +81,9 @@ def _provenance(training: Trainer, began: float, size: int) -> dict[str, Any]:
     attempts = {"each_attempt": training.attempts} if any(x != first for x in later) else {}
     return {
         **training.attempts[-1], **attempts, "path": training.path,
-        "attempts": len(training.attempts),
-        "started": round(began), "train_seconds": round(training.seconds, 3),
-        "steps": training.step, "peak_memory_mib": provenance.peak_memory_mib(),
-        "disk_bytes": size, "job": job()}
+        "attempts": len(training.attempts), "started": round(began),
+        "train_seconds": round(training.seconds, 3), "steps": training.step,
+        "peak_memory_mib": provenance.peak_memory_mib(), "disk_bytes": size, "job": job()}
 
 
 def measure_run(

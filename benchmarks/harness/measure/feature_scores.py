@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# extractor -> what its Frechet and kernel distances are called; `fid` is Inception-2015's alone
+# extractor -> names of its Frechet and kernel distances; `fid` is reserved for Inception-2015
 SCORE_NAMES = {"inception": ("fid", "kid"), "cifar10": ("fd_cifar10", "kd_cifar10")}
 
 
@@ -45,9 +45,7 @@ def fit_gaussian(features: Tensor) -> Gaussian:
 
 
 def factor(covariance: Tensor) -> Tensor:
-    """F (d, d) with F F^T the covariance: Cholesky's, or, where the rank is short of d, a root.
-
-    In the root, eigenvalues that are rounding count as zero."""
+    """F (d, d) with F F^T = covariance: Cholesky's, or from eigenvectors if the rank is below d."""
     half: Tensor
     half, failed = torch.linalg.cholesky_ex(covariance)
     if failed:
@@ -98,8 +96,7 @@ def kernel_distance(real: Tensor, made: Tensor, draws: torch.Generator) -> tuple
     for _ in range(SUBSETS):
         chosen = [torch.randperm(len(x), generator=draws)[:size] for x in (real, made)]
         values.append(squared_mmd(real[chosen[0]].double(), made[chosen[1]].double()))
-    mean, deviation = torch.tensor(values).mean(), torch.tensor(values).std()
-    return float(mean), float(deviation)
+    return float(torch.tensor(values).mean()), float(torch.tensor(values).std())
 
 
 NEIGHBOURS = 5  # k of Naeem et al.
@@ -108,9 +105,9 @@ CHUNK = 1000
 
 def radii(features: Tensor, k: int = NEIGHBOURS) -> Tensor:
     """(n,) distance of each of the features (n, d) to its k-th nearest other one."""
-    found = [torch.cdist(part, features).kthvalue(k + 1, dim=1).values  # itself is the first
-             for part in features.split(CHUNK)]  # type: ignore[no-untyped-call]
-    return torch.cat(found)
+    return torch.cat([
+        torch.cdist(part, features).kthvalue(k + 1, dim=1).values  # the nearest is itself
+        for part in features.split(CHUNK)])  # type: ignore[no-untyped-call]
 
 
 def manifold_scores(*, real: Tensor, made: Tensor, k: int = NEIGHBOURS) -> dict[str, float]:

@@ -36,7 +36,7 @@ class Classifier(nn.Module):
         layers: list[nn.Module] = [*_convolution(3, widths[0]), nn.GELU()]
         for inputs, outputs in pairwise(widths):
             first, norm = _convolution(inputs, outputs)
-            # pooled before anything else is done: most of the time goes where the map is large
+            # pooled first, because the layers on large maps take most of the time
             layers += [first, nn.MaxPool2d(2), norm, nn.GELU()]
             layers += [*_convolution(outputs, outputs), nn.GELU()]
         self.body = nn.Sequential(*layers)
@@ -46,7 +46,7 @@ class Classifier(nn.Module):
                                  persistent=False)
 
     def features(self, x: Tensor) -> Tensor:
-        """(n, 256): the last map, averaged over its places."""
+        """(n, 256): the last feature map, averaged over its positions."""
         shown: Tensor = self.body((x - self.mean) / self.deviation)
         return shown.mean(dim=(2, 3))
 
@@ -70,7 +70,7 @@ def shipped_classifier() -> Classifier:
     return network.eval()
 
 
-# images at once: a processor's caches hold few of 299 pixels, and a small GPU holds a hundred
+# images at once: a CPU's caches hold few of 299 x 299 pixels, a small GPU holds a hundred
 ON_CPU, ON_GPU = 16, 100
 
 
@@ -87,7 +87,7 @@ def _hub(folder: Path) -> Iterator[None]:
 def inception_network(root: Path, device: str) -> nn.Module:
     """(n, 3, H, W) in [0, 1] -> [(n, 2048, 1, 1)]: bilinear to 299, then up to the last pooling."""
     from pytorch_fid.inception import InceptionV3
-    with _hub(root / "hub"):  # fid_weights has put them there
+    with _hub(root / "hub"):  # where fid_weights stores them
         inception: nn.Module = InceptionV3([InceptionV3.BLOCK_INDEX_BY_DIM[2048]])
     return prepared(inception, device)
 
@@ -104,11 +104,11 @@ def prepared(inception: nn.Module, device: str) -> nn.Module:
 
 
 def inception_features(inception: nn.Module, x: Tensor, device: str) -> Tensor:
-    """(n, 2048), on the CPU, of 8-bit images (n, 3, H, W), or grey ones; see `network`."""
-    def of(part: Tensor) -> Tensor:
+    """(n, 2048), on the CPU, of 8-bit images (n, 3, H, W), or grey ones."""
+    def features_of(part: Tensor) -> Tensor:
         shown = part.to(device).expand(-1, 3, -1, -1)
         pixels = shown.contiguous(memory_format=torch.channels_last).float() / 255
         found: Tensor = inception(pixels)[0]
         return found.flatten(1)
 
-    return in_chunks(of, x, ON_CPU if device == "cpu" else ON_GPU)
+    return in_chunks(features_of, x, ON_CPU if device == "cpu" else ON_GPU)

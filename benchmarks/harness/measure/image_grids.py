@@ -23,10 +23,10 @@ GAP = 2  # pixels of white between two images
 def tiles(run: Run, x: Tensor, z: Tensor, decode: Callable[[Tensor], Tensor]) -> dict[str, bytes]:
     """Three PNG files, n images wide, from n images in [0, 1] and their codes.
 
-    reconstructions: the images, and below each what the model makes of it. samples: decoded prior
+    reconstructions: the images, and below each its reconstruction. samples: decoded prior
     draws, the same for every model of one seed. interpolations: decoded points at equal steps from
     the first image's code to the second's, the third's to the fourth's, and so on; along a great
-    circle where the prior is the sphere."""
+    circle if the prior is the sphere."""
     n, prior = len(x), PRIORS[run.prior](run.dim)
     draws = prior.sample(SAMPLE_ROWS * n, generator(run.seed, "samples"))
     steps = torch.linspace(0, 1, n)[:, None]
@@ -38,14 +38,13 @@ def tiles(run: Run, x: Tensor, z: Tensor, decode: Callable[[Tensor], Tensor]) ->
 
 
 def png(images: Tensor, columns: int) -> bytes:
-    """A grid of images (n, C, H, W) in [0, 1], rounded to 8 bits, that many in a row."""
-    pixels = as_8_bits(images)
+    """A grid of images (n, C, H, W) in [0, 1], rounded to 8 bits, `columns` in a row."""
     buffer = io.BytesIO()
-    to_pil_image(make_grid(pixels, columns, GAP, pad_value=255)).save(buffer, "PNG")
+    to_pil_image(make_grid(as_8_bits(images), columns, GAP, pad_value=255)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-ROW = 8  # images of a row, or decoded steps between two of them
+ROW = 8  # images in a row, or decoded steps between two of them
 
 
 def samples(trained: TrainedModel) -> MeasureResult:
@@ -60,10 +59,10 @@ def reconstructions(trained: TrainedModel) -> MeasureResult:
 
 
 def interpolations(trained: TrainedModel) -> MeasureResult:
-    """interpolations.png: a row for every two of the first n test images, which are at its ends.
+    """interpolations.png: per pair of the first n test images a row, which has them at its ends.
 
-    Between them, decoded points at equal steps from one code to the other, both ends among them;
-    along the great circle where the prior is the sphere."""
+    Between them: decoded points at equal steps from one code to the other, both codes included,
+    along the great circle if the prior is the sphere."""
     x, z = to_float(trained.test.x), trained.codes
     steps = torch.linspace(0, 1, ROW)[:, None]
     rows = []

@@ -2,9 +2,9 @@
 
 Laplacian pyramid, 7x7 patches standardised per set and channel, mean absolute difference of sorted
 projections, times 1000, mean over the levels. It differs from Karras et al. 2018 in that all images
-share the patches' places, borders are padded with zeros, and a direction is divided by the standard
-deviation of its entries ("std") instead of by its norm ("unit"): such values are sqrt(147) = 12.1
-times larger."""
+share the patches' positions, borders are padded with zeros, and a direction is divided by the
+standard deviation of its entries ("std") instead of by its norm ("unit"), which makes the values
+sqrt(147) = 12.1 times larger."""
 
 from math import log2
 
@@ -14,16 +14,16 @@ from torch import Tensor
 from torch.nn.functional import conv2d, interpolate
 
 PATCH = 7
-PATCHES = 128  # an image and level, or as many as there are places
+PATCHES = 128  # per image and level, or as many as fit
 DIRECTIONS, ROUNDS = 128, 4
 SCALE = 1000.0
 
 
 def image_swd(a: Tensor, b: Tensor, draws: torch.Generator) -> dict[str, float]:
-    """Between images (N, 3, H, W) in [0, 1], as many in each set; "std" and "unit" normalised.
+    """Distances "std" and "unit" between two equally large sets of images (N, 3, H, W) in [0, 1].
 
-    The work is done where the images are, the draws are from the CPU. Raises ValueError for sets
-    of another form: the distance depends on N, and on the range."""
+    Computes on the images' device, draws on the CPU. Raises ValueError for other shapes or ranges:
+    the distance depends on N and on the range."""
     for images in (a, b):
         if images.shape != a.shape or images.dim() != 4 or images.shape[1] != 3:
             raise ValueError(f"image SWD needs two sets of N x 3 x H x W, not {tuple(a.shape)} "
@@ -46,7 +46,7 @@ def pyramid(images: Tensor) -> list[Tensor]:
 
 
 def _blur(images: Tensor) -> Tensor:
-    """Binomial 5x5, zero-padded."""
+    """Images after a binomial 5x5 filter, zero-padded."""
     row = images.new_tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
     kernel = (row[:, None] * row).expand(images.shape[1], 1, 5, 5)
     return conv2d(images, kernel, padding=2, groups=images.shape[1])
@@ -78,7 +78,7 @@ def _transport(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
 
 
 def _patches(images: Tensor, chosen: Tensor) -> Tensor:
-    """(N * patches, 147) standardised patches at the same places of every image."""
+    """(N * patches, 147) standardised patches at the same positions of every image."""
     columns = images.shape[3] - PATCH + 1
     cut = [images[:, :, place // columns:place // columns + PATCH,
                   place % columns:place % columns + PATCH] for place in chosen.tolist()]

@@ -19,9 +19,8 @@ FLOOR_DRAWS = 8
 class LatentSWD:
     """Sliced Wasserstein distance between the codes of a set and the prior (Figure 1).
 
-    One reference sample and one set of directions per seed, so that neither the epochs nor the
-    rivals differ by them. The floor is the same distance from fresh prior samples to the reference.
-    """
+    Reference sample and directions are fixed per seed, hence equal for all epochs and methods.
+    The floor is the same distance from fresh prior samples to the reference."""
 
     def __init__(self, run: Run, data: Tensor) -> None:
         draws = generator(run.seed, "evaluation")
@@ -49,7 +48,7 @@ class LatentSWD:
 def singular_values(z: Tensor) -> Tensor:
     """(d,) singular values of uncentred codes (n, d), descending, over sqrt(n / d).
 
-    Codes that are uniform on the unit sphere have all of them at 1 for large n."""
+    All tend to 1 for large n if the codes are uniform on the unit sphere."""
     values: Tensor = torch.linalg.svdvals(z.double())
     values /= (len(z) / z.shape[1]) ** 0.5
     return values
@@ -58,8 +57,7 @@ def singular_values(z: Tensor) -> Tensor:
 def spread_of(z: Tensor) -> dict[str, float]:
     """Condition number, coefficient of variation, and effective rank (Roy and Vetterli 2007).
 
-    The effective rank is that of the codes' second moment: exp of the entropy of its eigenvalues,
-    the squared singular values, taken as a distribution."""
+    The effective rank is exp of the entropy of the squared singular values, scaled to sum to 1."""
     values = singular_values(z)
     share = values.square() / values.square().sum()
     entropy = -(share * share.clamp(min=torch.finfo(share.dtype).tiny).log()).sum()

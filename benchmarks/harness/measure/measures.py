@@ -21,7 +21,7 @@ SWD_DRAWS = 2  # random seeds of Figure 2's distance (METHODS section 3)
 
 
 def pictures(trained: TrainedModel) -> MeasureResult:
-    """PNG tiles of the first n test images; see `tiles`."""
+    """The PNG files of `tiles` for the n test images."""
     shown = tiles(trained.run, to_float(trained.test.x), trained.codes, trained.decode)
     return MeasureResult({}, shown)
 
@@ -29,7 +29,7 @@ def pictures(trained: TrainedModel) -> MeasureResult:
 def distances(trained: TrainedModel) -> MeasureResult:
     """`swd_image_std`, the paper's normalisation, and `swd_image_unit`: means over two draws.
 
-    Grey images count as three equal channels, as they do for the networks below."""
+    Grey images count as three equal channels, as for the feature extractors below."""
     real, made = (images.to(trained.device).expand(-1, 3, -1, -1)
                   for images in (to_float(trained.test.x), trained.samples.clamp(0, 1)))
     draws = trained.draws("evaluation")
@@ -71,15 +71,14 @@ NEIGHBOURS = 10  # C14
 def clusters(trained: TrainedModel) -> MeasureResult:
     """Separation of the classes in the codes (claim C14).
 
-    `knn10_accuracy`: a test point's class by vote of its 10 nearest among the other test points.
+    `knn10_accuracy`: share of test points classified right by their 10 nearest other test points.
     `nmi`: normalised mutual information of k-means clusters, one per class, with the classes."""
     z, labels = trained.codes.numpy(), trained.labels
     kmeans = KMeans(len(set(labels.tolist())), n_init=10, random_state=trained.random_state).fit(z)
     neighbours = KNeighborsClassifier(NEIGHBOURS).fit(z, labels)
     return MeasureResult({
         "knn10_accuracy": float(neighbours.score(None, labels)),  # None: no point votes for itself
-        "nmi": float(normalized_mutual_info_score(labels, kmeans.labels_)),
-    }, {})
+        "nmi": float(normalized_mutual_info_score(labels, kmeans.labels_))}, {})
 
 
 def reconstruction(trained: TrainedModel) -> MeasureResult:
@@ -105,9 +104,9 @@ def tsne(trained: TrainedModel) -> MeasureResult:
 
 
 def isotropy(trained: TrainedModel) -> MeasureResult:
-    """`isotropy`, its floor from as many prior draws, and spectrum.csv: both sets' singular values.
+    """Spread of training codes, its floor from as many prior draws, and spectrum.csv.
 
-    Of the codes of training images, without centring (Section 4.2, Figure 3)."""
+    The file lists the singular values of both, uncentred (MoCA paper, Section 4.2, Figure 3)."""
     codes = trained.training_codes
     prior = trained.prior.sample(len(codes), trained.draws("evaluation"))
     both = [latent_metrics.singular_values(z).tolist() for z in (codes, prior)]
@@ -119,15 +118,8 @@ def isotropy(trained: TrainedModel) -> MeasureResult:
 
 
 MEASURES: dict[str, Callable[[TrainedModel], MeasureResult]] = {
-    "clusters": clusters,
-    "reconstruction": reconstruction,
-    "latent_swd": latent_swd,
-    "isotropy": isotropy,
-    "tsne": tsne,
-    "pictures": pictures,
-    "samples": image_grids.samples,
-    "reconstructions": image_grids.reconstructions,
+    "clusters": clusters, "reconstruction": reconstruction, "latent_swd": latent_swd,
+    "isotropy": isotropy, "tsne": tsne, "pictures": pictures,
+    "samples": image_grids.samples, "reconstructions": image_grids.reconstructions,
     "interpolations": image_grids.interpolations,
-    "image_swd": distances,
-    "cifar10": cifar10_scores,
-    "inception": inception_scores}
+    "image_swd": distances, "cifar10": cifar10_scores, "inception": inception_scores}

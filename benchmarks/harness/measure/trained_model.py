@@ -41,22 +41,22 @@ class MeasureResult(NamedTuple):
 
 
 class TrainedModel:
-    """A model in evaluation mode, and n points of the test set that it is judged on."""
+    """A model in evaluation mode, and the n test points that measures use."""
 
     def __init__(self, run: Run, model: Model, test: Split, root: Path, device: str) -> None:
         self.run, self.test, self.device, self.n = run, test, device, len(test.x)
         self.root = root  # of packed data sets
-        self.weights = root.parent / "weights"  # of networks that others have trained
+        self.weights = root.parent / "weights"  # of downloaded networks
         self.encoder, self.decoder = model
 
     @cached_property
     def codes(self) -> Tensor:
-        """(n, dim) codes of the test points; of a posterior, its mean direction."""
+        """(n, dim) codes of the test points; for a stochastic encoder, the mean direction."""
         return in_chunks(self.encode, self.test.x)
 
     @cached_property
     def training_codes(self) -> Tensor:
-        """(n, dim) codes of the first n training points, which were shuffled when packed."""
+        """(n, dim) codes of the first n training points, which packing has shuffled."""
         x = points(self.run, "train", self.run.n_train, self.root).x
         return in_chunks(self.encode, x[:self.n])
 
@@ -67,7 +67,7 @@ class TrainedModel:
 
     @property
     def prior(self) -> Prior:
-        """The law that codes are matched to."""
+        """The distribution that codes are matched to."""
         return PRIORS[self.run.prior](self.run.dim)
 
     def draws(self, name: str) -> torch.Generator:
@@ -76,13 +76,13 @@ class TrainedModel:
 
     @property
     def labels(self) -> np.ndarray:
-        """(n,) classes of the test points; raises UsageError where they have none."""
+        """(n,) classes of the test points; raises UsageError for a data set without classes."""
         if self.test.labels is None:
             raise UsageError(f"{self.run.dataset} has no classes to measure by")
         return self.test.labels.numpy()
 
     def encode(self, x: Tensor) -> Tensor:
-        """Codes (n, dim) of points as they are stored."""
+        """Codes (n, dim) of stored points: floats, or uint8 pixels."""
         return self.encoder(to_float(x.to(self.device)))  # type: ignore[no-any-return]
 
     def decode(self, z: Tensor) -> Tensor:

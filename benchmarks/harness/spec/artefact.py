@@ -18,7 +18,7 @@ else:
 
 
 def exhibit_stem(arm: str, seed: int) -> str:
-    """Stem of the files with the points and image grids of an arm's run."""
+    """File stem of the points and image grids of an arm's run."""
     return f"{quote(arm, safe='[]=,+ ')}.seed{seed}"
 
 
@@ -38,13 +38,13 @@ class Measure:
     """A measure of a trained model; its parameters are part of its identity."""
 
     name: str  # in measure.measures.MEASURES
-    n_eval: int  # points of the test set
-    epoch: int | None = None  # of one of the run's snapshots; None: the final model
-    split: str = "test"  # or "validation": what is chosen by it has not seen the test set
+    n_eval: int  # test points
+    epoch: int | None = None  # epoch of a snapshot of the run; None: the final model
+    split: str = "test"  # or "validation", for choices that must not see the test set
 
     @property
     def id(self) -> str:
-        """The name of its stored outcome."""
+        """The name under which its outcome is stored."""
         parts = (f"{self.name}@{self.n_eval}", f"epoch={self.epoch}" if self.epoch else "",
                  self.split if self.split != "test" else "")
         return ",".join(filter(None, parts))
@@ -52,10 +52,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class Curve:
-    """A measurement in training: at the start, every so many epochs, and at the end."""
+    """A measurement during training: at the start, every `every` epochs, and at the end."""
 
     name: str  # in train.curves.CURVES
-    n_eval: int | None = None  # points of the test set; None: the training set
+    n_eval: int | None = None  # test points; None: the training set
     every: int = 1  # epochs
 
     @property
@@ -65,18 +65,18 @@ class Curve:
         return f"{self.name}{points}/{self.every}"
 
     def is_due(self, epoch: int, last: int) -> bool:
-        """Whether it is taken after that many of `last` epochs."""
+        """Whether the curve has a point after `epoch` of `last` epochs."""
         return epoch % self.every == 0 or epoch == last
 
 
 @dataclass(frozen=True)
 class Resources:
-    """Needs of one run on a cluster's node."""
+    """Resources of one run on a cluster node."""
 
     gpus: int = 0
     cpus: int = 1
     memory_gb: int = 4
-    minutes: int = 30  # more than it should take; what takes longer goes on from its checkpoint
+    minutes: int = 30  # a generous limit; a longer run resumes from its checkpoint
 
 
 ON_A_PROCESSOR = {"paper": Resources(minutes=60), "mini": Resources(), "smoke": Resources()}
@@ -94,31 +94,29 @@ class Artefact:
     figure: str  # the plot of data.csv, in figures.FIGURES
     seeds: Mapping[str, int]  # scale -> default number of seeds
     arms: Callable[[str], tuple[Arm, ...]]  # scale -> arms, seed 0
-    template: Callable[[str], Run]  # scale -> the run that a method of the user's is put into
+    template: Callable[[str], Run]  # scale -> the run into which a user's method is put
     settings: Callable[[str], Mapping[str, Mapping[str, Scalar]]]  # scale -> method -> hyper
     table: Callable[[DataFrame], DataFrame]  # rows of runs.csv -> data.csv
-    claims: Callable[[str], tuple[Claim, ...]]  # scale -> the paper's, and ours
-    # scale, arm of the user's -> what it is judged by, if by anything
-    claim_for: Callable[[str, str], Claim | None]
+    claims: Callable[[str], tuple[Claim, ...]]  # scale -> the paper's claims, and ours
+    claim_for: Callable[[str, str], Claim | None]  # scale, user's arm -> the claim that judges it
     ambiguities: tuple[str, ...]  # ids of METHODS.md section 4 whose resolutions are in force
     measures: Callable[[str, int], tuple[Measure, ...]] = lambda scale, seed: ()
     curves: Callable[[str], tuple[Curve, ...]] = lambda scale: ()
-    # by scale
-    resources: Mapping[str, Resources] = field(default_factory=lambda: ON_AN_ACCELERATOR)
+    resources: Mapping[str, Resources] = field(default_factory=lambda: ON_AN_ACCELERATOR)  # scale
 
 
 class Variation(NamedTuple):
-    """Two arms of an artefact that differ in nothing but the open choice."""
+    """Two arms of an artefact that differ only in an open choice."""
 
     artefact: str
     statistic: str  # see analysis.statistics
-    arm: str  # with the other choice
-    other: str  # with the one that is in force, or the paper's other reading
+    arm: str  # the arm with the alternative choice
+    other: str  # the arm with the choice in force, or with the paper's other reading
     says: str  # what is varied, in words
 
 
 class Ambiguity(NamedTuple):
-    """A gap or contradiction of the paper; numbered as provenance.json names it."""
+    """A gap or contradiction of the paper; its id is the one in provenance.json."""
 
     id: str
     question: str
@@ -126,4 +124,4 @@ class Ambiguity(NamedTuple):
     variations: tuple[Variation, ...] = ()
 
 
-VALIDATION = 5000  # of the training images, kept from who is chosen by them
+VALIDATION = 5000  # training images held out for choosing models by their scores there

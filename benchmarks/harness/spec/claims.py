@@ -1,4 +1,4 @@
-"""Claims, and the kinds of test that decide them, as frozen values."""
+"""Claims of the paper, and the kinds of test that decide them, as frozen values."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ SCALES = ("paper", "mini", "smoke")
 
 @dataclass(frozen=True)
 class Ordering:
-    """The test "`lower` has a smaller statistic than all (or any) of `higher`", paired by seed.
-
-    Every one of `lower` is compared with every one of `higher`, or, if `matched`, the first with
-    the first, the second with the second, and so on."""
+    """The test "`lower` has a smaller statistic than all (or any) of `higher`", paired by seed."""
 
     statistic: str  # see analysis.statistics
     lower: tuple[str, ...]
     higher: tuple[str, ...]
     quantifier: str = "all"
-    beside: tuple[str, ...] = ()  # statistics reported with it and not judged
-    matched: bool = False
-    at_least: float = 0.0  # a smaller difference is noise whatever the seeds say
-    or_diverges: bool = False  # one is also worse if it alone diverges, by a sign test
+    beside: tuple[str, ...] = ()  # statistics that are reported too, but not judged
+    matched: bool = False  # compare only arms at equal positions, instead of each with each
+    at_least: float = 0.0  # a smaller difference is noise, however consistent over seeds
+    or_diverges: bool = False  # an arm is also worse if only it diverges, by a sign test
 
 
 @dataclass(frozen=True)
@@ -32,37 +29,35 @@ class Equivalence:
     arm: str
     other: str
     margin: float
-    or_noise: bool = False  # the margin is either arm's spread over seeds where that is wider
+    or_noise: bool = False  # the margin is either arm's spread over seeds if that is wider
 
 
 @dataclass(frozen=True)
 class Trend:
-    """The test "the statistic falls (or rises) along the arms", which are in order.
+    """The test "the statistic falls (or rises) along the arms", in their order.
 
     Page's test over the seeds, exact also for one seed, at 5 %; with several seeds the first and
-    the last arm must differ by more than either one's own spread."""
+    the last arm must differ by more than the spread of either."""
 
     statistic: str
     arms: tuple[str, ...]
     direction: str = "falls"  # or "rises"
     beside: tuple[str, ...] = ()
-    at_least: float = 0.0  # a smaller difference of the ends is noise, also with one seed
+    at_least: float = 0.0  # a smaller difference of first and last is noise, also with one seed
 
 
 @dataclass(frozen=True)
 class Range:
-    """The test "each arm's statistic lies between its two bounds".
-
-    A statistic that is itself a fact or a trend over many epochs is judged from one seed on."""
+    """The test "each arm's statistic lies between its two bounds"."""
 
     statistic: str
     bounds: tuple[tuple[str, float, float], ...]  # arm, low, high
-    from_one_seed: bool = False
+    from_one_seed: bool = False  # one seed decides: for facts, and trends over epochs
 
 
 @dataclass(frozen=True)
 class Tracking:
-    """The test "over the arms, one statistic rises with another": Spearman's, at 5 %."""
+    """The test "over the arms, one statistic rises with the other": Spearman's, at 5 %."""
 
     statistic: str
     other: str
@@ -77,10 +72,10 @@ class Untestable:
 
 
 class BySpeed:
-    """Decided by `speed`, from times and bytes, not by runs."""
+    """The test by the command `speed`, from times and bytes instead of runs."""
 
 
-FID_NOISE = 0.8  # the smallest difference that the paper's own replicates allow to be credited
+FID_NOISE = 0.8  # least difference in FID that counts, by the spread of the paper's replicates
 Test = Ordering | Equivalence | Trend | Range | Tracking | Untestable | BySpeed
 
 
@@ -93,21 +88,21 @@ class Claim:
     place: str
     test: Test
     basis: str = "paper"
-    scales: tuple[str, ...] = SCALES  # elsewhere it cannot be tested: it speaks of absolute values
+    scales: tuple[str, ...] = SCALES  # others cannot test a claim of absolute values
 
     def at(self, scale: str) -> Claim:
-        """The claim as it is judged at that scale."""
+        """The claim as judged at a scale: untestable outside `scales`."""
         if scale in self.scales:
             return self
         return replace(self, test=Untestable(f"it speaks of numbers at {self.scales[0]} scale"))
 
     def by_proxy(self) -> Claim:
-        """The claim, stated in FID, as judged on fd_cifar10."""
+        """The claim about FID, judged on fd_cifar10 instead."""
         return replace(self, id=f"{self.id}[fd_cifar10]", test=_by_proxy(self.test), basis="proxy")
 
 
 def _by_proxy(test: Test) -> Test:
-    """The test on fd_cifar10; FID's noise floor does not apply, only the spread over seeds."""
+    """The test on fd_cifar10, by the spread over seeds: FID's noise floor does not apply."""
     match test:
         case Ordering() | Trend():
             return replace(test, statistic=_renamed(test.statistic), at_least=0.0)

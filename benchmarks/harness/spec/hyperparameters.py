@@ -1,4 +1,4 @@
-"""Hyper-parameters: from a method's name and settings to a run's resolved values."""
+"""Hyper-parameters of a run, resolved from a method's name and settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "
 
 @dataclass(frozen=True)
 class UserMethod:
-    """A method from a `--with` file: its name, the file's text, its hyper-parameters' defaults."""
+    """A method from a `--with` file: its name, the file's text, its default hyper-parameters."""
 
     name: str
     source: str
@@ -22,12 +22,12 @@ class UserMethod:
 
     @property
     def revision(self) -> str:
-        """Hash of the file's text: an edited method is another method."""
+        """Hash of the file's text: an edited file is another method."""
         return "sha256:" + hashlib.sha256(self.source.encode()).hexdigest()[:16]
 
 
 def defaults(method: str | UserMethod) -> dict[str, Scalar]:
-    """A method's hyper-parameters at their defaults; raises UsageError for an unknown method."""
+    """A method's default hyper-parameters; raises UsageError for an unknown method."""
     if isinstance(method, UserMethod):
         return dict(method.hyper)
     return {name: hyper.default for name, hyper in _registered(method).hyper.items()}
@@ -41,10 +41,9 @@ def _registered(method: str) -> Method:
 
 
 def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> Run:
-    """The run with `method`, its defaults overridden by `hyper`; "lam" in it is the run's own.
+    """The run with `method` and its defaults, overridden by `hyper`; "lam" there sets `run.lam`.
 
-    Raises UsageError for a name that the method does not have, and for a value of another type or
-    outside its bounds."""
+    Raises UsageError for an unknown name, a value of another type or one outside its bounds."""
     values, bounds = defaults(method), dict[str, Hyper]()
     if isinstance(method, UserMethod):
         name, revision = method.name, method.revision
@@ -61,26 +60,19 @@ def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> 
     if run.lam < 0:
         raise UsageError(f"{name}:lam cannot be below 0, as {run.lam:g} is")
     for key, known in bounds.items():
-        _check(f"{name}:{key}", values[key], known, run)
+        if known.at_least and values[key] < (least := getattr(run, known.at_least)):
+            raise UsageError(f"{name}:{key}={values[key]} is below {known.at_least} = {least}")
+        if not known.bounds.holds(values[key]):
+            raise UsageError(f"{name}:{key} must be {known.bounds.says}, not {values[key]}")
     return replace(run, method=name, revision=revision, hyper=tuple(sorted(values.items())))
 
 
-def _check(name: str, value: Scalar, known: Hyper, run: Run) -> None:
-    """Raises UsageError for a value outside its bounds."""
-    if known.at_least and value < getattr(run, known.at_least):
-        raise UsageError(f"{name}={value} is below {known.at_least} = "
-                         f"{getattr(run, known.at_least)}")
-    if not known.bounds.holds(value):
-        raise UsageError(f"{name} must be {known.bounds.says}, not {value}")
-
-
 def _typed(name: str, value: Scalar, default: Scalar) -> Scalar:
-    """The value in its default's type, so that 1 and 1.0 are one run; UsageError if it is none."""
+    """The value in its default's type, so that 1 and 1.0 are one run; raises UsageError."""
     if isinstance(value, float) and not isfinite(value):
         raise UsageError(f"{name} must be finite, not {value}")
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not type(default):
-        kind = KINDS[type(default)]
-        raise UsageError(f"{name} takes {kind} such as {default!r}, not {value!r}")
+        raise UsageError(f"{name} takes {KINDS[type(default)]} such as {default!r}, not {value!r}")
     return value

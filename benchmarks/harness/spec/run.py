@@ -1,4 +1,4 @@
-"""A run: a frozen value whose hash is its address."""
+"""A run: the frozen description of one training; its hash is its address in the store."""
 
 from __future__ import annotations
 
@@ -27,35 +27,35 @@ def canonical(value: object) -> str:
 class Run:
     """Everything that decides one training, and nothing else: no path, device or scale name.
 
-    A field that does not apply is None and leaves no trace in the key, so that the suite can grow
-    new fields without renaming the runs it has."""
+    A field that does not apply is None and is left out of the key, so that a new field leaves the
+    keys of existing runs as they are."""
 
     dataset: str
     n_train: int
     architecture: str
     method: str
     hyper: tuple[tuple[str, Scalar], ...]  # resolved, sorted by name; see `resolve`
-    revision: str  # of the method's mathematics; for a user's own file, the hash of its text
-    dim: int  # latent
+    revision: str  # of the method's mathematics; for a user's method, the hash of its file
+    dim: int  # latent dimension
     epochs: int
     batch: int
     objective: str = "wae"  # "wae"; "latent": the penalty alone; "svae"
     prior: str = "sphere"
-    n_prior: int = 64  # prior draws in a step
+    n_prior: int = 64  # prior draws per step
     lam: float = 1.0
     optimizer: str = "adam"
     lr: float = 1e-3
-    halve_every: int | None = None  # epochs after which the rate is halved, again and again
-    halve_until: int | None = None  # epoch from which on it stays
+    halve_every: int | None = None  # epochs between halvings of the learning rate
+    halve_until: int | None = None  # epoch from which on the rate stays
     precision: str = "fp32"
     width: float | None = None  # fraction of the architecture's channels
     decoder_start: int | None = None  # A1's decoder starts from a map of this side (A19)
-    image_size: int | None = None  # pixels of a side that images are brought to
-    crop: str | None = None  # the recipe of that, where a data set has several
+    image_size: int | None = None  # side in pixels to which images are resized
+    crop: str | None = None  # recipe for cropping, where a data set has several
     data_digest: str | None = None  # of a user's own images
-    beta1: float | None = None  # Adam's first decay, where it is not .9
-    snapshots: tuple[int, ...] | None = None  # epochs whose weights are kept beside the final ones
-    stop_at: float | None = None  # an epoch's mean reconstruction error that ends the training
+    beta1: float | None = None  # Adam's first decay rate, where it is not 0.9
+    snapshots: tuple[int, ...] | None = None  # epochs at which weights are kept too
+    stop_at: float | None = None  # ends training at this mean reconstruction error of an epoch
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -83,26 +83,26 @@ class Run:
 
     @property
     def packed_name(self) -> str:
-        """The name of the run's packed data set."""
+        """The name of the run's data set in its packed form."""
         parts = (self.dataset, self.image_size, self.crop, self.data_digest)
         return "-".join(str(part) for part in parts if part)
 
     def lr_factor(self, epoch: int) -> float:
-        """The factor of the learning rate after that many complete epochs."""
+        """The factor on the learning rate after `epoch` complete epochs."""
         if not self.halve_every:
             return 1.0
         epoch = min(epoch, (self.halve_until or self.epochs + 1) - 1)
         return float(0.5 ** (epoch // self.halve_every))
 
     def fields(self) -> dict[str, object]:
-        """Every field that applies, with `hyper` as a dictionary."""
+        """The fields that apply, with `hyper` as a dictionary."""
         applying = {field.name: value for field in fields(self)
                     if (value := getattr(self, field.name)) is not None}
         return applying | {"hyper": dict(self.hyper)}
 
     @cached_property
     def key(self) -> str:
-        """Address of the run: a hash of the canonical JSON of its fields."""
+        """Address of the run: the hash of the canonical JSON of its fields."""
         return hashlib.sha256(canonical(self.fields()).encode()).hexdigest()[:16]
 
     @staticmethod

@@ -17,21 +17,21 @@ from methods import METHODS, OBJECTIVES, Scalar
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of an artefact, with the arm that it belongs to."""
+    """One run of an artefact, with its arm, measures and curves."""
 
     arm: Arm
     run: Run
     measures: tuple[Measure, ...] = ()
     curves: tuple[Curve, ...] = ()
-    recorded: tuple[Curve, ...] = ()  # those, and what other artefacts ask of an equal run
+    recorded: tuple[Curve, ...] = ()  # `curves`, and those that other artefacts ask of an equal run
 
     def has(self, measure: str) -> bool:
-        """Whether that is measured of the run."""
+        """Whether the measure is taken of the run."""
         return any(asked.name == measure for asked in self.measures)
 
     @property
     def label(self) -> str:
-        """Arm and seed, for messages."""
+        """The arm and seed, for messages."""
         return f"{self.arm.name}, seed {self.run.seed}"
 
 
@@ -43,17 +43,17 @@ class Selection:
     scale: str
     arms: tuple[Arm, ...]
     seeds: int
-    custom: bool  # picked by hand: never written over the full results
+    custom: bool  # picked by hand; never overwrites the full results
     claims: tuple[Claim, ...]
-    precision: str | None = None  # instead of the artefact's: results of their own
+    precision: str | None = None  # instead of the artefact's; has its own results folder
     sources: dict[str, str] = field(default_factory=dict)  # user's method -> text of its file
     data: UserData | None = None  # instead of the artefact's
-    asked: Mapping[Run, tuple[Curve, ...]] = field(default_factory=dict)  # by any artefact, seed 0
-    without: Mapping[str, str] = field(default_factory=dict)  # measure -> why it is not taken
-    measured: frozenset[str] = frozenset()  # keys of the runs that have it from earlier
+    asked: Mapping[Run, tuple[Curve, ...]] = field(default_factory=dict)  # by all artefacts, seed 0
+    without: Mapping[str, str] = field(default_factory=dict)  # measure -> why it is left out
+    measured: frozenset[str] = frozenset()  # keys of the runs that have these measures already
 
     def entries(self) -> list[PlannedRun]:
-        """Every run, stage by stage, seed by seed: rivals under one seed finish together."""
+        """All runs, by stage, then seed: rivals under one seed finish together."""
         return list(self._entries)
 
     @cached_property
@@ -75,12 +75,12 @@ class Selection:
                           tuple(sorted(recorded, key=lambda curve: curve.id)))
 
     def measures(self, seed: int) -> tuple[Measure, ...]:
-        """Measures of the runs of a seed."""
+        """The measures of a seed's runs."""
         asked = self.artefact.measures(self.scale, seed)
         return self.data.measures(self.artefact, asked) if self.data else asked
 
     def results(self, results: Path, cache: Path) -> Path:
-        """The results folder; smoke results are always in the cache."""
+        """The results folder; at smoke scale it is always in the cache."""
         apart = "custom" if self.custom else self.precision or ""
         if self.scale == "smoke":
             return cache / "smoke" / apart / self.artefact.name
@@ -92,7 +92,7 @@ def select(
     own: Iterable[UserMethod], data: UserData | None = None,
     asked: Mapping[Run, tuple[Curve, ...]] = MappingProxyType({}), precision: str | None = None,
 ) -> Selection:
-    """Resolves the command line's selection; raises UsageError for unknown names."""
+    """The selection of the command line; raises UsageError for unknown names."""
     default, mine = artefact.seeds[scale], dict[str, UserMethod]()
     for method in own:
         if method.name in mine:
@@ -104,8 +104,7 @@ def select(
     there = {arm.run.method for arm in added}
     added += [arm_for_method(artefact, scale, mine[name], {}) for name in mine if name not in there]
     added = without_duplicates(arms, added)
-    every = (*arms, *added)
-    every = tuple(_computed(_with(data, artefact, arm), precision) for arm in every)
+    every = tuple(_adapted(arm, artefact, data, precision) for arm in (*arms, *added))
     declared = {arm.name for arm in artefact.arms(scale)}
     judged = [artefact.claim_for(scale, arm.name) for arm in added if arm.name not in declared]
     claims = [*artefact.claims(scale), *(claim for claim in judged if claim)]
@@ -113,15 +112,12 @@ def select(
         artefact, scale, every, seeds or default,
         custom=bool(methods is not None or mine or data or (seeds or default) < default),
         claims=tuple(claims), precision=precision,
-        sources={name: method.source for name, method in mine.items()},
-        data=data, asked=asked)
+        sources={name: method.source for name, method in mine.items()}, data=data, asked=asked)
 
 
-def _with(data: UserData | None, artefact: Artefact, arm: Arm) -> Arm:
-    return data.arm(artefact, arm) if data else arm
-
-
-def _computed(arm: Arm, precision: str | None) -> Arm:
+def _adapted(arm: Arm, artefact: Artefact, data: UserData | None, precision: str | None) -> Arm:
+    """The arm on the user's data and in the asked precision, where they are given."""
+    arm = data.arm(artefact, arm) if data else arm
     return replace(arm, run=replace(arm.run, precision=precision)) if precision else arm
 
 
@@ -129,21 +125,21 @@ def asked_curves(
     artefacts: Iterable[Artefact], scale: str, data: UserData | None = None,
     precision: str | None = None,
 ) -> dict[Run, tuple[Curve, ...]]:
-    """Curves that the artefacts together ask of each run, also on a user's data."""
+    """The curves that the artefacts together ask of each seed-0 run, also on a user's data."""
     asked: dict[Run, tuple[Curve, ...]] = {}
     for artefact in artefacts:
         curves = artefact.curves(scale)
         for arm in artefact.arms(scale) if curves else ():
             if data and not data.fits(arm.run):
                 continue
-            run = _computed(_with(data, artefact, arm), precision).run
-            adapted = map(data.curve, curves) if data else curves
-            asked[run] = tuple(dict.fromkeys((*asked.get(run, ()), *adapted)))
+            run = _adapted(arm, artefact, data, precision).run
+            fitting = map(data.curve, curves) if data else curves
+            asked[run] = tuple(dict.fromkeys((*asked.get(run, ()), *fitting)))
     return asked
 
 
 def without_duplicates(arms: list[Arm], added: list[Arm]) -> list[Arm]:
-    """The added arms whose run is new; UsageError if one name has two runs."""
+    """The added arms with new runs; raises UsageError if one name has two runs."""
     names, runs, kept = {arm.name for arm in arms}, {arm.run for arm in arms}, list[Arm]()
     for arm in added:
         if arm.run in runs:
@@ -159,10 +155,8 @@ def without_duplicates(arms: list[Arm], added: list[Arm]) -> list[Arm]:
 def arms_by_method(
     artefact: Artefact, scale: str, items: list[str], mine: Mapping[str, UserMethod]
 ) -> tuple[list[Arm], list[Arm]]:
-    """The declared arms of each METHOD, and a new arm for each METHOD:NAME=VALUE[:NAME=VALUE]."""
-    declared = artefact.arms(scale)
-    names: list[str] = []
-    added: list[Arm] = []
+    """The declared arms of each METHOD, and a new arm per METHOD:NAME=VALUE[:NAME=VALUE]."""
+    declared, names, added = artefact.arms(scale), list[str](), list[Arm]()
     for item in items:
         name, *settings = item.strip().split(":")
         known = dict.fromkeys([*METHODS, *mine, *(arm.run.method for arm in declared)])
@@ -179,7 +173,7 @@ def arms_by_method(
 
 
 def _parsed(method: str, settings: list[str], mine: Mapping[str, UserMethod]) -> dict[str, Scalar]:
-    """NAME=VALUE words as hyper-parameters, each in the type of its default."""
+    """The NAME=VALUE words as hyper-parameters, each in the type of its default."""
     known = defaults(mine.get(method, method)) | {"lam": 1.0}
     hyper: dict[str, Scalar] = {}
     for setting in settings:
@@ -200,7 +194,7 @@ def _parsed(method: str, settings: list[str], mine: Mapping[str, UserMethod]) ->
 def arm_for_method(
     artefact: Artefact, scale: str, method: str | UserMethod, hyper: dict[str, Scalar]
 ) -> Arm:
-    """An arm of the main panel with the method put into the artefact's template."""
+    """An arm of the main panel: the artefact's template with the method in it."""
     name = method if isinstance(method, str) else method.name
     shown = ",".join(f"{key}={value}" for key, value in hyper.items())
     settings = {**artefact.settings(scale).get(name, {}), **hyper}

@@ -8,10 +8,10 @@ from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.artefact import Arm, Artefact, Curve, Measure
 from benchmarks.harness.spec.run import Run
 
-FILE_DATASETS = ("mnist", "cifar10", "celeba", "celebahq")  # for these NAME=PATH says where
+FILE_DATASETS = ("mnist", "cifar10", "celeba", "celebahq")  # NAME=PATH says where their files are
 NATIVE_SIZE = {"mnist": 28, "procedural-28": 28, "cifar10": 32, "procedural": 32}
 NEED_CLASSES = ("clusters", "tsne")
-# neighbours, perplexity, three pairs, neighbours again
+# fewest test images of a measure, by its neighbours, perplexity or three pairs of images
 AT_LEAST = {"clusters": 11, "tsne": 31, "pictures": 6, "cifar10": 6, "inception": 6}
 
 
@@ -21,13 +21,13 @@ def is_packed(run: Run) -> bool:
 
 
 def packed_folder(root: Path, name: str) -> Path:
-    """The folder of a data set's packed arrays, which need not exist."""
-    return root / name / "packed.1"  # raised with the packing: old arrays are not taken for new
+    """The folder of a data set's packed arrays; it need not exist."""
+    return root / name / "packed.1"  # a new format has a new number, so no old array is read
 
 
 @dataclass(frozen=True)
 class UserData:
-    """A folder or zip file of images, by content."""
+    """A folder or zip file of images; the digest of its content identifies it."""
 
     name: str
     path: Path
@@ -37,13 +37,13 @@ class UserData:
     has_classes: bool
 
     def fits(self, run: Run) -> bool:
-        """Whether the run is on images, and not on points that are drawn."""
+        """Whether the run trains on images instead of drawn points."""
         return not run.dataset.startswith("synthetic")
 
     def arm(self, artefact: Artefact, arm: Arm) -> Arm:
         """The arm on these images; raises UsageError if the artefact or arm cannot use them.
 
-        Images are resized to those that they replace; fewer images shorten the training."""
+        Images take the size of those that they replace; fewer images make the training shorter."""
         run = arm.run
         if not self.fits(run):
             raise UsageError(f"--dataset: {artefact.name} draws its own points and shows no images")
@@ -51,15 +51,14 @@ class UserData:
         if n_train < run.batch:
             raise UsageError(f"--dataset: {self.path} has {self.n_train} training images, fewer "
                              f"than a batch of {run.batch}")
-        size = run.image_size or NATIVE_SIZE[run.dataset]
-        moved = replace(run, dataset=self.name, data_digest=self.digest, n_train=n_train,
-                        image_size=size, crop=None)
-        return replace(arm, run=moved)
+        return replace(arm, run=replace(
+            run, dataset=self.name, data_digest=self.digest, n_train=n_train, crop=None,
+            image_size=run.image_size or NATIVE_SIZE[run.dataset]))
 
     def measures(self, artefact: Artefact, asked: Sequence[Measure]) -> tuple[Measure, ...]:
-        """The measures, on at most the existing test images.
+        """The measures, each on at most the test images that exist.
 
-        Raises UsageError for one that needs classes or more images than exist."""
+        Raises UsageError for a measure that needs classes or more images than exist."""
         least = max((AT_LEAST.get(measure.name, 2) for measure in asked), default=0)
         if self.n_test < least:
             raise UsageError(f"--dataset: {self.path} has {self.n_test} test images; "
@@ -71,5 +70,5 @@ class UserData:
         return tuple(replace(measure, n_eval=min(measure.n_eval, self.n_test)) for measure in asked)
 
     def curve(self, asked: Curve) -> Curve:
-        """The curve, on at most the existing test images."""
+        """The curve, on at most the test images that exist."""
         return replace(asked, n_eval=asked.n_eval and min(asked.n_eval, self.n_test))

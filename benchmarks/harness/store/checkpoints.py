@@ -1,4 +1,4 @@
-"""A run's checkpoints: the newest and the one before, each behind its digest."""
+"""Checkpoints of a run: the newest and the one before, each behind its digest."""
 
 import hashlib
 from pathlib import Path
@@ -7,10 +7,11 @@ from benchmarks.harness.errors import UsageError
 from benchmarks.harness.store.files import write_atomically
 
 NAMES = ("checkpoint.pt", "checkpoint.previous.pt")
+DIGEST_BYTES = 32  # SHA-256, before the data
 
 
 def save(folder: Path, data: bytes) -> None:
-    """Writes a new checkpoint and keeps the one before; a kill leaves at least one of them."""
+    """Writes a new checkpoint and keeps the one before; a kill leaves at least one intact."""
     current, previous = (folder / name for name in NAMES)
     fresh = folder / "checkpoint.fresh.pt"
     write_atomically(fresh, hashlib.sha256(data).digest() + data)
@@ -22,32 +23,18 @@ def save(folder: Path, data: bytes) -> None:
 def newest(folder: Path) -> tuple[bytes | None, str | None]:
     """The newest intact checkpoint, or None; and a warning if a newer one is corrupt.
 
-    Raises UsageError if there are checkpoints but none is intact."""
+    Raises UsageError if checkpoints exist but none is intact."""
     warning = None
     for path in (folder / name for name in NAMES):
         try:
-            return _unsealed(path), warning
+            content = path.read_bytes()
         except FileNotFoundError:
             continue
-        except CorruptError as corrupt:
-            warning = f"{corrupt}; falling back to the one before"
+        digest, data = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+        if hashlib.sha256(data).digest() == digest:
+            return data, warning
+        warning = f"{path} is corrupt; falling back to the one before"
     if warning:
         raise UsageError(f"run {folder.name}: no checkpoint of {folder} is intact; "
                          "remove that folder to train it again")
     return None, None
-
-
-DIGEST_BYTES = 32
-
-
-class CorruptError(Exception):
-    """A file's content is not what was written."""
-
-
-def _unsealed(path: Path) -> bytes:
-    """The data behind its digest; raises CorruptError if the digest does not match."""
-    content = path.read_bytes()
-    digest, data = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
-    if hashlib.sha256(data).digest() != digest:
-        raise CorruptError(f"{path} is corrupt")
-    return data

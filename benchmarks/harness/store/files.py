@@ -1,4 +1,4 @@
-"""Atomic writing: temporary file and rename, so that no file is ever half-written."""
+"""Atomic writing: a temporary file, then a rename, so that no file is ever half-written."""
 
 import json
 import os
@@ -15,7 +15,7 @@ def temporary(path: Path) -> Path:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """The file holds its old content or `data` in full, whenever the process or machine dies."""
+    """Writes `data`; if the process or machine dies, the file holds its old content or all new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = temporary(path)
     try:
@@ -29,13 +29,13 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Sorted, indented JSON, atomically; NaN is refused (ValueError)."""
+    """Writes sorted, indented JSON atomically; raises ValueError for NaN."""
     text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False)
     write_if_changed(path, (text + "\n").encode())
 
 
 def write_if_changed(path: Path, data: bytes) -> bool:
-    """Writes `data` unless the file holds just that; True if it wrote."""
+    """Writes `data` unless the file holds it already; returns whether it wrote."""
     if path.exists() and path.read_bytes() == data:
         return False
     write_atomically(path, data)
@@ -43,7 +43,7 @@ def write_if_changed(path: Path, data: bytes) -> bool:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Drops the temporary files and folders of writers of this host that were killed."""
+    """Removes temporary files and folders of killed processes of this host."""
     for leftover in folder.glob(f".*.{socket.gethostname()}.*.tmp"):
         if start_time(int(leftover.suffixes[-2][1:])) is not None:
             continue
@@ -54,7 +54,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def discard(folder: Path) -> None:
-    """Removes a folder; renamed first, so that a kill leaves no half of it under its name."""
+    """Removes a folder, renamed first, so that a kill leaves no part of it under its name."""
     doomed = folder.with_name(f".{folder.name}.discarded")
     shutil.rmtree(doomed, ignore_errors=True)
     if folder.exists():

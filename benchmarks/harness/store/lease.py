@@ -1,7 +1,7 @@
 """Leases: an exclusive, expiring claim of a process on a run's folder.
 
 Claims are numbered files and the highest one counts. A dead claim is not removed but superseded by
-an exclusive link to the next number, so of two rivals that both see it dead only one succeeds."""
+an exclusive link to the next number: of two rivals that both see it dead, only one succeeds."""
 
 import json
 import os
@@ -14,16 +14,16 @@ import uuid
 
 
 class ProcessIdentity(NamedTuple):
-    """A process; its start time tells it from a later one with the same pid."""
+    """A process; its start time distinguishes it from a later one with the same pid."""
 
     host: str
     pid: int
     started: str
-    job: str | None  # SLURM's, with the number of times that it was started before
+    job: str | None  # JOB.RESTARTS of SLURM
 
 
 def start_time(pid: int) -> str | None:
-    """Start time of a process of this host, in the kernel's units; None if it does not run."""
+    """Start time of a process of this host, in the kernel's units; None if it is not running."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
@@ -33,11 +33,11 @@ def start_time(pid: int) -> str | None:
                                  capture_output=True, text=True, check=False)
         return listing.stdout.strip() or None
     state, *rest = stat.rpartition(")")[2].split()
-    return None if state in "ZX" else rest[18]  # field 22 of proc(5); a zombie runs no more
+    return None if state in "ZX" else rest[18]  # field 22 of proc(5); a zombie no longer runs
 
 
 def this_process() -> ProcessIdentity:
-    """The owner that this process signs its claims with."""
+    """The identity with which this process signs its claims."""
     pid = os.getpid()
     return ProcessIdentity(socket.gethostname(), pid, start_time(pid) or "", _attempt())
 
@@ -49,12 +49,12 @@ def job() -> str | None:
 
 
 def _attempt() -> str | None:
-    """Which start of that job."""
+    """The SLURM job and its number of restarts, as JOB.RESTARTS; None outside SLURM."""
     return f"{job()}.{os.environ.get('SLURM_RESTART_COUNT', 0)}" if job() else None
 
 
 def is_earlier(attempt: str | None) -> bool:
-    """Whether that was an earlier start of this process's own job: SLURM ended it by now."""
+    """Whether `attempt` is an earlier start of this process's job, which SLURM has since ended."""
     mine = _attempt()
     if not attempt or not mine:
         return False
@@ -74,34 +74,33 @@ def latest(folder: Path) -> tuple[int, Path | None]:
 
 
 def superseded(folder: Path) -> list[Path]:
-    """The claims that no longer count."""
+    """The claims that a higher one supersedes."""
     claim = latest(folder)[1]
     return [path for path in folder.glob("claim.*") if path != claim]
 
 
 def remove_dead(folder: Path) -> None:
-    """Deletes claims of dead processes in a folder where nothing is left to do.
+    """Deletes the claims of dead processes in a folder with no work left.
 
-    A process that claims the folder at this moment may share it: see `Lease.check_held`."""
+    A process that claims the folder meanwhile may share it: see `Lease.check_held`."""
     for claim in folder.glob("claim.*"):
         if not is_alive(claim):
             claim.unlink(missing_ok=True)
 
 
 def is_alive(claim: Path) -> bool:
-    """Whether the claim's owner still runs, or on another host still sends heartbeats."""
+    """Whether the claim's owner still runs or, on another host, still sends heartbeats."""
     try:
         owner = ProcessIdentity(**json.loads(claim.read_text()))
         if owner.host == socket.gethostname():
             return start_time(owner.pid) == owner.started
-        return (_age(claim) < HEARTBEAT_SECONDS * MISSED_HEARTBEATS
-                and not is_earlier(owner.job))
-    except (FileNotFoundError, ValueError, TypeError):  # gone, or no claim of ours
+        return _age(claim) < HEARTBEAT_SECONDS * MISSED_HEARTBEATS and not is_earlier(owner.job)
+    except (FileNotFoundError, ValueError, TypeError):  # gone, or not a lease's file
         return False
 
 
 def _age(claim: Path) -> float:
-    """Seconds since the last heartbeat by the file system's own clock; hosts' clocks differ."""
+    """Seconds since the last heartbeat, by the file system's clock: hosts' clocks differ."""
     probe = claim.with_name(f".now.{uuid.uuid4().hex}")
     probe.touch()
     try:
@@ -111,7 +110,7 @@ def _age(claim: Path) -> float:
 
 
 class LeaseLostError(Exception):
-    """Another process has taken the run over."""
+    """Another process has taken over the run."""
 
 
 class Lease:
@@ -128,24 +127,24 @@ class Lease:
                 os.utime(self.path)
 
     def release(self) -> None:
-        """Ends the heartbeats and gives the run free."""
+        """Ends the heartbeats and frees the run."""
         self._stop.set()
         self._thread.join()
         self.path.unlink(missing_ok=True)
 
     @property
     def is_current(self) -> bool:
-        """False once another process has taken the run over."""
+        """Whether no other process has taken over the run."""
         return latest(self.path.parent)[0] == self.number
 
     def check_held(self) -> None:
-        """Raises LeaseLostError unless the claim is current: to be asked before every write."""
+        """Raises LeaseLostError unless the claim is current; called before every write."""
         if not self.is_current:
             raise LeaseLostError
 
 
 def acquire(folder: Path) -> Lease | None:
-    """Claims a run's folder; None if a living process has it."""
+    """Claims a run's folder; returns None if a living process holds it."""
     number, claim = latest(folder)
     if claim is not None and is_alive(claim):
         return None

@@ -1,4 +1,4 @@
-"""Provenance: code, machine and versions behind a run, and its memory."""
+"""Provenance of a run: its code, machine, versions and memory."""
 
 from contextlib import suppress
 from functools import cache
@@ -13,13 +13,13 @@ import sys
 
 ROOT = Path(__file__).resolve().parents[3]
 CODE = ("bench.py", "methods", "benchmarks", "figures", "pyproject.toml")
-# for git: what `tune` freezes says which runs there are, not how one is trained
+# for git, without the settings that `tune` freezes: they select runs and do not change training
 PATHS = (*CODE, ":(exclude)benchmarks/tuned")
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "POT", "geomloss", "scikit-learn", "pandas")
 
 
 def _git(*arguments: str) -> str | None:
-    """Git's answer about the project; None without git or outside a checkout."""
+    """Git's output in the project; None without git or outside a checkout."""
     try:
         done = subprocess.run(["git", "-C", str(ROOT), *arguments],
                               capture_output=True, text=True, check=False)
@@ -32,13 +32,13 @@ _adopted: dict[str, str | None] = {}
 
 
 def adopt(known: dict[str, str | None]) -> None:
-    """Adopts the submitting process's `code`: a node may have no git."""
+    """Makes `code` return the submitting process's: a node may have no git."""
     _adopted.update(known)
 
 
 @cache
 def fingerprint() -> str:
-    """A digest of all the code, with git or without."""
+    """A digest of all code, which does not need git."""
     content = hashlib.sha256()
     for top in (ROOT / name for name in CODE):
         for path in sorted(top.rglob("*.py")) if top.is_dir() else [top]:
@@ -48,9 +48,9 @@ def fingerprint() -> str:
 
 @cache
 def code() -> dict[str, str | None]:
-    """The commit, and the hash of local edits to the code if there are any, at first call.
+    """The commit and the hash of local edits, or None without edits, at the first call.
 
-    Both are None outside a git checkout of the project's own."""
+    Both are None outside the project's own git checkout."""
     if _adopted:
         return dict(_adopted)
     top = _git("rev-parse", "--show-toplevel")
@@ -75,16 +75,15 @@ def _version(package: str) -> str | None:
 
 @cache
 def environment() -> dict[str, object]:
-    """Versions and machine of this process."""
+    """The versions and machine of this process."""
     return {
         "python": platform.python_version(),
         "packages": {package: _version(package) for package in PACKAGES},
-        "platform": platform.platform(),
-        "processor": _processor()}
+        "platform": platform.platform(), "processor": _processor()}
 
 
 def _processor() -> str:
-    """The processor's own name: results on a CPU are bit-exact on one model only."""
+    """The processor's model: results on a CPU are bit-exact only on the same model."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -94,8 +93,8 @@ def _processor() -> str:
 
 
 def peak_memory_mib() -> float:
-    """Largest resident size of this process so far; a warm worker's earlier runs count in."""
-    with suppress(OSError):  # Linux: the system's other count begins with the parent's
+    """Peak resident memory of this process in MiB; a reused worker's earlier runs count too."""
+    with suppress(OSError):  # Linux, where ru_maxrss starts from the parent's peak
         found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.M)
         if found:
             return round(int(found[1]) / 2**10, 1)

@@ -1,13 +1,13 @@
-"""The store: one folder per run, whose files are the run's whole state.
+"""The store: one folder per run, which holds the run's whole state.
 
 spec.json              the run's fields
-method.py              the text of a user's own method
+method.py              the text of a user's method
 claim.N                the process that trains it; see `lease`
-checkpoint.pt          behind its digest; checkpoint.previous.pt is the one before
-model*.safetensors     trained weights: the final ones, and those of snapshots
+checkpoint.pt          the newest, behind its digest; checkpoint.previous.pt: the one before
+model*.safetensors     trained weights: the final ones and the snapshots
 measures/              <id>.json (numbers, digests, provenance; written last) and files per measure
-log.txt                printed lines, with the trace of an error
-error.json             the reason of a failure
+log.txt                printed lines and the traceback of an error
+error.json             the reason for a failure
 result.json            the outcome, written last
 provenance.json        code, machine, versions, times"""
 
@@ -28,11 +28,10 @@ class RunFolder:
     """The files of one run."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.key = path.name
+        self.path, self.key = path, path.name
 
     def state(self) -> str:
-        """An outcome, or "failed", "running", "missing" or, where the trainer died, "lost"."""
+        """One of SETTLED, "failed", "running", "missing" or, if its process died, "lost"."""
         if self.is_finished():
             return str(self.result()["status"])
         if self.has_failed():
@@ -42,7 +41,7 @@ class RunFolder:
         return "missing" if lease.latest(self.path)[1] is None else "lost"
 
     def is_finished(self) -> bool:
-        """Whether it has an outcome: done or diverged."""
+        """Whether the run has an outcome: done or diverged."""
         return (self.path / "result.json").exists()
 
     def has_failed(self) -> bool:
@@ -59,21 +58,21 @@ class RunFolder:
         return Run.from_fields(json.loads((self.path / "spec.json").read_text()))
 
     def result(self) -> dict[str, Any]:
-        """The outcome; raises UsageError where its file is unreadable."""
+        """The outcome; raises UsageError if its file is corrupt."""
         return self._read("result.json")
 
     def provenance(self) -> dict[str, Any]:
-        """Code, machine, versions and times of the training."""
+        """The code, machine, versions and times of the training."""
         return self._read("provenance.json")
 
     def error(self) -> str:
-        """The reason of the failure, in one line."""
+        """The reason for the failure, in one line."""
         if not self.has_failed():
             return "the reason could not be written down"
         return str(self._read("error.json")["error"])
 
     def size(self) -> int:
-        """Bytes of the files that stay once the run has an outcome."""
+        """Bytes of the files that a finished run keeps."""
         return sum(path.stat().st_size for path in self.path.rglob("[!.]*")
                    if path.is_file() and path.name not in checkpoints.NAMES)
 
@@ -89,7 +88,7 @@ class RunFolder:
         return content
 
     def write_spec(self, run: Run, method_source: str | None) -> None:
-        """Writes the spec, and a user's method, unless they exist."""
+        """Writes the spec and a user's method, unless they exist."""
         if method_source is not None and not (self.path / "method.py").exists():
             write_atomically(self.path / "method.py", method_source.encode())
         write_json(self.path / "spec.json", run.fields())
@@ -97,17 +96,16 @@ class RunFolder:
     def finish(
         self, result: Mapping[str, Any], provenance: Mapping[str, Any], model: bytes
     ) -> None:
-        """Writes the outcome, last of all, and deletes checkpoints and superseded claims.
+        """Writes the outcome last; then deletes checkpoints and superseded claims.
 
-        Measures of other weights, trained earlier, are deleted too."""
+        Measures of earlier, different weights are deleted too."""
         (self.path / "error.json").unlink(missing_ok=True)
-        digest = _digest(model)
-        if self.is_finished() and self.result()["model"] != digest:
+        if self.is_finished() and self.result()["model"] != _digest(model):
             discard(self.path / "measures")
-        self.keep_weights(model)
+        digest = self.keep_weights(model)
         write_json(self.path / "provenance.json", provenance)
         write_json(self.path / "result.json", {**result, "model": digest})
-        spent = [self.path / name for name in checkpoints.NAMES]
+        spent = (self.path / name for name in checkpoints.NAMES)
         for path in (*spent, *lease.superseded(self.path)):
             path.unlink(missing_ok=True)
 
@@ -116,7 +114,7 @@ class RunFolder:
         write_json(self.path / "error.json", {"error": error})
 
     def clear_error(self) -> None:
-        """Forgets a failure."""
+        """Deletes the record of a failure."""
         (self.path / "error.json").unlink(missing_ok=True)
 
     def delete(self) -> None:
@@ -124,21 +122,21 @@ class RunFolder:
         discard(self.path)
 
     def weights_file(self, epoch: int | None = None) -> Path:
-        """Path of the final weights, or of an epoch's snapshot."""
+        """The path of the final weights, or of an epoch's snapshot."""
         return self.path / (f"model.epoch{epoch}.safetensors" if epoch else "model.safetensors")
 
     def keep_weights(self, weights: bytes, epoch: int | None = None) -> str:
-        """Stores them; returns the digest by which the outcome names them."""
+        """Stores the weights; returns the digest by which the outcome names them."""
         write_atomically(self.weights_file(epoch), weights)
         return _digest(weights)
 
     def weights_are_whole(self) -> bool:
         """Whether all weights that the outcome names exist and are intact."""
         outcome = self.result()
-        files = {self.weights_file(): outcome["model"], **{
-            self.weights_file(int(epoch)): told for epoch, told in outcome["snapshots"].items()}}
+        digests = {None: outcome["model"], **outcome["snapshots"]}
         try:
-            return all(_digest(path.read_bytes()) == told for path, told in files.items())
+            return all(_digest(self.weights_file(epoch and int(epoch)).read_bytes()) == digest
+                       for epoch, digest in digests.items())
         except FileNotFoundError:
             return False
 
@@ -146,7 +144,7 @@ class RunFolder:
         self, measure: Measure, numbers: Mapping[str, float], files: Mapping[str, bytes],
         provenance: Mapping[str, Any],
     ) -> None:
-        """Stores a measure's outcome: the files, then the numbers, which vouch for the files."""
+        """Stores a measure's outcome: its files, then its numbers with the files' digests."""
         for name, data in files.items():
             write_atomically(self._measured(measure, name), data)
         digests = {name: _digest(data) for name, data in files.items()}
@@ -154,7 +152,7 @@ class RunFolder:
                    {"numbers": dict(numbers), "files": digests, "provenance": dict(provenance)})
 
     def measurement(self, measure: Measure) -> dict[str, Any] | None:
-        """The stored outcome; None where it is not whole, so that it is measured (again)."""
+        """The measure's stored outcome; None, so that it is measured again, unless it is intact."""
         try:
             content: dict[str, Any] = json.loads(self._measured(measure, "json").read_text())
             content["numbers"], content["provenance"]
@@ -166,7 +164,7 @@ class RunFolder:
         return content
 
     def measurement_files(self, measure: Measure) -> dict[str, bytes]:
-        """The measure's files by name; none where it has no outcome that is whole."""
+        """The measure's files by name; empty without a complete and intact outcome."""
         found = self.measurement(measure) or {"files": {}}
         return {name: self._measured(measure, name).read_bytes() for name in found["files"]}
 
@@ -181,7 +179,7 @@ class Store:
         self.root = root
 
     def folder(self, key: str) -> RunFolder:
-        """The folder of the run with that key, which need not exist."""
+        """The folder of the run with the key; it need not exist."""
         return RunFolder(self.root / key)
 
 

@@ -11,9 +11,8 @@ from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import PlannedRun
 from benchmarks.harness.store.run_folder import RunFolder, Store
 
-STATES = (*SETTLED, "failed", "running", "queued", "lost", "unmeasured",
-          "lacks-curve", "missing")
-TO_TRAIN = ("missing", "lost", "lacks-curve")  # and there is "failed"
+STATES = (*SETTLED, "failed", "running", "queued", "lost", "unmeasured", "lacks-curve", "missing")
+TO_TRAIN = ("missing", "lost", "lacks-curve")  # and, with --retry-failed, "failed"
 UNSETTLED = ("running", "unmeasured", *TO_TRAIN)
 
 
@@ -24,15 +23,14 @@ class Task:
     folder: RunFolder
     curves: tuple[Curve, ...] = ()
     measures: tuple[Measure, ...] = ()
-    recorded: tuple[Curve, ...] = ()  # the curves that it is trained with, others' among them
+    recorded: tuple[Curve, ...] = ()  # in training: `curves`, and others of equal runs
 
     def lacking(self) -> list[Measure]:
-        """The measures that have no stored outcome yet."""
-        return [measure for measure in self.measures
-                if self.folder.measurement(measure) is None]
+        """The measures without a stored outcome."""
+        return [measure for measure in self.measures if self.folder.measurement(measure) is None]
 
     def is_trained(self) -> bool:
-        """Whether the run has an outcome with every curve that is asked for."""
+        """Whether the run has an outcome with every curve that the task asks for."""
         return self.folder.is_finished() and self._covers(self.folder.result())
 
     def _covers(self, result: Mapping[str, Any]) -> bool:
@@ -42,7 +40,7 @@ class Task:
         """The state as seen by the process that holds the run's lease."""
         if not self.folder.is_finished():
             return self.folder.state()
-        result = self.folder.result()  # read once: a sweep asks a thousand runs, several times
+        result = self.folder.result()  # read once: a sweep reads a thousand runs, several times
         if not self._covers(result):
             return "lacks-curve"
         state = str(result["status"])
@@ -51,8 +49,8 @@ class Task:
     def state(self) -> str:
         """One of STATES.
 
-        "unmeasured": trained, but lacks a measure. "lacks-curve": trained, but without a curve that
-        is asked for now; it is trained again, and its outcome counts until then."""
+        "unmeasured": trained, but a measure is missing. "lacks-curve": trained, but a curve is
+        missing; the run is trained again, and its outcome counts until then."""
         state = self.outcome()
         if state not in ("unmeasured", "lacks-curve"):
             return state
@@ -62,7 +60,7 @@ class Task:
 
 
 def tasks(entries: Iterable[PlannedRun], store: Store) -> dict[str, Task]:
-    """One task per distinct run, by key, in order; it has all that any entry asks for."""
+    """One task per distinct run, by key, in order, with all curves and measures of its entries."""
     found: dict[str, Task] = {}
     for entry in entries:
         before = found.get(entry.run.key) or Task(store.folder(entry.run.key))
@@ -73,13 +71,13 @@ def tasks(entries: Iterable[PlannedRun], store: Store) -> dict[str, Task]:
 
 
 def to_do(found: Mapping[str, Task], options: Namespace) -> set[str]:
-    """Keys of the tasks that the command will do something for."""
+    """Keys of the tasks that the command will train or measure."""
     states = {*UNSETTLED, "failed"} if options.retry_failed else set(UNSETTLED)
     return {key for key, task in found.items() if options.rerun or task.state() in states}
 
 
 def work_of(todo: Iterable[Task]) -> str:
-    """How many of the tasks are to be trained, and how many only measured, in words."""
+    """The numbers of tasks to train and of tasks to measure only, in words."""
     counts = Counter("measuring" if task.state() == "unmeasured" else "training" for task in todo)
     return " and ".join(f"{what} {counts[what]}" for what in ("training", "measuring")
                         if counts[what])

@@ -96,7 +96,7 @@ def load_model(run: Run, shape: tuple[int, ...], path: Path, device: str) -> Mod
         networks.load_state_dict(safetensors.torch.load(path.read_bytes()))
     except (SafetensorError, RuntimeError):
         raise UsageError(f"{path} is corrupt; remove its folder to train the run again") from None
-    # as on the fast path of training, so that a curve ends at the measure, to the last bit
+    # the layout of training, so that a curve's last value equals the measure bit for bit
     networks.to(device).to(memory_format=layout(run, device)).eval()
     return Model(networks["encoder"], networks["decoder"] if decoder is not None else None)
 
@@ -129,8 +129,6 @@ def layout(run: Run, device: str) -> torch.memory_format:
 
     On a processor A1's 5x5 kernels are slower that way, and a narrow A2 crashes."""
     kind = torch.device(device).type
-    if kind == "cpu" and (run.width or 1) < NARROWEST.get(run.architecture, 0):
-        return torch.contiguous_format
-    if run.architecture in CHANNELS_LAST.get(kind, ()):
-        return torch.channels_last
-    return torch.contiguous_format
+    unsafe = kind == "cpu" and (run.width or 1) < NARROWEST.get(run.architecture, 0)
+    faster = run.architecture in CHANNELS_LAST.get(kind, ())
+    return torch.channels_last if faster and not unsafe else torch.contiguous_format

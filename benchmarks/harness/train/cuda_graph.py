@@ -7,21 +7,21 @@ from typing import cast
 
 import torch
 
-WARM_UP = 3  # steps, as written, before one is captured: libraries choose their kernels in them
+WARM_UP = 3  # eager steps before one is captured: libraries choose their kernels in them
 
 
 class CudaGraphStep:
     """A step that is captured as a CUDA graph after WARM_UP calls, and then replayed.
 
-    `draws`: the generators used on the GPU; `places`: addresses of the tensors that the step
-    changes. A step must use the same tensors every time and never wait for the GPU; otherwise
-    RuntimeError at capture says what to do."""
+    `draws`: the generators used on the GPU; `owner`: the method's name, for the error message;
+    `places`: addresses of the tensors that the step changes. A step must use the same tensors every
+    time and never wait for the GPU; otherwise RuntimeError at capture says what to do."""
 
     def __init__(
-        self, step: Callable[[], None], draws: Iterable[torch.Generator], whose: str,
+        self, step: Callable[[], None], draws: Iterable[torch.Generator], owner: str,
         places: Callable[[], dict[str, int]],
     ) -> None:
-        self.step, self.draws, self.whose, self.places = step, list(draws), whose, places
+        self.step, self.draws, self.owner, self.places = step, list(draws), owner, places
         self.calls, self.graph = 0, cast("torch.cuda.CUDAGraph | None", None)
         self.aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
@@ -54,9 +54,9 @@ class CudaGraphStep:
             raise self._refusal(str(error).splitlines()[0]) from error
         after = self.places()
         if moved := [name for name in after if after[name] != before.get(name)]:
-            raise self._refusal(f"{moved[0]} is another tensor after it: change it in its place")
+            raise self._refusal(f"{moved[0]} is another tensor after it: change it in place")
         return graph
 
     def _refusal(self, reason: str) -> RuntimeError:
-        return RuntimeError(f"a step of {self.whose} cannot be captured as a CUDA graph "
+        return RuntimeError(f"a step of {self.owner} cannot be captured as a CUDA graph "
                             f"({reason}); say capturable = False in its class, or --plain")

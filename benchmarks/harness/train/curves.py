@@ -34,7 +34,7 @@ def _latent_swd(setup: TrainingSetup, curve: Curve) -> Point:
 
 
 def _measure(setup: TrainingSetup, curve: Curve) -> Point:
-    """The measure of that name, of the model as it is now."""
+    """The measure with the curve's name, taken of the current model on test points."""
     from benchmarks.harness.measure.measures import MEASURES
     from benchmarks.harness.measure.trained_model import TrainedModel
     run, root, device = setup.run, setup.root, setup.device
@@ -48,7 +48,7 @@ CURVES: dict[str, Callable[[TrainingSetup, Curve], Point]] = {
 
 
 class CurveRecorder:
-    """The curves of a run in progress; `columns` by curve, once it has been taken."""
+    """The curves of a run in progress; `columns`: curve id -> its columns, once measured."""
 
     def __init__(self, curves: tuple[Curve, ...], setup: TrainingSetup) -> None:
         self.curves, self.epochs = curves, setup.run.epochs
@@ -56,7 +56,7 @@ class CurveRecorder:
         self.columns: dict[str, list[str]] = {}
 
     def __call__(self, objective: Objective, epoch: int) -> dict[str, float]:
-        """The numbers that are due after that many epochs, by column name."""
+        """The values of the curves that are due after that many epochs, by column name."""
         values: dict[str, float] = {}
         with evaluated(objective) as model:
             for curve in self.curves:

@@ -1,4 +1,4 @@
-"""Devices, and torch's global settings that decide bits."""
+"""Choice of devices, and torch's global settings that change the last bits of results."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ def check_device(device: str) -> None:
 
 
 def prepare_torch(device: str, precision: str) -> str:
-    """Sets threads and TF32, which decide bits; resolves the device "auto", or "auto:1"."""
+    """Sets threads and TF32, which change last bits; resolves the device "auto" or "auto:1"."""
     import torch
     # the number of threads changes the order of sums, so every launcher uses one
     torch.set_num_threads(1)
@@ -47,9 +47,9 @@ CONTROL = "nvidia-cuda-mps-control"
 def visible_gpus() -> int:
     """Number of GPUs that a process may use; 0 without NVIDIA's driver."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None:
-        return len([name for name in named.split(",") if name.strip() not in ("", "-1")])
-    return len(list(DEVICE_FILES.glob("nvidia[0-9]*")))
+    if named is None:
+        return len(list(DEVICE_FILES.glob("nvidia[0-9]*")))
+    return sum(name.strip() not in ("", "-1") for name in named.split(","))
 
 
 def device_of_worker(wanted: str, worker: int) -> str:
@@ -61,9 +61,7 @@ def device_of_worker(wanted: str, worker: int) -> str:
 
 def gpus_asked(wanted: str) -> int:
     """Number of GPUs that a sweep uses."""
-    if wanted in ("auto", "cuda"):
-        return visible_gpus()
-    return int(wanted.startswith("cuda:"))
+    return visible_gpus() if wanted in ("auto", "cuda") else int(wanted.startswith("cuda:"))
 
 
 @contextmanager

@@ -47,7 +47,7 @@ class Trainer:
         self.execute: Callable[[], None] = (
             CudaGraphStep(self._work, draws, run.method, self.places) if graphed else self._work)
         self.step, self.seconds, self.attempts = 0, 0.0, list[dict[str, Any]]()
-        self.clock = torch.zeros((), dtype=torch.long, device=device)  # `step`, where the work is
+        self.clock = torch.zeros((), dtype=torch.long, device=device)  # `step`, on the device
         self.epoch_log = EpochLog(device)
         self.snapshots: dict[str, str] = {}  # epoch -> digest of the weights that are kept
 
@@ -74,7 +74,7 @@ class Trainer:
 
     @property
     def has_arrived(self) -> bool:
-        """Whether the epoch just completed was as good as the run is to become."""
+        """Whether the last epoch's reconstruction loss has come down to `Run.stop_at`."""
         last = self.epoch_log.rows[-1] if self.epoch_log.rows else {}
         stop_at = -inf if self.run.stop_at is None else self.run.stop_at
         return last.get("train_reconstruction", inf) <= stop_at
@@ -197,10 +197,8 @@ class BatchSampler:
     place on the device; a step is selected by a tensor, so within an epoch no step needs the
     host."""
 
-    def __init__(
-        self, n: int, batch: int, draws: torch.Generator, device: str = "cpu"
-    ) -> None:
-        self.steps, self.draws = n // batch, draws  # of an epoch
+    def __init__(self, n: int, batch: int, draws: torch.Generator, device: str = "cpu") -> None:
+        self.steps, self.draws = n // batch, draws  # steps per epoch
         self.n, self.order = n, torch.empty(n, dtype=torch.long, device=device)
         self.columns = torch.arange(batch, device=device)
 
@@ -209,11 +207,11 @@ class BatchSampler:
         self.order.copy_(torch.randperm(self.n, generator=self.draws))
 
     def at(self, step: Tensor | int) -> Tensor:
-        """(batch,) indices on the device of a step, counted from any epoch's start."""
+        """The step's (batch,) indices, on the device; steps may count from any epoch's start."""
         return self.order[step % self.steps * len(self.columns) + self.columns]
 
     def state(self) -> dict[str, Tensor]:
-        """The checkpoint from which the very next batch follows."""
+        """The checkpoint from which `restore` continues with the next batch."""
         return {"order": self.order, "draws": self.draws.get_state()}
 
     def restore(self, state: dict[str, Tensor]) -> None:

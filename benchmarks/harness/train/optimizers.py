@@ -28,16 +28,16 @@ class Optimizers:
             self.adams["adversary"] = _adam(against, lr, regularizer.adversary_beta1)
 
     def set_rates(self, factor: float) -> None:
-        """The learning rates at which the run began, times the factor."""
+        """Sets each learning rate to its initial value times the factor."""
         for name, optimizer in self.adams.items():
             group, rate = optimizer.param_groups[0], self.rates[name] * factor
-            if isinstance(group["lr"], Tensor):  # in its place, where a graph reads it
+            if isinstance(group["lr"], Tensor):  # in place: a CUDA graph reads it there
                 group["lr"].fill_(rate)
             else:
                 group["lr"] = rate
 
     def freeze_adversary(self, frozen: bool) -> None:
-        """While the objective is minimised, no gradient goes to the adversary."""
+        """Switches the adversary's gradients off while the objective is minimised, and on again."""
         if self.network:
             self.network.requires_grad_(not frozen)
 

@@ -20,7 +20,7 @@ def load_module(path: Path) -> ModuleType:
     """Runs the file as a module of its own."""
     spec = importlib.util.spec_from_file_location(f"user_method_{path.stem}", path)
     if spec is None or spec.loader is None:
-        raise UsageError(f"{path} is no Python file: a method's file ends in .py")
+        raise UsageError(f"{path} is not a Python file: a method's file ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up there
     spec.loader.exec_module(module)
