@@ -99,7 +99,7 @@ class Artefact:
     table: Callable[[DataFrame], DataFrame]  # rows of runs.csv -> data.csv
     claims: Callable[[str], tuple[Claim, ...]]  # scale -> the paper's claims, and ours
     claim_for: Callable[[str, str], Claim | None]  # scale, user's arm -> the claim that judges it
-    ambiguities: tuple[str, ...]  # ids of METHODS.md section 4 whose resolutions are in force
+    ambiguities: tuple[str, ...]  # ids in METHODS.md section 4 of the choices in force
     measures: Callable[[str, int], tuple[Measure, ...]] = lambda scale, seed: ()
     curves: Callable[[str], tuple[Curve, ...]] = lambda scale: ()
     resources: Mapping[str, Resources] = field(default_factory=lambda: ON_AN_ACCELERATOR)  # scale

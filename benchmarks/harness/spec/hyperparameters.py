@@ -68,7 +68,7 @@ def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> 
 
 
 def _typed(name: str, value: Scalar, default: Scalar) -> Scalar:
-    """The value in its default's type, so that 1 and 1.0 are one run; raises UsageError."""
+    """The value in its default's type: 1 and 1.0 are one run; UsageError for any other type."""
     if isinstance(value, float) and not isfinite(value):
         raise UsageError(f"{name} must be finite, not {value}")
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):

@@ -51,10 +51,10 @@ class Run:
     width: float | None = None  # fraction of the architecture's channels
     decoder_start: int | None = None  # A1's decoder starts from a map of this side (A19)
     image_size: int | None = None  # side in pixels to which images are resized
-    crop: str | None = None  # recipe for cropping, where a data set has several
+    crop: str | None = None  # recipe for cropping and resizing, where a data set has several
     data_digest: str | None = None  # of a user's own images
     beta1: float | None = None  # Adam's first decay rate, where it is not 0.9
-    snapshots: tuple[int, ...] | None = None  # epochs at which weights are kept too
+    snapshots: tuple[int, ...] | None = None  # epochs at which weights are kept beside the final
     stop_at: float | None = None  # ends training at this mean reconstruction error of an epoch
     seed: int = 0
 
