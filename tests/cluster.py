@@ -67,6 +67,7 @@ class Cluster:
         missing = [name for name in ("slurmctld", "slurmd", "munge") if not shutil.which(name)]
         assert not missing, f"{missing} are not here; see the README on the tests named slurm"
         assert os.geteuid() == 0, "slurmd wants root; see the README on the tests named slurm"
+        subprocess.run(["munge", "--no-input"], check=True, capture_output=True)  # munged runs
         self.folder = folder
         for name in ("state", "spool", "devices"):
             (folder / name).mkdir(parents=True)
