@@ -3,17 +3,30 @@
 The folder has the points and image grids of single runs."""
 
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from figures import (
+    ablation,
+    convergence,
+    embedding,
+    gallery,
+    grid_search,
+    image_distance,
+    lambda_curves,
+    reconstruction,
+    scaling,
+    score_table,
+    spectrum,
+    speed,
+)
 from figures.style import RC
 
-NAMES = ("ablation", "convergence", "embedding", "gallery", "grid_search", "image_distance",
-         "lambda_curves", "reconstruction", "scaling", "score_table", "spectrum", "speed")
+PLOTS = (ablation, convergence, embedding, gallery, grid_search, image_distance, lambda_curves,
+         reconstruction, scaling, score_table, spectrum, speed)
 # an artefact names its plot, a module of this package; all are drawn in the same style
 FIGURES: dict[str, Callable[[DataFrame, Path], Figure]] = {
-    name: rc_context(RC)(import_module(f"figures.{name}").draw) for name in NAMES}
+    plot.__name__.removeprefix("figures."): rc_context(RC)(plot.draw) for plot in PLOTS}
