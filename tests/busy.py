@@ -1,6 +1,6 @@
-"""What keeps tests from failing where the machine is busy: patience, and work told from time.
+"""Helpers for tests on a busy machine: patient waiting, and processor time instead of elapsed time.
 
-usage: busy.py FILE COMMAND...   runs it, its output to the file; prints what it spent
+usage: busy.py FILE COMMAND...   runs the command, its output to FILE; prints time and memory used
 """
 
 import json
@@ -11,7 +11,7 @@ import sys
 import time
 from typing import NamedTuple
 
-HANG = 1200  # seconds: no bound on what is tested, it only ends what would never end
+HANG = 1200  # seconds: not a limit that tests check, it only ends what would hang forever
 
 
 def await_that(condition, pause=0.1):
@@ -23,7 +23,7 @@ def await_that(condition, pause=0.1):
 
 
 def yardstick():
-    """Processor seconds of a fixed piece of work, some .2 s: other load slows it down as well."""
+    """Processor seconds of a fixed piece of work, about .2 s: other load slows it down as well."""
     began = time.thread_time()
     for k in range(1_000_000):
         hash(str(k))
@@ -39,7 +39,7 @@ def work_of(call):
 
 
 class Spent(NamedTuple):
-    """What a command printed, its processor time in yardsticks, its largest size."""
+    """A command's output, its processor time in yardsticks and its peak memory."""
 
     said: str
     work: float
@@ -47,9 +47,9 @@ class Spent(NamedTuple):
 
 
 def metered(command, folder, status=0):
-    """Runs a command to its end, which must be with that status."""
+    """Runs a command to its end; it must exit with that status."""
     said = folder / "said"
-    # a process of its own to be the parent: a child begins with the largest size of who forked it
+    # a small parent process: a child's peak memory begins at that of the process that forked it
     done = subprocess.run([sys.executable, __file__, str(said), *command], check=False, cwd=folder,
                           capture_output=True, text=True, timeout=HANG)
     assert done.returncode == status, said.read_text() + done.stderr

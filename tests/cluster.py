@@ -61,7 +61,7 @@ def _free_port() -> int:
 
 
 class Cluster:
-    """The daemons, each stopped by the pid that it was started with."""
+    """The daemons of the cluster, each stopped by the pid it was started with."""
 
     def __init__(self, folder: Path, cpus: int = 2) -> None:
         missing = [name for name in ("slurmctld", "slurmd", "munge") if not shutil.which(name)]
@@ -72,7 +72,7 @@ class Cluster:
         for name in ("state", "spool", "devices"):
             (folder / name).mkdir(parents=True)
         host = socket.gethostname().split(".")[0]
-        for k in range(GPUS):  # null devices in the place of accelerators
+        for k in range(GPUS):  # null devices instead of accelerators
             subprocess.run(["mknod", folder / "devices" / f"gpu{k}", "c", "1", "3"], check=True)
         (folder / "gres.conf").write_text(
             f"NodeName={host} Name=gpu File={folder}/devices/gpu[0-{GPUS - 1}]\n")
@@ -89,7 +89,7 @@ class Cluster:
                                                   stdout=out, stderr=out, start_new_session=True)
 
     def stop(self, name: str) -> None:
-        """Ends it by its pid; the jobs that run are left alone."""
+        """Ends the daemon by its pid; running jobs are left alone."""
         daemon = self.daemons.pop(name)
         daemon.send_signal(signal.SIGTERM)
         try:
@@ -99,7 +99,7 @@ class Cluster:
             daemon.wait()
 
     def say(self, *words: str) -> str:
-        """What a SLURM command prints."""
+        """Returns what a SLURM command prints."""
         return subprocess.run(words, env=self.env, check=True, capture_output=True, text=True,
                               timeout=HANG).stdout
 
@@ -121,7 +121,7 @@ class Cluster:
 
     @contextmanager
     def closed(self):
-        """It takes jobs and starts none."""
+        """The cluster accepts jobs and starts none."""
         self.say("scontrol", "update", "PartitionName=main", "State=DOWN")
         try:
             yield

@@ -10,7 +10,7 @@ from cluster import Cluster
 from hypothesis import HealthCheck, settings
 import pytest
 
-# before torch is imported: two workers of two threads each would wait for one another
+# before torch is imported: two workers of two threads each would slow each other down
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # an example may take as long as it likes
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -20,7 +20,7 @@ TABLES = ("runs.csv", "data.csv", "claims.csv")
 
 
 class Place:
-    """A results folder and a cache of a test's own."""
+    """A test's own results folder and cache."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -47,13 +47,13 @@ class Place:
                               timeout=HANG, check=False, cwd=self.folder)
 
     def tables(self, folder: Path | None = None) -> dict[str, bytes]:
-        """The bytes of the three tables."""
+        """Returns the bytes of the three tables."""
         return {name: ((folder or self.smoke) / name).read_bytes() for name in TABLES}
 
 
 @pytest.fixture(autouse=True)
 def no_data(monkeypatch):
-    """Only the tests on real data may know where there is any."""
+    """Hides the real data folder from all tests but those on real data."""
     monkeypatch.delenv("WAE_BENCH_DATA_DIR", raising=False)
 
 
@@ -63,15 +63,15 @@ def place(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def swept(tmp_path_factory):
+def fig1_sweep(tmp_path_factory):
     """A finished smoke sweep of Figure 1 by the pool; tests must not write into it."""
-    return finished(Place(tmp_path_factory.mktemp("swept")), "fig1-synthetic")
+    return finished(Place(tmp_path_factory.mktemp("fig1_sweep")), "fig1-synthetic")
 
 
 @pytest.fixture(scope="session")
-def coded(tmp_path_factory):
+def fig7_sweep(tmp_path_factory):
     """A finished smoke sweep of Figure 7 by the pool; tests must not write into it."""
-    return finished(Place(tmp_path_factory.mktemp("coded")), "fig7-tsne")
+    return finished(Place(tmp_path_factory.mktemp("fig7_sweep")), "fig7-tsne")
 
 
 ON_CIFAR10 = ("fig2-convergence", "fig3-isotropy", "fig6-samples", "fig8-reconstruction", "table2",
@@ -79,10 +79,10 @@ ON_CIFAR10 = ("fig2-convergence", "fig3-isotropy", "fig6-samples", "fig8-reconst
 
 
 @pytest.fixture(scope="session")
-def pictured(tmp_path_factory):
-    """A finished smoke sweep of all that is trained on CIFAR-10; tests must not write into it."""
+def cifar10_sweep(tmp_path_factory):
+    """A finished smoke sweep of the artefacts on CIFAR-10; tests must not write into it."""
     # in one process: the workers of eight sweeps would import torch eight times
-    return finished(Place(tmp_path_factory.mktemp("pictured")), *ON_CIFAR10, "--cluster", "debug")
+    return finished(Place(tmp_path_factory.mktemp("cifar10")), *ON_CIFAR10, "--cluster", "debug")
 
 
 def finished(place, *words):
@@ -94,14 +94,14 @@ def finished(place, *words):
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
-    """A SLURM of our own."""
+    """A SLURM of one node, started for the tests."""
     with Cluster(tmp_path_factory.mktemp("cluster")) as running:
         yield running
 
 
 @pytest.fixture
 def site(cluster, tmp_path, monkeypatch):
-    """A place of a test's own whose command finds the cluster; its jobs end with it."""
+    """A test's own place that can reach the cluster; its jobs end with the test."""
     monkeypatch.setenv("SLURM_CONF", cluster.env["SLURM_CONF"])
     folder = tmp_path / "with a space"
     folder.mkdir()
@@ -112,7 +112,7 @@ def site(cluster, tmp_path, monkeypatch):
 
 
 def send(place, *words):
-    """Submits, and returns what was said; what is missing makes the status 1."""
+    """Submits the sweep and returns its output; missing runs make the exit status 1."""
     done = place.bench(*words, "--cluster", "slurm")
     assert done.returncode == 1, done.stdout + done.stderr
     return done.stdout

@@ -1,4 +1,4 @@
-"""What every regularizer must do, as checks that a defective one fails."""
+"""Checks that every regularizer must pass and a defective one fails."""
 
 from dataclasses import replace
 from functools import cache
@@ -61,7 +61,7 @@ def penalty_at(regularizer, context, step):
 
 
 def check_gradient(kind: type[Regularizer], name: str) -> None:
-    """The gradient in z is that of the penalty's value: no part of it is cut."""
+    """The gradient in z equals that of the penalty's value: no part of it is detached."""
     regularizer, context = build(kind, name)
     z = step_for(context).z.detach().requires_grad_()
     value = penalty_at(regularizer, context, step_for(context, z))
@@ -107,7 +107,7 @@ def check_spreads(kind: type[Regularizer], name: str) -> None:
 
 
 def check_follows_prior(kind: type[Regularizer], name: str) -> None:
-    """Codes are pulled to where the prior's draws are, or the method declines such a prior."""
+    """Codes are pulled towards the prior's draws, or the method refuses such a prior."""
     try:
         build(kind, name, "gaussian")
     except ValueError:
@@ -147,7 +147,7 @@ def check_side_effects(kind: type[Regularizer], name: str) -> None:
 
 
 class NoHostReads(TorchDispatchMode):
-    """Raises where a tensor's value is read back: on a GPU that waits, and breaks a graph."""
+    """Raises where a tensor's value is read back: on a GPU that waits, and breaks graph capture."""
 
     def __torch_dispatch__(self, function, types, arguments=(), named=None):
         assert function is not torch.ops.aten._local_scalar_dense.default, "read back to the host"

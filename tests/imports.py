@@ -12,11 +12,11 @@ SOURCES.append(ROOT / "bench.py")
 
 
 class Import(NamedTuple):
-    """One imported module; a package that is asked for a module of its own counts as the module."""
+    """One imported module; `from package import module` counts as that module."""
 
     module: str
     line: int
-    inside: bool  # a function, so not when the file itself is imported
+    inside: bool  # inside a function, so not run when the file itself is imported
     typing: bool  # under `if TYPE_CHECKING`
 
 
@@ -30,7 +30,7 @@ MODULES = {name_of(path): path for path in SOURCES}
 
 
 def room_of(module: str) -> str:
-    """Where a module of ours belongs: a room of the harness, another package, the declarations."""
+    """The part a module belongs to: a folder of the harness, another package, the declarations."""
     first, *rest = module.split(".")
     if first != "benchmarks":
         return first
@@ -40,7 +40,7 @@ def room_of(module: str) -> str:
 
 
 def imports_of(module: str) -> list[Import]:
-    """Everything that the module's source imports."""
+    """Returns every import in the module's source."""
     tree = ast.parse(MODULES[module].read_text())
     inside = {id(node) for function in ast.walk(tree) if isinstance(function, ast.FunctionDef)
               for node in ast.walk(function)}
@@ -62,7 +62,7 @@ def imports_of(module: str) -> list[Import]:
 
 
 def reached_from(module: str) -> dict[str, str]:
-    """Every module, ours or not, that importing this one imports; and by which of ours."""
+    """Every module loaded by importing this one, mapped to the module of ours that imports it."""
     reached, queue = {module: ""}, [module]
     while queue:
         current = queue.pop()

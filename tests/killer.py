@@ -22,7 +22,7 @@ def mortal(real):
         last = countdown == 0
         try:
             return real(*arguments, **named)
-        finally:  # also where it raises, as a link to what is there does
+        finally:  # also where it raises, as linking to an existing file does
             if last:
                 os.kill(os.getpid(), signal.SIGKILL)
     return call

@@ -1,4 +1,4 @@
-"""A web server on loopback that behaves like the mirrors one meets."""
+"""A web server on loopback that behaves like real mirrors, good and bad."""
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -13,7 +13,7 @@ class Mirror:
 
     def __init__(self, files, mode="fine"):
         self.files, self.mode = files, mode
-        self.ranges = []  # of every request, None where it had none
+        self.ranges = []  # the Range header of every request, None without one
         mirror = self
 
         class Handler(BaseHTTPRequestHandler):

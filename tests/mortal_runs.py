@@ -2,8 +2,8 @@
 
 usage: mortal_runs.py FOLDER whole|killed
 
-Every attempt is a process of its own. A killed one dies by SIGKILL right after it has written its
-second checkpoint of a run that it began, and the next attempt goes on from there.
+Every attempt is a process of its own. A killed one dies by SIGKILL right after it has written the
+second checkpoint of a run, and the next attempt goes on from there.
 """
 
 from dataclasses import replace
@@ -65,7 +65,7 @@ def attempt(folder, killed):
 def main():
     folder, killed = Path(sys.argv[1]), sys.argv[2] == "killed"
     while True:
-        child = os.fork()  # before torch has computed anything: no threads are lost
+        child = os.fork()  # before torch has computed anything, so a fork loses no threads
         if child == 0:
             attempt(folder, killed)
             os._exit(0)

@@ -29,7 +29,7 @@ def gathered(place, scales=("paper", "mini"), results=None):
 
 
 def chromium():
-    """The system's own: none is downloaded."""
+    """The system's own Chromium: none is downloaded."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
                  None)
     assert found, "the tests of the page need Chromium: apt-get install chromium"
@@ -49,7 +49,7 @@ def browser():
 
 @contextmanager
 def opened(window, url, width=1280, theme="light"):
-    """The page, with `page.noise`: what it said to the console, and what it asked the network."""
+    """The page, with `page.noise`: its console messages and network requests."""
     page = window.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
     page.set_default_timeout(HANG * 1000)
     page.noise = []
@@ -65,7 +65,7 @@ def opened(window, url, width=1280, theme="light"):
 
 
 def rewritten(path, change):
-    """A CSV file with every cell changed: row, name of the column and text to text."""
+    """Rewrites a CSV file: `change` maps row, column name and text to each cell's new text."""
     rows = list(csv.DictReader(path.read_text().splitlines()))
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
@@ -75,7 +75,7 @@ def rewritten(path, change):
 
 
 def hostile(place):
-    """Results an arm of which is called HOSTILE; another arm failed, with HOSTILE in its log."""
+    """Results with an arm called HOSTILE, and a failed arm with HOSTILE in its log."""
     folder = place.results / TOP
     shutil.copytree(ROOT / "results" / TOP, folder)
 

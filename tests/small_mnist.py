@@ -1,4 +1,4 @@
-"""A data set of MNIST's form, with few images, that the suite takes for MNIST."""
+"""A small data set in MNIST's file formats that the suite accepts as MNIST."""
 
 import gzip
 import hashlib
@@ -43,12 +43,12 @@ def take_for_mnist(patch):
 
 
 def zipped(files=None):
-    """The files as their gzip files, by name."""
+    """The files compressed with gzip, by name."""
     return {f"{name}.gz": gzip.compress(data, mtime=0) for name, data in (files or FILES).items()}
 
 
 def write(folder, files):
-    """Files into a folder."""
+    """Writes files into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         (folder / name).write_bytes(data)

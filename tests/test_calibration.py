@@ -17,13 +17,13 @@ SD = (47.46 - 46.68) / 2**0.5
 
 
 def scores(draws, means, seeds):
-    """Of runs that score so on average, arm by arm; seeds share a part of their luck."""
+    """Simulated runs with these mean scores per arm; runs of one seed share some of their noise."""
     luck = draws.normal(0, SD, seeds) + draws.normal(0, SD, (len(means), seeds))
     return (np.array(list(means.values()))[:, None] + luck).ravel()
 
 
 def share(test, means, seeds, verdict="reproduced"):
-    """Of the simulated artefacts that come out with the verdict."""
+    """Share of the simulated artefacts that get the verdict."""
     draws = np.random.default_rng(0)
     claim = Claim("C", "", "", test)
     rows = pd.DataFrame([
@@ -43,23 +43,23 @@ GRID = tuple("abcd")
     (Ordering("fid", ("a",), ("b", "c", "d")), 3), (Trend("fid", GRID), 1),
     (Trend("fid", GRID), 3)],
     ids=str)
-def test_without_a_difference_nothing_is_reproduced(test, seeds):
+def test_claims_without_a_difference_are_reproduced_in_at_most_5_percent(test, seeds):
     assert share(test, dict.fromkeys(GRID, 50.0), seeds) <= 0.05
 
 
 @pytest.mark.parametrize(("claim", "lower", "higher"), [
     ("C16", 44.59, 48.43), ("C17", 61.49, 80.9), ("C15 against WAE-MMD", 48.43, 55.0)])
-def test_differences_of_the_papers_size_are_reproduced_with_three_seeds(claim, lower, higher):
+def test_differences_of_paper_size_are_reproduced_with_three_seeds(claim, lower, higher):
     assert share(LOWER, {"a": lower, "b": higher}, 3) >= 0.8
 
 
-def test_the_papers_smallest_difference_needs_more_than_three_seeds():
-    """C15 against CWAE, 48.43 and 49.69: three seeds see it in half of all cases, seven do."""
+def test_smallest_paper_difference_needs_more_than_three_seeds():
+    """C15 against CWAE, 48.43 and 49.69: three seeds show it in half the cases, seven in most."""
     small = {"a": 48.43, "b": 49.69}
     assert share(LOWER, small, 3) < 0.8 <= share(LOWER, small, 7)
 
 
-def test_equivalence_is_found_only_without_a_difference():
+def test_equivalence_is_reproduced_only_without_a_difference():
     test = Equivalence(("fid",), "a", "b", 5.0)
     assert share(test, {"a": 47.0, "b": 47.0}, 3) >= 0.8
     assert share(test, {"a": 47.0, "b": 52.0}, 3) <= 0.05

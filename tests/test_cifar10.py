@@ -30,26 +30,26 @@ def folder_of(place, name):
 
 
 def drawn(place, name):
-    """The figure made again, and the data that it is made of."""
+    """The figure drawn again, and its data."""
     folder = folder_of(place, name)
     data = read_csv((folder / "data.csv").read_text())
     return FIGURES[ARTEFACTS[name].figure](data, folder), data
 
 
-def test_a_run_of_several_artefacts_is_trained_once(pictured):
+def test_run_shared_by_artefacts_is_trained_once(cifar10_sweep):
     """Figures 6, 14, 16 and 18 show Table 2's model; Figures 2, 3 and 8 share MoCA at lambda 0."""
     keys = set()
     for name in ON_CIFAR10:
         artefact = ARTEFACTS[name]
         keys |= {entry.run.key for entry in select(artefact, "smoke", None, None, []).entries()}
-    logs = list((pictured.cache / "runs").glob("*/log.txt"))
+    logs = list((cifar10_sweep.cache / "runs").glob("*/log.txt"))
     assert len(logs) == len(keys)
     assert all(log.read_text().count("from step") == 1 for log in logs)
-    assert pictured.output.count("training ") < len(ON_CIFAR10)  # some had nothing left to train
+    assert cifar10_sweep.output.count("training ") < len(ON_CIFAR10)  # some had none left to train
 
 
-def test_figure_2_draws_every_curve_and_nothing_else(pictured):
-    figure, data = drawn(pictured, "fig2-convergence")
+def test_figure_2_draws_exactly_the_curves_of_its_data(cifar10_sweep):
+    figure, data = drawn(cifar10_sweep, "fig2-convergence")
     axes = [ax for ax in figure.axes if ax.get_title()]
     assert len(axes) == data["panel"].nunique() == 3
     for ax, (_, rows) in zip(axes, data.groupby("panel", sort=False), strict=True):
@@ -59,8 +59,8 @@ def test_figure_2_draws_every_curve_and_nothing_else(pictured):
     assert data["epoch"].to_list() == [0, 2] * 6  # the start and the end, in less than 5 epochs
 
 
-def test_figure_2_names_missing_runs(pictured):
-    data = read_csv((folder_of(pictured, "fig2-convergence") / "data.csv").read_text())
+def test_figure_2_names_missing_runs(cifar10_sweep):
+    data = read_csv((folder_of(cifar10_sweep, "fig2-convergence") / "data.csv").read_text())
     data.loc[data["arm"] == "moca[lam=0]", ["epoch", "n", "swd_image_std_mean"]] = np.nan
     data.loc[data["arm"] == "moca[lam=0]", "missing"] = 1
     figure = FIGURES["image_distance"](data, None)
@@ -68,8 +68,8 @@ def test_figure_2_names_missing_runs(pictured):
     assert notes == ["1 runs missing"]
 
 
-def test_figure_3_draws_the_stored_spectra(pictured):
-    figure, data = drawn(pictured, "fig3-isotropy")
+def test_figure_3_draws_the_stored_spectra(cifar10_sweep):
+    figure, data = drawn(cifar10_sweep, "fig3-isotropy")
     (ax,) = figure.axes
     *lines, floor = ax.get_lines()
     assert len(lines) == len(data) == 3
@@ -77,7 +77,7 @@ def test_figure_3_draws_the_stored_spectra(pictured):
                                                                   "λ = 3000, τ = 1"]
     assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 3
     for line, row in zip(lines, data.itertuples(), strict=True):
-        points = pd.read_csv(folder_of(pictured, "fig3-isotropy") / "points"
+        points = pd.read_csv(folder_of(cifar10_sweep, "fig3-isotropy") / "points"
                              / f"{row.exhibit}.spectrum.csv")
         np.testing.assert_array_equal(line.get_ydata(), points["codes"])
         assert f"{row.sv_cv_mean:.2f}" in line.get_label()
@@ -86,8 +86,8 @@ def test_figure_3_draws_the_stored_spectra(pictured):
     np.testing.assert_array_equal(floor.get_ydata(), points["prior"])
 
 
-def test_figure_8_draws_both_errors(pictured):
-    figure, data = drawn(pictured, "fig8-reconstruction")
+def test_figure_8_draws_both_errors(cifar10_sweep):
+    figure, data = drawn(cifar10_sweep, "fig8-reconstruction")
     (ax,) = figure.axes
     for bars, split in zip(ax.containers, ("test", "train"), strict=True):
         np.testing.assert_array_equal(bars[0].get_ydata(), data[f"{split}_reconstruction_mean"])
@@ -95,10 +95,10 @@ def test_figure_8_draws_both_errors(pictured):
                                                                     "λ = 3000, τ = 1"]
 
 
-def test_table_2_has_cited_numbers_in_their_own_column(pictured):
-    _, data = drawn(pictured, "table2")
-    assert data["cited_fid"].isna().all()  # procedural pictures are not what the paper speaks of
-    folder = folder_of(pictured, "table2")
+def test_table_2_shows_paper_numbers_in_their_own_column(cifar10_sweep):
+    _, data = drawn(cifar10_sweep, "table2")
+    assert data["cited_fid"].isna().all()  # the paper's claims are not about procedural images
+    folder = folder_of(cifar10_sweep, "table2")
     rows = read_csv((folder / "runs.csv").read_text()).assign(dataset="cifar10")
     data = ARTEFACTS["table2"].table(rows)
     fid, stand_in, *_ = FIGURES["score_table"](data, folder).axes
@@ -115,10 +115,10 @@ def test_table_2_has_cited_numbers_in_their_own_column(pictured):
 
 @pytest.mark.parametrize("name", ["fig6-samples", "fig14-cifar10-samples",
                                   "fig16-cifar10-reconstructions", "fig18-cifar10-interpolations"])
-def test_every_pixel_of_a_grid_is_a_square_in_the_figure(pictured, name):
-    """The PNG file itself, cut where the figure put the pictures."""
-    figure, _ = drawn(pictured, name)
-    folder = folder_of(pictured, name)
+def test_figure_draws_every_grid_pixel_as_a_square(cifar10_sweep, name):
+    """Cuts the PNG file itself where the figure put the images."""
+    figure, _ = drawn(cifar10_sweep, name)
+    folder = folder_of(cifar10_sweep, name)
     shown = np.asarray(Image.open(folder / "figure.png").convert("RGB"))
     tiles = {path: imread(path) for path in sorted((folder / "tiles").glob("*.png"))}
     assert len(figure.axes) == len(tiles)
@@ -145,11 +145,11 @@ def cells(path, columns, side=32):
                      for r in range(rows) for c in range(columns)])
 
 
-def test_grids_show_distinct_test_images_at_fixed_places(pictured):
+def test_grids_show_distinct_test_images_at_fixed_places(cifar10_sweep):
     from benchmarks.harness.data.datasets import points
     run = CIFAR10.template("smoke", "a2")
-    test = points(run, "test", 32, pictured.cache).x.permute(0, 2, 3, 1).numpy()
-    folder = folder_of(pictured, "fig6-samples") / "tiles"
+    test = points(run, "test", 32, cifar10_sweep.cache).x.permute(0, 2, 3, 1).numpy()
+    folder = folder_of(cifar10_sweep, "fig6-samples") / "tiles"
     pairs = cells(folder / "moca[A2].seed0.reconstructions.png", 8)
     np.testing.assert_array_equal(pairs[0::2], test)
     assert len(np.unique(test.reshape(32, -1), axis=0)) == 32
@@ -160,12 +160,12 @@ def test_grids_show_distinct_test_images_at_fixed_places(pictured):
     for column, which in ((1, 0), (-2, 1)):
         ends = rows[:, column].astype(int)
         assert np.abs(ends - pairs[1::2][which:16:2]).max() <= 1
-    alone = folder_of(pictured, "fig18-cifar10-interpolations") / "tiles"
+    alone = folder_of(cifar10_sweep, "fig18-cifar10-interpolations") / "tiles"
     assert ((alone / "moca[A2].seed0.interpolations.png").read_bytes()
             == (folder / "moca[A2].seed0.interpolations.png").read_bytes())
 
 
-def test_the_grid_of_lambdas_is_the_same_for_all_and_sees_no_test_image():
+def test_tuning_grid_is_shared_and_uses_no_test_image():
     for name, artefact in TUNINGS.items():
         arms = artefact.arms("paper")
         assert len(arms) == len(RIVALS) * len(GRID["paper"]) == 50
@@ -176,7 +176,7 @@ def test_the_grid_of_lambdas_is_the_same_for_all_and_sees_no_test_image():
         assert all(measure.split == "validation" for measure in artefact.measures("paper", 0))
 
 
-def test_run_never_trains_on_validation_images(tmp_path, monkeypatch):
+def test_validation_images_are_never_trained_on(tmp_path, monkeypatch):
     from benchmarks.harness.data import datasets, packed
     whole = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
     monkeypatch.setattr(packed, "VALIDATION", 5)
@@ -196,7 +196,7 @@ def test_run_never_trains_on_validation_images(tmp_path, monkeypatch):
 
 
 def choices_csv(scale, scores):
-    """A data.csv of a grid: score by rival and lambda, the lowest chosen."""
+    """A data.csv of a grid: score by method and lambda, the lowest chosen."""
     rows = [{"panel": rival, "architecture": "a1", "method": rival, "prior": "sphere", "lam": lam,
              "metric": "fd_cifar10", "fd_cifar10_mean": score, "scale": scale, "dataset": "cifar10",
              "n": 1, "n_eval": 2000, "missing": 0, "chosen": score == min(grid.values())}
@@ -226,7 +226,7 @@ def test_frozen_choice_is_not_replaced_by_a_smaller_scale(tmp_path):
     assert "100" in target.read_text().splitlines()[1]
 
 
-def test_the_chosen_lambda_has_the_lowest_score_of_its_rival():
+def test_chosen_lambda_has_the_lowest_score_of_its_method():
     rows = pd.DataFrame([
         {"scale": "mini", "dataset": "cifar10", "panel": rival, "arm": f"{rival}[lam={lam}]",
          "architecture": "a1", "method": rival, "prior": "sphere", "lam": lam, "seed": 0,
@@ -242,7 +242,7 @@ def test_the_chosen_lambda_has_the_lowest_score_of_its_rival():
     assert set(both["metric"]) == {"fid"}
 
 
-def test_only_a_whole_grid_in_the_suites_own_results_is_frozen(place, monkeypatch, capsys):
+def test_tune_freezes_only_complete_grids_in_the_suites_results(place, monkeypatch, capsys):
     from benchmarks.harness.command import tune as module
     frozen = []
     monkeypatch.setattr(module, "freeze", lambda folder, target: frozen.append(target) or "frozen")
@@ -260,8 +260,8 @@ def test_only_a_whole_grid_in_the_suites_own_results_is_frozen(place, monkeypatc
     assert frozen == [module.TUNED / "table2-a1.csv"]
 
 
-def test_lambda_is_shown_with_the_scale_of_its_choice(pictured, monkeypatch):
-    rows = read_csv((folder_of(pictured, "table2") / "runs.csv").read_text())
+def test_table_2_names_the_scale_at_which_lambda_was_chosen(cifar10_sweep, monkeypatch):
+    rows = read_csv((folder_of(cifar10_sweep, "table2") / "runs.csv").read_text())
     monkeypatch.setattr(score_table, "choices", lambda name: {})
     assert ARTEFACTS["table2"].table(rows)["lam_chosen_at"].isna().all()
     choice = {"cramer-wold": tuning_module.Choice(1.0, "mini", "cifar10")}
@@ -275,7 +275,7 @@ def frozen():
             for path in sorted((ROOT / "benchmarks" / "tuned").glob("*.csv"))}
 
 
-def test_every_frozen_lambda_has_the_lowest_score_of_the_committed_evidence():
+def test_frozen_lambdas_have_the_lowest_committed_scores():
     assert set(frozen()) == {"table2-a1", "table2-a2"} <= set(TUNINGS)
     for name, choices in frozen().items():
         scale = choices[0]["scale"]
@@ -287,8 +287,8 @@ def test_every_frozen_lambda_has_the_lowest_score_of_the_committed_evidence():
         assert len(lowest) == len(RIVALS)
 
 
-def test_table_2_has_the_lambdas_that_were_chosen():
-    """Beside the paper's own, one given by its authors, and lambda = 0."""
+def test_table_2_uses_the_chosen_lambdas():
+    """Besides the paper's own lambda, one given by its authors, and lambda = 0."""
     arms = {arm.name: arm.run for arm in ARTEFACTS["table2"].arms("paper")}
     for name, choices in frozen().items():
         network = name.rpartition("-")[2].upper()
@@ -306,17 +306,17 @@ def test_table_2_has_the_lambdas_that_were_chosen():
     assert {(run.lr, run.beta1) for run in critics} == {(3e-4, .5)}
 
 
-def test_claim_on_an_untuned_regularizer_is_not_testable(monkeypatch):
+def test_claim_about_an_untuned_regularizer_is_not_testable(monkeypatch):
     monkeypatch.setattr(score_table, "choices", lambda name: {})
     kinds = {claim.id: type(claim.test).__name__ for claim in table2.claims("paper")}
     assert kinds["C16"] == "Ordering"
     assert {kind for id, kind in kinds.items() if id.startswith(("C17", "best"))} == {"Untestable"}
 
 
-def test_arms_of_the_users_are_drawn_under_their_names(pictured):
-    """Beside a grid of lambdas, not on it."""
+def test_user_arms_are_drawn_under_their_own_names(cifar10_sweep):
+    """User arms are drawn beside the grid of lambdas, not on it."""
     for name in ("fig2-convergence", "fig3-isotropy", "fig8-reconstruction"):
-        folder = folder_of(pictured, name)
+        folder = folder_of(cifar10_sweep, name)
         data = read_csv((folder / "data.csv").read_text())
         own = data[data["arm"] == data["arm"].iloc[0]].assign(arm="mmd", lam=100.0, panel="main")
         figure = FIGURES[ARTEFACTS[name].figure](pd.concat([data, own], ignore_index=True), folder)
@@ -325,7 +325,7 @@ def test_arms_of_the_users_are_drawn_under_their_names(pictured):
         assert any(label.split(":")[0] == "MMD" for label in labels), name
 
 
-def test_tune_without_a_known_table_lists_them(place):
+def test_tune_without_a_known_table_lists_the_tables(place):
     for words, reason in ((["tune"], "tune takes the name of a table: table1-a1"),
                           (["tune", "table3"], "unknown table to tune 'table3'"),
                           (["plan", "tune", "table2"], "name its grid: tune-table1-a1")):

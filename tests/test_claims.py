@@ -1,4 +1,4 @@
-"""Verdicts against scipy's paired t-test and on tables whose truth is known."""
+"""Verdicts against scipy's paired t-test and on tables with known verdicts."""
 
 import fnmatch
 from functools import partial
@@ -57,7 +57,7 @@ CLEAR = {"low": [1.0, 1.1, 0.9, 1.05, 0.95], "high": [2.0, 2.1, 1.9, 2.05, 1.95]
          "same": [1.01, 1.09, 0.92, 1.04, 0.94]}
 
 
-def test_interval_is_scipys():
+def test_paired_interval_equals_scipy():
     values = [1.0, 2.0, 4.0, 4.5]
     expected = ttest_rel(values, np.zeros(4)).confidence_interval(0.95)
     assert t_interval(values)[1:] == pytest.approx((expected.low, expected.high))
@@ -68,7 +68,7 @@ def test_interval_is_scipys():
     assert table["v_std"] == pytest.approx(np.std(values, ddof=1))
 
 
-def test_comparison_is_the_paired_t_test():
+def test_comparison_equals_the_paired_t_test():
     rows = rows_of(CLEAR)
     part = compare(Scores(rows), "low", "same", "final_swd", 0.95, partial(below, 0.0))
     expected = ttest_rel(CLEAR["low"], CLEAR["same"]).confidence_interval(0.95)
@@ -93,13 +93,13 @@ def test_comparison_is_the_paired_t_test():
     (("low", "absent"), ("high",), "any", "reproduced"),
     (("high", "absent"), ("low",), "any", "not run"),
 ])
-def test_verdicts(lower, higher, quantifier, expected):
+def test_ordering_verdicts_on_clear_differences(lower, higher, quantifier, expected):
     line = verdict(rows_of(CLEAR), lower, higher, quantifier)
     assert line["verdict"] == expected
 
 
-def test_a_difference_within_replicate_noise_is_inconclusive():
-    """The pairs differ by a constant, so the interval is a point; yet the spread is larger."""
+def test_difference_within_replicate_noise_is_inconclusive():
+    """The pairs differ by a constant, so the interval is a point; the replicates spread further."""
     spread = [1.0, 2.0, 3.0, 4.0, 5.0]
     rows = rows_of({"a": spread, "b": [v + 0.5 + 1e-6 * k for k, v in enumerate(spread)]})
     part = compare(Scores(rows), "a", "b", "final_swd", 0.95, partial(below, 0.0))
@@ -107,11 +107,11 @@ def test_a_difference_within_replicate_noise_is_inconclusive():
     assert part.verdict == "inconclusive"
 
 
-def test_one_seed_is_inconclusive():
+def test_ordering_with_one_seed_is_inconclusive():
     assert verdict(rows_of({"a": [1.0], "b": [9.0]}), ("a",), ("b",))["verdict"] == "inconclusive"
 
 
-def test_diverged_run_is_inconclusive_and_not_counted():
+def test_ordering_with_a_diverged_run_is_inconclusive_and_leaves_it_out():
     rows = rows_of(CLEAR)
     rows.loc[(rows["arm"] == "high") & (rows["seed"] == 2), "status"] = "diverged"
     line = verdict(rows, ("low",), ("high",))
@@ -123,7 +123,7 @@ def test_diverged_run_is_inconclusive_and_not_counted():
     ({"b": (0, 1, 2, 3)}, "inconclusive"),  # 1/16 may be chance
     ({"b": (0, 1, 2, 3, 4), "a": (3,)}, "inconclusive"), ({"b": ()}, "inconclusive")])
 def test_stability_claim_counts_divergences(diverged, expected):
-    """C28: of an arm that diverges there is no score to compare."""
+    """C28: an arm that diverges has no score to compare."""
     rows = rows_of({"a": CLEAR["low"], "b": CLEAR["same"]})
     for arm, seeds in diverged.items():
         rows.loc[(rows["arm"] == arm) & rows["seed"].isin(seeds), "status"] = "diverged"
@@ -149,13 +149,13 @@ def test_several_comparisons_widen_the_intervals():
     assert (part["low"], part["high"]) == pytest.approx((expected.low, expected.high))
 
 
-def test_reported_beside_is_not_judged():
+def test_statistic_reported_beside_a_claim_is_not_judged():
     lines = judge(rows_of(CLEAR), [claim(("low",), ("high",), beside=("epochs_to_twice_floor",))])
     assert lines["role"].to_list() == ["verdict", "part", "beside"]
     assert lines["verdict"].isna().to_list() == [False, False, True]
 
 
-def test_statistics_on_known_curves():
+def test_curve_statistics_have_known_values():
     curve = pd.DataFrame({"epoch": [0, 1, 2, 4], "floor_root": 1.0,
                           "swd2_root": np.exp([3.0, 1.0, 0.5, 0.5])})
     # trapezoids: 2 + .75 + 1, over 4 epochs
@@ -181,7 +181,7 @@ def test_reversed_comparison_has_the_opposite_verdict(pairs):
 
 
 def asked(test):
-    """Statistics and arms that a test speaks of."""
+    """Returns the statistics and arms that a test names."""
     match test:
         case Equivalence():
             return {*test.statistics}, {test.arm, test.other}
@@ -213,7 +213,7 @@ def test_claims_name_existing_statistics_and_arms(scale):
                 assert arms <= declared, item.id
 
 
-def test_the_verdict_row_is_the_comparison_that_decides():
+def test_verdict_row_repeats_the_deciding_comparison():
     rows = rows_of(CLEAR | {"higher": [v + 1 for v in CLEAR["high"]]})
     least_favourable = verdict(rows, ("low",), ("higher", "high"), "all")
     assert least_favourable["comparison"] == "low - high"
@@ -229,7 +229,7 @@ ONE = [0.90, 0.91, 0.92, 0.90]
     (0.05, 0.001, "contradicted"), (-0.05, 0.001, "contradicted"),
     (0.03, 0.001, "inconclusive"), (0.0, 0.05, "inconclusive"),
 ])
-def test_equivalence_wants_the_whole_interval_inside_the_margin(shift, wobble, expected):
+def test_equivalence_requires_the_whole_interval_inside_the_margin(shift, wobble, expected):
     signs = (1, -1, 1, -1)
     other = [value + shift + sign * wobble for value, sign in zip(ONE, signs, strict=True)]
     rows = rows_of({"a": ONE, "b": other}, epochs=2)
@@ -243,7 +243,7 @@ def test_equivalence_wants_the_whole_interval_inside_the_margin(shift, wobble, e
     assert (part["low"], part["high"]) == pytest.approx((bounds.low, bounds.high))
 
 
-def test_equivalence_with_one_seed_or_a_divergence_or_no_rival_is_not_decided():
+def test_equivalence_with_one_seed_or_divergence_or_missing_arm_is_undecided():
     rows = rows_of({"a": ONE, "b": ONE}, epochs=2).assign(knn10_accuracy=0.9)
 
     def verdict_of(rows):
@@ -279,17 +279,17 @@ def trend_of(table, direction="falls", arms=4, **columns):
     ([[2.0, 2, 2, 2]], "falls", "inconclusive"),
     ([[1.3, 1.2, 1.1, 1.0], [9.3, 9.2, 9.1, 9.0]], "falls", "inconclusive"),  # within the spread
 ])
-def test_trends(table, direction, expected):
+def test_trend_verdicts(table, direction, expected):
     assert trend_of(table, direction)["verdict"] == expected
 
 
 def test_trend_over_three_points_of_one_seed_is_inconclusive():
-    """1 of 6 orders is no 5 %."""
+    """1 of 6 orders is more than 5 %."""
     assert trend_of([[3.0, 2, 1]], arms=3)["verdict"] == "inconclusive"
     assert trend_of([[3.0, 2, 1], [3.1, 2.1, 1.1]], arms=3)["verdict"] == "reproduced"  # 1 of 36
 
 
-def test_a_trend_with_a_hole_is_not_run_and_with_a_diverged_run_inconclusive():
+def test_trend_with_a_missing_run_is_not_run_and_with_a_diverged_one_inconclusive():
     test = Claim("T", "", "", Trend("nmi", ("a0", "a1", "a2", "a3")))
     rows = along([[4.0, 3, 2, 1]] * 2)
     rows["nmi"] += rows["seed"] / 100
@@ -303,7 +303,7 @@ def test_a_trend_with_a_hole_is_not_run_and_with_a_diverged_run_inconclusive():
 
 @given(st.permutations(range(5)))
 @settings(deadline=None)
-def test_one_seed_is_judged_by_all_orders(order):
+def test_trend_of_one_seed_equals_the_exact_permutation_test(order):
     """Against scipy's permutation test of Spearman's correlation, which enumerates them too."""
     from scipy.stats import permutation_test, spearmanr
     exact = permutation_test((list(order),), lambda x: spearmanr(range(5), x).statistic,
@@ -312,7 +312,7 @@ def test_one_seed_is_judged_by_all_orders(order):
     assert p_rising(np.array([order], float)) == pytest.approx(exact.pvalue)
 
 
-def test_null_trends_are_called_reproduced_in_at_most_5_percent():
+def test_trend_without_effect_is_reproduced_in_at_most_5_percent():
     draws = np.random.default_rng(0)
     for seeds in (1, 3):
         found = [trend_of(draws.normal(size=(seeds, 4)))["verdict"] for _ in range(400)]
@@ -332,17 +332,17 @@ def range_of(values, bottom, top, from_one_seed=False):
     ([1.0], (0, 2), "inconclusive"),
     ([5.0, 5.0], (5, 5), "reproduced"),
 ])
-def test_ranges(values, bounds, expected):
+def test_range_verdicts(values, bounds, expected):
     assert range_of(values, *bounds) == expected
 
 
-def test_range_of_a_fact_is_judged_from_one_seed():
+def test_deterministic_range_is_judged_from_one_seed():
     assert range_of([1.0], 0, 2, from_one_seed=True) == "reproduced"
     assert range_of([1.0], 2, 3, from_one_seed=True) == "contradicted"
 
 
-def test_unmeasured_statistic_is_not_run():
-    """A claim in FID where its network is not to be had; its proxy has a row of its own."""
+def test_claim_on_an_unmeasured_statistic_is_not_run():
+    """A claim in FID where the Inception weights are missing; its proxy has a row of its own."""
     rows = along([[1.0, 5.0], [1.1, 5.1]], fd_cifar10=1.0)
     claim = Claim("C17", "", "", Ordering("fid", ("a0",), ("a1",), at_least=0.8))
     assert judge(rows, [claim])["verdict"].iloc[0] == "not run"
@@ -354,8 +354,8 @@ def test_unmeasured_statistic_is_not_run():
     assert judge(rows, [claim])["verdict"].iloc[0] == "inconclusive"  # .4 is below .8
 
 
-def test_equivalence_may_be_as_wide_as_replicates_are():
-    """C23b: the wider of .8 FID and the replicates' own spread; of a stand-in, that alone."""
+def test_equivalence_margin_is_at_least_the_spread_of_replicates():
+    """C23b: the margin is .8 FID or the replicates' spread if wider; of a proxy, that alone."""
     a = [50.0, 54.0, 52.0, 48.0, 51.0]
     rows = rows_of({"a": a, "b": [value + 1.0 for value in a]}, epochs=2)
     rows = rows.assign(fid=rows["swd2_root"], fd_cifar10=rows["swd2_root"])
@@ -371,7 +371,7 @@ def test_equivalence_may_be_as_wide_as_replicates_are():
     ([1.0, 2.0, 3.0, 4.0, 6.0, 5.0], "reproduced"),
     ([6.0, 5.0, 3.0, 4.0, 2.0, 1.0], "contradicted"),
     ([1.0, 6.0, 2.0, 5.0, 3.0, 4.0], "inconclusive")])
-def test_one_statistic_may_track_another(other, expected):
+def test_correlation_claim_equals_scipys_spearman_test(other, expected):
     """C30, against scipy's test of Spearman's correlation."""
     arms = tuple(f"a{k}" for k in range(6))
     rows = along([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]])
@@ -391,7 +391,7 @@ def test_one_statistic_may_track_another(other, expected):
     assert judge(rows, [item])["verdict"].iloc[0] == "inconclusive"
 
 
-def test_matched_arms_are_compared_one_by_one():
+def test_matched_arms_are_compared_pair_by_pair():
     rows = along([[1.0, 5.0, 2.0, 6.0], [1.1, 5.1, 2.1, 6.1]])
     matched = Ordering("nmi", ("a0", "a1"), ("a2", "a3"), matched=True)
     assert judge(rows, [Claim("M", "", "", matched)])["verdict"].iloc[0] == "reproduced"
@@ -399,7 +399,7 @@ def test_matched_arms_are_compared_one_by_one():
     assert judge(rows, [Claim("M", "", "", product)])["verdict"].iloc[0] == "contradicted"
 
 
-def test_a_claim_about_absolute_numbers_is_not_tested_at_another_scale():
+def test_claim_about_absolute_numbers_is_not_tested_at_another_scale():
     claim = Claim("C18", "", "", Range("nmi", (("a0", 0, 2),), True), scales=("paper",))
     rows = along([[1.0]])
     for scale, expected in (("paper", "reproduced"), ("mini", "not testable here")):
@@ -409,8 +409,8 @@ def test_a_claim_about_absolute_numbers_is_not_tested_at_another_scale():
     assert "paper scale" in line["comparison"]
 
 
-def test_a_trend_in_fid_must_be_larger_than_the_papers_own_noise():
-    """With one seed there is no spread to compare with; METHODS section 6 has .8."""
+def test_trend_in_fid_must_exceed_the_papers_noise():
+    """With one seed there is no spread to compare with; METHODS section 6 takes .8."""
     grid = ("a0", "a1", "a2", "a3")
     for values, expected in (([60.0, 59.99, 59.98, 59.97], "inconclusive"),
                              ([60.0, 59.0, 58.0, 57.0], "reproduced")):
@@ -420,7 +420,7 @@ def test_a_trend_in_fid_must_be_larger_than_the_papers_own_noise():
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_a_distance_that_falls_at_every_epoch_falls(seeds):
+def test_distance_falling_at_every_epoch_is_reproduced(seeds):
     """C4: an interval around a correlation may reach below -1."""
     rows = pd.DataFrame([
         {"arm": "a0", "seed": seed, "epoch": epoch, "status": "done",

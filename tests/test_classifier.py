@@ -1,4 +1,4 @@
-"""The classifier: what training changes, exact resumption, what is shipped."""
+"""The classifier: augmentation, features, exact resumption, shipped weights."""
 
 import json
 
@@ -35,7 +35,7 @@ def test_classifier_training_resumes_bit_for_bit(small):
     assert losses[2] < losses[0]
 
 
-def test_augmentation_only_mirrors_and_shifts():
+def test_augmentation_only_mirrors_and_shifts_images():
     row = torch.arange(32.0)
     x = (row[:, None] * 32 + row).expand(200, 3, 32, 32)
     made = classifier_training.augment(x, torch.Generator().manual_seed(0))
@@ -45,12 +45,12 @@ def test_augmentation_only_mirrors_and_shifts():
     mirrored = (steps == -1).flatten(1).all(1)
     assert ((steps == 1).flatten(1).all(1) | mirrored).all()  # columns in one order or the other
     assert 60 < int(mirrored.sum()) < 140
-    assert (inner[:, 0, 1:] - inner[:, 0, :-1] == 32).all()  # rows stay in theirs
+    assert (inner[:, 0, 1:] - inner[:, 0, :-1] == 32).all()  # rows keep their order
     corners = made[:, 0, 16, 16] - x[:, 0, 16, 16]
     assert len(corners.unique()) > 60  # moved by up to four pixels each way
 
 
-def test_features_feed_the_last_layer():
+def test_features_are_the_inputs_of_the_last_layer():
     network = Classifier((4, 8, 8, 8)).eval()
     x = torch.rand(5, 3, 32, 32)
     features = network.features(x)
@@ -58,7 +58,7 @@ def test_features_feed_the_last_layer():
     torch.testing.assert_close(network(x), network.head(features))
 
 
-def test_classifier_takes_no_names_and_needs_cifar_10(capsys, place, monkeypatch):
+def test_classifier_command_refuses_names_and_needs_cifar_10(capsys, place, monkeypatch):
     from benchmarks.harness.data import cifar10
     monkeypatch.setattr(cifar10, "MIRRORS", ["http://127.0.0.1:9/"])
     for words, message in ((["classifier", "fig1"], "takes no names"),
@@ -68,7 +68,7 @@ def test_classifier_takes_no_names_and_needs_cifar_10(capsys, place, monkeypatch
         assert message in line
 
 
-def test_weights_that_are_missing_or_corrupt_are_named(tmp_path, monkeypatch):
+def test_missing_or_corrupt_weights_are_named(tmp_path, monkeypatch):
     path = tmp_path / "cifar10.safetensors"
     monkeypatch.setattr(features, "WEIGHTS", path)
     with pytest.raises(UsageError, match=r"bench\.py classifier makes it"):

@@ -1,4 +1,4 @@
-"""The command line: what a newcomer types, rightly and wrongly."""
+"""The command line: correct commands, mistakes, damaged files, published tables."""
 
 import csv
 import re
@@ -97,7 +97,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("words", MISTAKES, ids=" ".join)
-def test_a_mistake_costs_one_line(words, capsys, place):
+def test_command_line_mistake_prints_one_line(words, capsys, place):
     status, lines = ask(capsys, place, *words)
     assert status == 2
     assert len(lines) == 1
@@ -121,7 +121,7 @@ WRONG_FILES = {
 
 
 @pytest.mark.parametrize("text", WRONG_FILES, ids=range(len(WRONG_FILES)))
-def test_a_wrong_method_file_costs_one_line(text, capsys, place):
+def test_invalid_method_file_prints_one_line(text, capsys, place):
     (place.folder / "mine.py").write_text(text)
     status, lines = ask(capsys, place, "fig1", "--with", str(place.folder / "mine.py"))
     assert (status, len(lines)) == (2, 1)
@@ -132,7 +132,7 @@ def test_a_wrong_method_file_costs_one_line(text, capsys, place):
 @pytest.mark.parametrize(("name", "message"), [
     ("mmd.py", "'mmd' is the name of a built-in method"), ("a,b.py", "use small letters"),
     ("floor.py", "'floor' is the name of a built-in")])
-def test_a_method_file_may_not_have_any_name(name, message, capsys, place):
+def test_reserved_or_invalid_method_file_name_is_refused(name, message, capsys, place):
     (place.folder / name).write_text(METHOD)
     status, lines = ask(capsys, place, "fig1", "--with", str(place.folder / name))
     assert status == 2
@@ -140,7 +140,7 @@ def test_a_method_file_may_not_have_any_name(name, message, capsys, place):
 
 
 @pytest.mark.parametrize("name", ["nan", "007", "true"])
-def test_a_method_may_be_called_what_pandas_takes_for_something_else(name, place):
+def test_method_name_that_pandas_would_convert_stays_text(name, place):
     (place.folder / f"{name}.py").write_text(METHOD.replace("power", "power_std"))
     done = place.bench("fig1", "--scale", "smoke", "--seeds", "1", "--cluster", "debug",
                        "--with", str(place.folder / f"{name}.py"), "--methods", name)
@@ -158,7 +158,7 @@ def test_missing_results_folder_is_named(words, place, capsys):
     assert not place.results.exists()
 
 
-def test_a_package_that_is_not_installed_costs_one_line(place):
+def test_missing_package_prints_one_line(place):
     place.results.mkdir()
     words = [sys.executable, "-S", str(ROOT / "bench.py"), "report", *place.options]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -166,7 +166,7 @@ def test_a_package_that_is_not_installed_costs_one_line(place):
     assert "lacks the package" in done.stderr
 
 
-def test_two_method_files_may_not_share_a_name(capsys, place):
+def test_two_method_files_with_one_name_are_refused(capsys, place):
     (place.folder / "sub").mkdir()
     paths = [place.folder / "mine.py", place.folder / "sub" / "mine.py"]
     for path in paths:
@@ -176,7 +176,7 @@ def test_two_method_files_may_not_share_a_name(capsys, place):
     assert "two files define a method called 'mine'" in lines[0]
 
 
-def test_arms_with_a_declared_run_are_not_added():
+def test_user_arm_equal_to_a_declared_run_is_not_added():
     artefact = ARTEFACTS["fig1-synthetic"]
     chosen = select(artefact, "smoke", 1, "moca,moca:tau=0.05,moca:tau=0.3,moca:tau=0.3", ())
     names = [arm.name for arm in chosen.arms]
@@ -193,9 +193,9 @@ def test_closed_stdout_pipe_is_not_an_error(place):
     assert done.stderr == ""
 
 
-def test_options_are_read_anywhere_in_the_line(swept):
-    assert swept.bench("plan", "--scale", "smoke", "fig1").returncode == 0
-    assert swept.bench("--scale", "smoke", "plan", "fig1").returncode == 0
+def test_options_are_read_anywhere_in_the_command_line(fig1_sweep):
+    assert fig1_sweep.bench("plan", "--scale", "smoke", "fig1").returncode == 0
+    assert fig1_sweep.bench("--scale", "smoke", "plan", "fig1").returncode == 0
 
 
 def test_sweep_with_only_failures_reports_them(place):
@@ -208,7 +208,7 @@ def test_sweep_with_only_failures_reports_them(place):
     assert "--retry-failed" in done.stdout
 
 
-def test_a_figure_that_was_deleted_is_drawn_again(place):
+def test_deleted_figure_is_drawn_again(place):
     words = ("fig1", "--scale", "smoke", "--methods", "mmd", "--seeds", "1", "--cluster", "debug")
     place.bench(*words)
     figure = place.cache / "smoke" / "custom" / "fig1-synthetic" / "figure.png"
@@ -220,7 +220,7 @@ def test_a_figure_that_was_deleted_is_drawn_again(place):
 
 @pytest.mark.parametrize("where", ["file", "/proc/nowhere"])
 @pytest.mark.parametrize("option", ["--results-dir", "--cache-dir"])
-def test_a_folder_that_cannot_be_written_is_named(where, option, capsys, place):
+def test_unwritable_folder_is_named(where, option, capsys, place):
     (place.folder / "file").touch()
     target = str(place.folder / "file") if where == "file" else where
     status, lines = ask(capsys, place, "fig1", "--scale", "paper", option, target)
@@ -231,7 +231,7 @@ def test_a_folder_that_cannot_be_written_is_named(where, option, capsys, place):
 
 def test_unwritable_cache_is_named_before_training(place):
     place.cache.mkdir()
-    (place.cache / "runs").symlink_to("/proc/self/fdinfo")  # there, and not to be written to
+    (place.cache / "runs").symlink_to("/proc/self/fdinfo")  # exists but cannot be written to
     done = place.bench("fig1", "--scale", "smoke", "--results-dir", str(place.folder / "r"))
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "--cache-dir" in done.stderr
@@ -249,7 +249,7 @@ def test_unusable_cache_is_named_at_every_scale(capsys, place):
     b"arm,seed\nmmd,0\n", b'arm,seed,epoch,status\n"mmd,0,0,done\n',
     b"arm,seed,epoch,status\nmmd,0,0,done\nmmd,0,1,do",
 ])
-def test_a_corrupt_committed_table_is_named_and_left_alone(damage, capsys, place):
+def test_corrupt_committed_table_is_named_and_left_unchanged(damage, capsys, place):
     path = place.results / "fig1-synthetic" / "runs.csv"
     path.parent.mkdir(parents=True)
     path.write_bytes(damage)
@@ -261,7 +261,7 @@ def test_a_corrupt_committed_table_is_named_and_left_alone(damage, capsys, place
 
 
 def damaged(folder, damage):
-    """The committed results of Figure 1 with one table damaged; and which one."""
+    """Copies the committed results of Figure 1 and damages one table; returns its path."""
     shutil.copytree(ROOT / "results" / "fig1-synthetic", folder)
     data = folder / "data.csv"
     lines = data.read_text().splitlines(keepends=True)
@@ -288,7 +288,7 @@ DAMAGES = {"cut": "it has no row of", "cut in mid-line": "line break",
 @pytest.mark.parametrize("words", [("verify", "fig1"), ("report",), ("fig1", "--redraw")],
                          ids=" ".join)
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_results_are_neither_judged_nor_shown_nor_drawn(damage, words, capsys, place):
+def test_damaged_results_are_not_judged_shown_or_drawn(damage, words, capsys, place):
     folder = place.results / "fig1-synthetic"
     name = damaged(folder, damage)
     before = {path: path.read_bytes() for path in folder.iterdir()}
@@ -300,7 +300,7 @@ def test_damaged_results_are_neither_judged_nor_shown_nor_drawn(damage, words, c
     assert not (place.results / "report.html").exists()
 
 
-def test_corrupt_checkpoints_without_a_good_one_stop_the_command(capsys, place):
+def test_command_stops_when_every_checkpoint_is_corrupt(capsys, place):
     run = ARTEFACTS["fig1-synthetic"].arms("smoke")[0].run
     folder = Store(place.cache / "runs").folder(run.key)
     folder.write_spec(run, None)
@@ -319,7 +319,7 @@ FAST = (["--help"], ["list"], ["plan", "fig1", "--scale", "smoke"],
 
 
 def least_work(place, probe, words):
-    """The least of three runs of the program, in yardsticks; and what the last one said."""
+    """The least work of three runs of the program, in yardsticks; and the last one's output."""
     program = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{probe}"
     spent = [metered([sys.executable, "-c", program, *words, *place.options], place.folder)
              for _ in range(3)]
@@ -327,7 +327,7 @@ def least_work(place, probe, words):
 
 
 @pytest.mark.parametrize("words", FAST, ids=" ".join)
-def test_read_only_commands_are_fast_and_import_neither_torch_nor_pandas(words, swept):
+def test_read_only_commands_are_fast_and_import_neither_torch_nor_pandas(words, fig1_sweep):
     """A bare Python takes a quarter of a yardstick; waiting costs no work, but is not allowed."""
     probe = ("import time; slow = set(); time.sleep = lambda _: slow.add('sleep')\n"
              "sys.addaudithook(lambda event, _: slow.add(event)\n"
@@ -337,30 +337,31 @@ def test_read_only_commands_are_fast_and_import_neither_torch_nor_pandas(words, 
              "    status = end.code\n"
              "slow |= {'torch', 'pandas', 'numpy', 'matplotlib', 'scipy'} & set(sys.modules)\n"
              "sys.exit(f'slow: {slow}' if slow else status)")
-    work, _ = least_work(swept, probe, words)
+    work, _ = least_work(fig1_sweep, probe, words)
     assert work < 8
 
 
-def test_a_second_run_is_fast_and_imports_no_torch(swept):
+def test_repeated_command_is_fast_and_imports_no_torch(fig1_sweep):
     probe = ("from benchmarks.harness.command.main import main\n"
              "status = main(sys.argv[1:])\nsys.exit('torch' if 'torch' in sys.modules else status)")
-    before = {p: p.stat().st_mtime_ns for p in swept.smoke.iterdir()}
-    work, said = least_work(swept, probe, ["fig1", "--scale", "smoke"])
+    before = {p: p.stat().st_mtime_ns for p in fig1_sweep.smoke.iterdir()}
+    work, said = least_work(fig1_sweep, probe, ["fig1", "--scale", "smoke"])
     assert work < 30
     assert "identical to the results that were there" in said
-    assert {p: p.stat().st_mtime_ns for p in swept.smoke.iterdir()} == before
+    assert {p: p.stat().st_mtime_ns for p in fig1_sweep.smoke.iterdir()} == before
 
 
-def test_list_plan_and_status_report_states(swept, place):
-    assert "results there; runs: 54 done" in swept.bench("list", "fig1", "--scale", "smoke").stdout
-    planned = swept.bench("plan", "fig1", "--scale", "smoke", "--seeds", "3").stdout
+def test_list_plan_and_status_report_run_states(fig1_sweep, place):
+    listed = fig1_sweep.bench("list", "fig1", "--scale", "smoke").stdout
+    assert "results there; runs: 54 done" in listed
+    planned = fig1_sweep.bench("plan", "fig1", "--scale", "smoke", "--seeds", "3").stdout
     assert "81 runs (27 arms, 3 seeds): 54 done, 27 missing" in planned
     assert "to train: 27" in planned
-    assert re.search(r"about \d+\.\d core-minutes", swept.bench(
+    assert re.search(r"about \d+\.\d core-minutes", fig1_sweep.bench(
         "plan", "fig1", "--scale", "smoke", "--seeds", "3").stdout)
-    again = swept.bench("plan", "fig1", "--scale", "smoke", "--rerun").stdout
+    again = fig1_sweep.bench("plan", "fig1", "--scale", "smoke", "--rerun").stdout
     assert "to train: 54" in again
-    assert "54 done" in swept.bench("status", "fig1", "--scale", "smoke").stdout
+    assert "54 done" in fig1_sweep.bench("status", "fig1", "--scale", "smoke").stdout
     assert "as counted: none was measured" in place.bench("plan", "fig1").stdout
     assert not place.cache.exists()
 
@@ -371,15 +372,15 @@ def serial(tmp_path_factory):
     return finished(Place(tmp_path_factory.mktemp("serial")), "fig1", "--cluster", "debug")
 
 
-def test_the_pool_and_this_process_give_the_same_bytes(swept, serial):
-    assert serial.tables() == swept.tables()
+def test_pool_and_single_process_write_the_same_bytes(fig1_sweep, serial):
+    assert serial.tables() == fig1_sweep.tables()
 
 
-def test_smoke_results_stay_in_the_cache(swept):
-    assert not swept.results.exists()
+def test_smoke_results_stay_in_the_cache(fig1_sweep):
+    assert not fig1_sweep.results.exists()
 
 
-def test_rerun_trains_again_and_redraw_only_draws(place):
+def test_rerun_trains_again_and_redraw_only_draws_figures(place):
     words = ("fig1", "--scale", "smoke", "--methods", "mmd", "--seeds", "1", "--cluster", "debug")
     assert place.bench(*words).returncode == 0
     folder = place.cache / "smoke" / "custom" / "fig1-synthetic"
@@ -394,9 +395,9 @@ def test_rerun_trains_again_and_redraw_only_draws(place):
     assert (folder / "figure.png").read_bytes() == picture
 
 
-@pytest.mark.parametrize("sweep", ["swept", "serial"])
+@pytest.mark.parametrize("sweep", ["fig1_sweep", "serial"])
 def test_main_panel_is_published_when_its_last_run_is_done(sweep, request):
-    """One process alone trains the others after it; a worker of the pool may hold one up."""
+    """A single process trains the other panels later; in the pool a worker may still be busy."""
     main = {f"{arm.name}, seed {seed}" for arm in ARTEFACTS["fig1-synthetic"].arms("smoke")
             for seed in range(2) if arm.stage == 0}
     lines = request.getfixturevalue(sweep).output.splitlines()
@@ -407,8 +408,8 @@ def test_main_panel_is_published_when_its_last_run_is_done(sweep, request):
     assert sweep != "serial" or done[-1] + 1 < len(lines) - 10
 
 
-def test_a_partial_result_never_replaces_a_fuller_one(place):
-    """Five runs of MMD at the mini scale are there; then one of them is lost and fails."""
+def test_partial_result_never_replaces_a_fuller_one(place):
+    """Five runs of MMD at mini scale are published; then one of them is lost and fails."""
     words = ("fig1", "--scale", "smoke", "--methods", "mmd", "--cluster", "debug")
     assert place.bench(*words, "--seeds", "2").returncode == 0
     folder = place.cache / "smoke" / "custom" / "fig1-synthetic"
@@ -419,7 +420,7 @@ def test_a_partial_result_never_replaces_a_fuller_one(place):
     assert place.tables(folder) == fuller
 
 
-def test_interrupted_sweeps_and_failed_runs_leave_visible_holes(place):
+def test_interrupted_sweeps_and_failed_runs_show_missing_results(place):
     bad = METHOD.replace("step.z.mean(0)", "step.no_such_field")
     (place.folder / "bad.py").write_text(bad)
     words = ("fig1", "--scale", "smoke", "--methods", "mmd", "--seeds", "1", "--with", "bad.py")
@@ -465,7 +466,7 @@ def test_results_go_to_the_folder_of_their_scale():
     assert folder("smoke") == "cache/smoke/fig1-synthetic"
 
 
-def test_divergence_is_shown_in_table_claims_status_and_picture(place):
+def test_divergence_is_shown_in_table_claims_status_and_figure(place):
     text = METHOD.replace("step.z.mean(0).norm()", "(step.z.norm() / (step.progress < 0.5))")
     (place.folder / "wild.py").write_text(text)
     words = ("fig1", "--scale", "smoke", "--seeds", "2", "--methods", "mmd,swd,sinkhorn",

@@ -23,9 +23,9 @@ PAIRWISE_ONLY = {"moca", "repulsion", "uniformity"}
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("name", METHODS)
-def test_method_keeps_the_contract(name, check):
+def test_registered_method_passes_every_check(name, check):
     if (name, check) == ("repulsion", check_spreads):
-        # what flees from where it was only turns round: the paper's reason for the positive
+        # repulsion from its own old codes only rotates them: the paper's reason for the positive
         with pytest.raises(AssertionError):
             check(kind_of(name), name)
         return
@@ -86,9 +86,9 @@ DEFECTS = {
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.__name__)
 @pytest.mark.parametrize("name", METHODS)
-def test_planted_defect_is_caught(name, defect):
+def test_planted_defect_fails_a_check(name, defect):
     if defect is prior_ignored and name in PAIRWISE_ONLY:
-        # these decline any other prior, which is the only way to ignore it that they have left
+        # these refuse any other prior, so they cannot ignore it
         with pytest.raises(ValueError, match="sphere"):
             build(kind_of(name), name, "gaussian")
         return

@@ -40,7 +40,7 @@ def step(encoder, x, index=None, progress=0.0):
 
 
 @pytest.mark.parametrize("tau", [0.05, 0.1, 1.0])
-def test_loss_is_algorithm_1(tau):
+def test_loss_equals_algorithm_1(tau):
     q, k, queue = unit(BATCH, 0), unit(BATCH, 1), unit(20, 2)
     logits = torch.cat([torch.einsum("bd,bd->b", q, k)[:, None], q @ queue.T], dim=1)
     expected = cross_entropy(logits / tau, torch.zeros(BATCH, dtype=torch.long))
@@ -48,7 +48,7 @@ def test_loss_is_algorithm_1(tau):
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_the_sum_over_keys_and_its_slope_are_torchs(masked):
+def test_sum_over_keys_and_its_gradient_equal_torch(masked):
     q, keys = (unit(BATCH, 0) / 0.05).requires_grad_(), unit(20, 2)
     own = torch.zeros(BATCH, 20, dtype=torch.bool)
     own[1, 3] = own[2, 5:9] = masked
@@ -61,8 +61,8 @@ def test_the_sum_over_keys_and_its_slope_are_torchs(masked):
 
 
 @pytest.mark.parametrize("tau", [0.05, 1.0])
-def test_loss_is_equation_6_plus_log_k(tau):
-    """Eq. 6 has the current keys among its K: with one query its sum is Algorithm 1's 1 + (K-1)."""
+def test_loss_equals_equation_6_plus_log_k(tau):
+    """Eq. 6 has the current keys among its K: with one query, Algorithm 1's 1 + (K-1) terms."""
     q, k, queue, K = unit(1, 0), unit(1, 1), unit(19, 2), 20
     every = torch.cat([k, queue])
     equation_6 = torch.log(torch.exp(q @ every.T / tau).mean()) - (q @ k.T).squeeze() / tau
@@ -70,14 +70,14 @@ def test_loss_is_equation_6_plus_log_k(tau):
     torch.testing.assert_close(loss, equation_6 + log(K))
 
 
-def test_decoupled_leaves_the_positive_out():
+def test_decoupled_loss_leaves_the_positive_out():
     q, k, queue, tau = unit(BATCH, 0), unit(BATCH, 1), unit(20, 2), 0.2
     expected = torch.log(torch.exp(q @ queue.T / tau).sum(1)) - (q * k).sum(1) / tau
     torch.testing.assert_close(
         contrastive_loss(q, k, queue, tau, None, True), expected.mean())
 
 
-def test_decoupling_is_switched_on_by_its_name():
+def test_decoupled_method_name_switches_decoupling_on():
     x, losses = torch.randn(BATCH, DIM), []
     for decoupled in (False, True):
         method, encoder = moca(decoupled=decoupled)
@@ -98,7 +98,7 @@ def test_masked_keys_are_not_negatives():
                                contrastive_loss(q, k, queue[5:], 0.1, None, False))
 
 
-def test_own_keys_are_found_by_index():
+def test_own_keys_are_masked_by_sample_index():
     masked, encoder = moca(K=8, mask_self=True)
     x = torch.randn(BATCH, DIM)
     seen = step(encoder, x, torch.tensor([7, 8, 9, 10]))
@@ -113,7 +113,7 @@ def test_own_keys_are_found_by_index():
     torch.testing.assert_close(masked.penalty(again), expected)
 
 
-def test_queue_is_a_ring_that_drops_the_oldest():
+def test_queue_drops_the_oldest_keys_first():
     """K = 10 is not a multiple of B = 4: against a plain list, over three turns of the ring."""
     method, encoder = moca(K=10)
     expected = [row.clone() for row in method.queue]
@@ -122,7 +122,7 @@ def test_queue_is_a_ring_that_drops_the_oldest():
     for turn in range(8):
         now = step(encoder, torch.randn(BATCH, DIM), torch.arange(BATCH) + 10 * turn)
         method.penalty(now)
-        keys = method.key_encoder(now.x).detach()  # of the key encoder before it moves
+        keys = method.key_encoder(now.x).detach()  # keys of the key encoder before its update
         method.after_step(now)
         for key, owner in zip(keys, now.index.tolist(), strict=True):
             expected[pointer], owners[pointer] = key, owner
@@ -146,12 +146,12 @@ def test_gaussian_prior_is_refused():
 
 
 @pytest.mark.parametrize("m0", [0.0, 0.9, 0.999])
-def test_momentum_runs_from_m0_to_one(m0):
+def test_momentum_rises_from_m0_to_one(m0):
     ends = cosine_momentum(torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64), m0)
     torch.testing.assert_close(ends, torch.tensor([m0, (1 + m0) / 2, 1], dtype=torch.float64))
 
 
-def test_key_encoder_averages_parameters_and_not_batch_norm_buffers():
+def test_key_encoder_averages_parameters_but_not_batch_norm_buffers():
     network = nn.Sequential(nn.Linear(DIM, DIM), nn.BatchNorm1d(DIM))
     method, encoder = moca(encoder=Encoder(network, Sphere(DIM)), m0=0.9)
     before = [p.clone() for p in method.key_encoder.parameters()]
@@ -172,7 +172,7 @@ def test_key_encoder_averages_parameters_and_not_batch_norm_buffers():
     assert not torch.equal(own_statistics, encoder.network[1].running_mean)
 
 
-def test_gradient_reaches_the_query_alone():
+def test_gradient_reaches_only_the_query():
     method, encoder = moca()
     method.penalty(step(encoder, torch.randn(BATCH, DIM))).backward()
     assert all(p.grad is not None for p in encoder.parameters())
@@ -191,4 +191,4 @@ def test_repulsion_uses_past_keys_only():
             for z in now.z]
     assert alone.penalty(now).item() == pytest.approx(sum(sums) / BATCH, rel=1e-4)
     alone.after_step(now)
-    torch.testing.assert_close(alone.queue[:BATCH], alone.keys)  # the queue moves on as MoCA's
+    torch.testing.assert_close(alone.queue[:BATCH], alone.keys)  # the queue is updated as MoCA's

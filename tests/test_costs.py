@@ -1,4 +1,4 @@
-"""What training is said to take: the table of networks, and what `plan` loads to say it.
+"""Estimated cost of training: the table of networks, and the imports of `plan`.
 
 `python -m tests.test_costs`, from the project's root, writes the table.
 """
@@ -21,7 +21,7 @@ HEAVY = {"torch", "torchvision", "numpy", "pandas", "scipy", "PIL", "submitit", 
 
 
 def table():
-    """A row per network of any artefact's or tuning's runs at any scale."""
+    """One row per network declared by any artefact or tuning at any scale."""
     networks = sorted({costs.network(arm.run)
                        for artefact in (*ARTEFACTS.values(), *TUNINGS.values())
                        for scale in SCALES for arm in artefact.arms(scale)})
@@ -32,19 +32,19 @@ def table():
     return text.getvalue()
 
 
-def test_cost_table_equals_torchs_count_for_every_declared_network():
+def test_cost_table_equals_torchs_count_for_declared_networks():
     assert costs.NETWORK_COSTS.read_text() == table(), (
         f"run `python -m tests.test_costs`, which writes {costs.NETWORK_COSTS}")
 
 
-def test_network_in_the_cost_table_is_not_counted(monkeypatch):
+def test_network_in_the_cost_table_is_not_counted_again(monkeypatch):
     monkeypatch.setattr(costs, "counted", None)
     costs.network_cost.cache_clear()
     assert costs.network_cost("mlp2", "100", 128, 1.0).encoder == 2 * (100 + 128) * 128
 
 
 def test_network_not_in_the_cost_table_is_counted():
-    """As for a user's own images: the dense layers of 48 by 48 pixels are larger."""
+    """For a user's own images: the dense layers of 48 by 48 pixels are larger."""
     other, known = (costs.network_cost("mlp3", shape, 6, 1.0) for shape in ("3x48x48", "1x28x28"))
     assert other.weights - known.weights == (128 + 129) * (3 * 48 * 48 - 28 * 28)
     assert other.encoder - known.encoder == 2 * 128 * (3 * 48 * 48 - 28 * 28)
@@ -63,7 +63,7 @@ sys.exit(status)
 @pytest.mark.parametrize("words", [
     *(("--scale", scale, "--results-dir", "nothing") for scale in SCALES), (),
 ], ids=[*SCALES, "results"])
-def test_plan_all_imports_no_large_package(words, tmp_path):
+def test_plan_of_everything_imports_no_large_package(words, tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", PLAN, "plan", "all", *words, "--cache-dir", str(tmp_path)],
         capture_output=True, text=True, check=False, cwd=ROOT)

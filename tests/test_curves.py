@@ -1,4 +1,4 @@
-"""Curves and snapshots of a training: when and for which artefact, and when it is trained again."""
+"""Curves and snapshots of a training run: epochs, artefacts, and when a run is trained again."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +34,7 @@ class Silent:
 
 
 @pytest.fixture
-def do(tmp_path):
+def update(tmp_path):
     """Brings a task for RUN up to date; returns its folder, the outcome and its log."""
     def done(*curves, recorded=(), measures=(), run=RUN):
         folder = Store(tmp_path / "runs").folder(run.key)
@@ -51,30 +51,30 @@ def losses(result):
     return [{k: v for k, v in row.items() if k.startswith("train_")} for row in result["rows"]]
 
 
-def test_curves_are_taken_at_their_epochs_and_change_no_bit_of_the_training(do, tmp_path):
-    _, result, _ = do(ERROR, LATENT, DISTANCE)
+def test_curves_are_recorded_at_their_epochs_and_leave_training_unchanged(update, tmp_path):
+    _, result, _ = update(ERROR, LATENT, DISTANCE)
     rows = result["rows"]
     due = {name: [row["epoch"] for row in rows if name in row] for name in
            ("test_reconstruction", "swd2_root", "swd_image_std")}
     assert due == {"test_reconstruction": [0, 2, 4, 5], "swd2_root": [0, 1, 2, 3, 4, 5],
                    "swd_image_std": [0, 3, 5]}
     model = result["model"]
-    _, plain, _ = do(run=replace(RUN, snapshots=None))
+    _, plain, _ = update(run=replace(RUN, snapshots=None))
     assert plain["model"] == model
     assert losses(plain) == losses(result)
 
 
-def test_a_curve_ends_at_the_measure_of_the_final_model(do):
+def test_curve_ends_at_the_measure_of_the_final_model(update):
     measures = (Measure("reconstruction", 20), Measure("image_swd", 8))
-    task, result, _ = do(ERROR, DISTANCE, measures=measures)
+    task, result, _ = update(ERROR, DISTANCE, measures=measures)
     for measure in measures:
         found = task.folder.measurement(measure)
         for name, value in found["numbers"].items():
             assert result["rows"][-1][name] == value
 
 
-def test_artefact_rows_have_only_the_curves_it_asks_for(do):
-    _, result, _ = do(DISTANCE, recorded=(ERROR, LATENT))
+def test_artefact_rows_hold_only_the_curves_it_declares(update):
+    _, result, _ = update(DISTANCE, recorded=(ERROR, LATENT))
     assert set(result["curves"]) == {DISTANCE.id, ERROR.id, LATENT.id}
     rows = asked_of(result, PlannedRun(Arm("mmd", RUN), RUN, curves=(DISTANCE,)))
     assert [row["epoch"] for row in rows if "swd_image_std" in row] == [0, 3, 5]
@@ -85,48 +85,48 @@ def test_artefact_rows_have_only_the_curves_it_asks_for(do):
     assert [row["epoch"] for row in rows if "test_reconstruction" in row] == [0, 4, 5]
 
 
-def test_run_lacking_a_curve_is_trained_again_and_counts_until_then(do):
-    task, before, _ = do(ERROR, measures=(Measure("reconstruction", 20),))
+def test_run_lacking_a_curve_stays_done_until_it_is_trained_again(update):
+    task, before, _ = update(ERROR, measures=(Measure("reconstruction", 20),))
     wanting = replace(task, curves=(ERROR, LATENT), recorded=(ERROR, LATENT))
     assert task.state() == "done"
     assert wanting.state() == "lacks-curve"
     assert task.folder.result() == before
-    _, after, log = do(ERROR, LATENT)
+    _, after, log = update(ERROR, LATENT)
     assert log.count("from step 0") == 2
     assert wanting.state() == "done"
     assert losses(after) == losses(before)
     assert after["model"] == before["model"]
-    assert task.state() == "done"  # what was measured of the same weights is kept
-    do(ERROR)
+    assert task.state() == "done"  # measures of the same weights are kept
+    update(ERROR)
     assert task.folder.result() == after  # fewer curves are no reason to train
 
 
-def test_measures_of_replaced_weights_are_deleted(do):
-    task, _, _ = do(measures=(Measure("reconstruction", 20),))
+def test_measures_of_replaced_weights_are_deleted(update):
+    task, _, _ = update(measures=(Measure("reconstruction", 20),))
     result = task.folder.result()
     task.folder.finish(result, {"commit": "none"}, b"other weights")
     assert task.state() == "unmeasured"
 
 
-def test_a_snapshot_is_the_model_after_that_epoch(do, tmp_path):
+def test_snapshot_is_the_model_after_its_epoch(update, tmp_path):
     final, early = Measure("reconstruction", 20), Measure("reconstruction", 20, epoch=2)
-    task, result, log = do(ERROR, measures=(final, early))
+    task, result, log = update(ERROR, measures=(final, early))
     assert list(result["snapshots"]) == ["2"]
     numbers = task.folder.measurement(early)["numbers"]
     (row,) = [row for row in result["rows"] if row["epoch"] == 2]
     assert numbers["test_reconstruction"] == row["test_reconstruction"]
     place = task.folder.weights_file(2)
     place.write_bytes(place.read_bytes()[:-1])
-    do(ERROR, measures=(final, early))
-    assert "training again" not in log  # all of it is measured: the weights are not missed
+    update(ERROR, measures=(final, early))
+    assert "training again" not in log  # everything is measured: the weights are not needed
     (task.folder.path / "measures" / f"{early.id}.json").unlink()
-    _, again, log = do(ERROR, measures=(final, early))
+    _, again, log = update(ERROR, measures=(final, early))
     assert "weights are missing or damaged: training again" in log
     assert again == result
     assert task.folder.measurement(early)["numbers"] == numbers
 
 
-def test_checkpoint_lacking_a_curve_is_not_resumed(do, tmp_path):
+def test_checkpoint_lacking_a_curve_is_not_resumed(update, tmp_path):
     """Its early epochs would be missing from the curve."""
     from benchmarks.harness.launch import train_and_measure
     from benchmarks.harness.store import checkpoints, lease
@@ -144,13 +144,13 @@ def test_checkpoint_lacking_a_curve_is_not_resumed(do, tmp_path):
                                     lambda f: None, log)
     held.release()
     assert checkpoints.newest(folder.path)[0]
-    _, result, log = do(ERROR, LATENT)
+    _, result, log = update(ERROR, LATENT)
     assert "lacks a curve" in log
     assert all("swd2_root" in row for row in result["rows"])
 
 
 @pytest.mark.parametrize("epochs", [(0,), (6,), (2, 9)])
-def test_snapshot_outside_the_epochs_is_refused(epochs):
+def test_snapshot_outside_the_trained_epochs_is_refused(epochs):
     with pytest.raises(ValueError, match="snapshots are of epochs 1 to 5"):
         replace(RUN, snapshots=epochs)
 
@@ -164,10 +164,10 @@ def test_run_records_the_curves_of_all_artefacts(scale):
             run = replace(entry.run, seed=0)
             assert set(entry.curves) <= set(entry.recorded) == set(asked.get(run, ()))
             names = {(curve.name, curve.n_eval) for curve in entry.recorded}
-            assert len(names) == len({name for name, _ in names})  # else columns would clash
+            assert len(names) == len({name for name, _ in names})  # otherwise columns would clash
 
 
-def test_plan_says_what_is_trained_again_for_a_curve(place):
+def test_plan_counts_runs_to_train_again_for_a_curve(place):
     few = ("fig1", "--scale", "smoke", "--methods", "mmd", "--seeds", "1", "--cluster", "debug")
     assert place.bench(*few).returncode == 0
     table = place.tables(place.cache / "smoke" / "custom" / "fig1-synthetic")

@@ -39,13 +39,13 @@ def by_sqrtm(a, b):
 
 
 @pytest.mark.parametrize("d", [3, 40, 160])
-def test_frechet_distance_is_that_of_scipys_root(d):
+def test_frechet_distance_equals_scipys_matrix_root(d):
     a, b = fit_gaussian(features(2000, d, 0)), fit_gaussian(features(1500, d, 1, shift=0.3))
     assert frechet_distance(a, b) == pytest.approx(by_sqrtm(a, b), rel=1e-6)
     assert frechet_distance(b, a) == pytest.approx(frechet_distance(a, b), rel=1e-9)
 
 
-def test_gaussian_fit_is_numpys_in_either_precision():
+def test_gaussian_fit_equals_numpy_in_both_precisions():
     x = features(300, 7, 0)
     found = fit_gaussian(x)
     np.testing.assert_allclose(found.mean, x.numpy().mean(0), rtol=1e-12)
@@ -56,19 +56,19 @@ def test_gaussian_fit_is_numpys_in_either_precision():
         fit_gaussian(x[:1])
 
 
-def test_identical_sets_are_at_distance_zero():
+def test_frechet_distance_of_identical_sets_is_zero():
     for n, d in ((500, 64), (30, 64), (1000, 2)):
         a = fit_gaussian(features(n, d, 0))
         assert abs(frechet_distance(a, a)) < 1e-6 * float(a.covariance.trace())
 
 
-def test_equal_covariances_leave_the_means():
+def test_frechet_distance_with_equal_covariances_is_that_of_the_means():
     a = fit_gaussian(features(400, 20, 0))
     b = Gaussian(a.mean + 0.5, a.covariance)
     assert frechet_distance(a, b) == pytest.approx(20 * 0.25, rel=1e-6)
 
 
-def test_commuting_covariances_have_a_closed_form():
+def test_frechet_distance_with_commuting_covariances_equals_the_closed_form():
     spread = torch.logspace(-6, 1, 50, dtype=torch.float64)
     a = Gaussian(torch.zeros(50).double(), torch.diag(spread))
     b = Gaussian(torch.zeros(50).double(), torch.diag(spread.flip(0)))
@@ -76,8 +76,8 @@ def test_commuting_covariances_have_a_closed_form():
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
 
 
-def test_rank_deficient_covariances_have_a_closed_form():
-    """Two planes of 64 dimensions that share one axis: only there the roots meet."""
+def test_frechet_distance_with_rank_deficient_covariances_equals_the_closed_form():
+    """Two planes in 64 dimensions share one axis: only it adds to the trace of the root."""
     d = 64
     a, b = (torch.zeros(d, d, dtype=torch.float64) for _ in range(2))
     a[0, 0], a[1, 1], b[0, 0], b[2, 2] = 4.0, 9.0, 1.0, 25.0
@@ -89,7 +89,7 @@ def test_rank_deficient_covariances_have_a_closed_form():
 
 
 def test_frechet_distance_with_fewer_points_than_dimensions_is_finite():
-    """The nuclear norm of the centred features' product is the same trace."""
+    """The trace equals the nuclear norm of the product of the centred features."""
     x, y = features(40, 200, 0), features(50, 200, 1)
     centred = [(z - z.mean(0)) / (len(z) - 1) ** 0.5 for z in (x, y)]
     shared = torch.linalg.matrix_norm(centred[0] @ centred[1].T, "nuc")
@@ -98,7 +98,7 @@ def test_frechet_distance_with_fewer_points_than_dimensions_is_finite():
     assert frechet_distance(fit_gaussian(x), fit_gaussian(y)) == pytest.approx(expected, rel=1e-6)
 
 
-def test_kernel_distance_is_the_unbiased_polynomial_mmd():
+def test_kernel_distance_equals_the_unbiased_polynomial_mmd():
     x, y = features(50, 8, 0), features(50, 8, 1, shift=0.2)
     kernels = [polynomial_kernel(*pair, degree=3) for pair in ((x, x), (y, y), (x, y))]
     within = sum((k.sum() - np.trace(k)) / (50 * 49) for k in kernels[:2])
@@ -141,7 +141,7 @@ def test_manifold_scores_equal_their_definitions(k, monkeypatch):
 
 
 def test_manifold_scores_of_a_collapsed_generator_show_the_argument_order():
-    """Every sample the same good picture: precise, and nothing is recalled or covered."""
+    """Every sample is the same good image: high precision, but no recall and no coverage."""
     real = features(300, 6, 0)
     collapsed = real[:1] + 1e-3 * torch.randn(300, 6, generator=draws(), dtype=torch.float64)
     scores = manifold_scores(real=real, made=collapsed)
@@ -164,13 +164,13 @@ def photographs(n, seed, size=32):
     return torch.nn.functional.interpolate(x, size=(size, size), mode="bilinear")
 
 
-def test_image_swd_std_is_root_147_times_unit():
+def test_image_swd_with_std_scaling_is_root_147_times_unit():
     a, b = photographs(60, 0), photographs(60, 1)
     found = image_swd(a, b, draws())
     assert found["std"] / found["unit"] == pytest.approx(147**0.5, rel=0.01)
 
 
-def test_image_swd_of_one_level_is_scipys_distance_of_projected_patches():
+def test_image_swd_of_one_level_equals_scipy_on_projected_patches():
     from scipy.stats import wasserstein_distance
     a, b = photographs(20, 0, 16), photographs(20, 1, 16)
     same = draws()
@@ -190,7 +190,7 @@ def test_image_swd_of_one_level_is_scipys_distance_of_projected_patches():
         assert image_swd(a, b, draws())[kind] == pytest.approx(1000 * np.mean(oracle), rel=0.05)
 
 
-def test_image_swd_of_equal_sets_is_zero_and_order_is_free():
+def test_image_swd_of_equal_sets_is_zero_in_any_order():
     a, b = photographs(30, 0), photographs(30, 1)
     assert image_swd(a, a, draws()) == {"std": 0, "unit": 0}
     assert image_swd(a, a.flip(0), draws()) == pytest.approx({"std": 0, "unit": 0}, abs=0.1)
@@ -198,7 +198,7 @@ def test_image_swd_of_equal_sets_is_zero_and_order_is_free():
 
 
 @pytest.mark.parametrize("size", [32, 64])
-def test_the_pyramid_loses_nothing_and_ends_at_16(size):
+def test_laplacian_pyramid_is_invertible_and_ends_at_16_pixels(size):
     images = photographs(4, 0, size)
     levels = pyramid(images)
     assert [level.shape[2] for level in levels] == ([32, 16] if size == 32 else [64, 32, 16])
@@ -209,7 +209,7 @@ def test_the_pyramid_loses_nothing_and_ends_at_16(size):
     torch.testing.assert_close(again, images)
 
 
-def test_image_swd_refuses_another_range_or_number():
+def test_image_swd_refuses_other_value_ranges_and_unequal_counts():
     a = photographs(8, 0)
     with pytest.raises(ValueError, match=r"pixels in \[0, 1\]"):
         image_swd(a, 2 * a - 1, draws())
@@ -229,7 +229,7 @@ def test_isotropy_of_uniform_codes_equals_its_floor():
     assert float(singular_values(z).mean()) == pytest.approx(1, abs=0.01)
 
 
-def test_effective_rank_of_codes_in_a_subspace_is_its_dimension():
+def test_effective_rank_of_codes_equals_the_dimension_of_their_subspace():
     z = torch.zeros(500, 16)
     z[:, :4] = torch.linalg.qr(torch.randn(500, 4, generator=draws())).Q
     assert spread_of(z)["effective_rank"] == pytest.approx(4, abs=1e-3)

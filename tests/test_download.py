@@ -1,4 +1,4 @@
-"""Downloads from mirrors on loopback: down, wrong, broken off, resumed, killed."""
+"""Downloads from mirrors on loopback: unreachable, wrong, interrupted, resumed, killed."""
 
 import hashlib
 import random
@@ -43,7 +43,7 @@ def is_whole(folder):
 
 
 @pytest.mark.parametrize("first", ["down", "page", "missing", "other", "breaks", "fine"])
-def test_the_next_mirror_takes_over(first, mirror, tmp_path):
+def test_download_falls_back_to_the_next_mirror(first, mirror, tmp_path):
     other = mirror()
     assert fetch(tmp_path, DOWN if first == "down" else mirror(first), other).exists()
     assert is_whole(tmp_path)
@@ -57,19 +57,19 @@ def test_interrupted_download_resumes_at_the_next_mirror(mirror, tmp_path):
     assert second.ranges == [f"bytes={len(CONTENT) // 2 + 1}-"]
 
 
-def test_single_mirror_that_breaks_off_is_asked_again(mirror, tmp_path):
+def test_single_mirror_that_breaks_off_is_tried_again(mirror, tmp_path):
     shaky = mirror("breaks", CONTENT)
     with pytest.raises(DownloadError, match="broke off after"):
         fetch(tmp_path, shaky)
     sizes = [int(wanted[6:-1]) for wanted in shaky.ranges[1:]]
-    assert sizes == sorted(set(sizes))  # each time it goes on from further
+    assert sizes == sorted(set(sizes))  # each request resumes further on
     shaky.mode = "fine"
     fetch(tmp_path, shaky)
     assert is_whole(tmp_path)
     assert shaky.ranges[-1] is not None
 
 
-def test_server_without_resumption_sends_the_whole_file(mirror, tmp_path):
+def test_server_that_ignores_ranges_sends_the_whole_file(mirror, tmp_path):
     (tmp_path / "file.gz.part").write_bytes(CONTENT[:1000])
     fetch(tmp_path, mirror("ignores ranges"))
     assert is_whole(tmp_path)
@@ -82,7 +82,7 @@ def test_wrong_partial_file_is_deleted(left, mirror, tmp_path):
     assert is_whole(tmp_path)
 
 
-def test_error_page_does_not_spoil_a_partial_file(mirror, tmp_path):
+def test_error_page_leaves_the_partial_file_unchanged(mirror, tmp_path):
     (tmp_path / "file.gz.part").write_bytes(CONTENT[:1000])
     with pytest.raises(DownloadError, match="web page"):
         fetch(tmp_path, mirror("page"))

@@ -1,4 +1,4 @@
-"""The picture shows data.csv: every artist against the rows, redrawn byte for byte."""
+"""Figures against data.csv: every artist against the rows, redrawn byte for byte."""
 
 from pathlib import Path
 import shutil
@@ -20,20 +20,20 @@ UNUSED = Path()
 
 
 def lay_out(figure):
-    """Puts everything where it is printed; a figure's own canvas has no renderer."""
+    """Lays out the figure as for printing; a figure's own canvas has no renderer."""
     FigureCanvasAgg(figure).draw()
 
 
 @pytest.fixture
-def data(swept):
-    return read_csv((swept.smoke / "data.csv").read_text())
+def data(fig1_sweep):
+    return read_csv((fig1_sweep.smoke / "data.csv").read_text())
 
 
 def lines_of(figure):
     return {ax.get_title(): ax.get_lines() for ax in figure.axes if ax.get_title()}
 
 
-def test_every_line_is_an_arm_of_the_data(data):
+def test_figure_1_lines_equal_the_arms_of_data_csv(data):
     drawn = lines_of(FIGURES["convergence"](data, UNUSED))
     assert len(drawn) == data["panel"].nunique() == 4
     for panel, rows in data.groupby("panel"):
@@ -47,7 +47,7 @@ def test_every_line_is_an_arm_of_the_data(data):
             assert to_rgba(line.get_color()) == to_rgba(look.colour)
 
 
-def test_every_band_is_the_interval(data):
+def test_figure_1_bands_equal_the_confidence_intervals(data):
     figure = FIGURES["convergence"](data, UNUSED)
     ax = figure.axes[0]
     arms = [arm for arm in data[data["panel"] == "main"]["arm"].drop_duplicates() if arm != "floor"]
@@ -61,7 +61,7 @@ def test_every_band_is_the_interval(data):
                 assert np.isclose(corners, (row.epoch, edge), rtol=1e-9).all(1).any()
 
 
-def test_the_legend_names_every_arm_once_and_covers_no_data(data):
+def test_legend_names_every_arm_once_and_covers_no_data(data):
     figure = FIGURES["convergence"](data, UNUSED)
     lay_out(figure)
     (legend,) = [ax.get_legend() for ax in figure.axes if ax.get_legend()]
@@ -82,14 +82,14 @@ def test_axes_are_logarithmic_and_labelled(data):
     assert "2 seeds" in ax.figure.get_suptitle()
 
 
-def test_redraw_is_byte_identical(swept, tmp_path):
-    text = (swept.smoke / "data.csv").read_text()
+def test_redrawn_figure_1_is_byte_identical(fig1_sweep, tmp_path):
+    text = (fig1_sweep.smoke / "data.csv").read_text()
     draw("convergence", text, tmp_path)
     for name in PICTURES:
-        assert (tmp_path / name).read_bytes() == (swept.smoke / name).read_bytes()
+        assert (tmp_path / name).read_bytes() == (fig1_sweep.smoke / name).read_bytes()
 
 
-def test_colours_and_dashes_tell_the_arms_apart():
+def test_colours_and_dashes_distinguish_the_arms():
     seen = [(look.colour, look.dash) for look in LOOKS.values()]
     assert len(set(seen)) == len(seen)
     own = looks(["mmd", "mine", "yours"])
@@ -97,7 +97,7 @@ def test_colours_and_dashes_tell_the_arms_apart():
     assert own["mine"].label == "mine"
 
 
-def test_diverged_and_missing_runs_are_marked(data):
+def test_figure_1_marks_diverged_and_missing_runs(data):
     data = data.copy()
     gone = (data["panel"] == "main") & (data["arm"] == "swd")
     data.loc[gone, "diverged"] = 2
@@ -112,7 +112,7 @@ def test_diverged_and_missing_runs_are_marked(data):
         (last["epoch"], last["swd2_root_mean"])]
 
 
-def test_panel_without_results_is_drawn_empty(data):
+def test_figure_1_panel_without_results_is_empty(data):
     waiting = data["panel"] == "full batch"
     data = pd.concat([data[~waiting], data[waiting].drop_duplicates("arm").assign(
         epoch=np.nan, n=0, missing=2, swd2_root_mean=np.nan)])
@@ -122,8 +122,8 @@ def test_panel_without_results_is_drawn_empty(data):
 
 
 @pytest.fixture
-def codes(coded):
-    return read_csv((coded.codes / "data.csv").read_text())
+def codes(fig7_sweep):
+    return read_csv((fig7_sweep.codes / "data.csv").read_text())
 
 
 def columns_of(figure):
@@ -132,12 +132,12 @@ def columns_of(figure):
     return [axes[k:k + 4] for k in range(0, len(axes), 4)]
 
 
-def test_every_point_is_one_of_the_seeds_codes_in_its_classs_colour(codes, coded):
-    columns = columns_of(FIGURES["embedding"](codes, coded.codes))
+def test_figure_7_draws_every_stored_point_in_its_class_colour(codes, fig7_sweep):
+    columns = columns_of(FIGURES["embedding"](codes, fig7_sweep.codes))
     assert len(columns) == len(codes) == 3
     for (ax, *pictures), row in zip(columns, codes.itertuples(), strict=True):
         assert ax.get_title().splitlines()[0] == LOOKS[row.arm].label
-        points = pd.read_csv(coded.codes / "points" / f"{row.arm}.seed0.points.csv")
+        points = pd.read_csv(fig7_sweep.codes / "points" / f"{row.arm}.seed0.points.csv")
         (drawn,) = ax.collections
         np.testing.assert_array_equal(drawn.get_offsets(), points[["x", "y"]])
         wanted = [to_rgba(embedding.CLASS_COLOURS[label]) for label in points["label"]]
@@ -145,12 +145,12 @@ def test_every_point_is_one_of_the_seeds_codes_in_its_classs_colour(codes, coded
         assert len(points) == row.n_eval == 200
         for picture, name in zip(pictures, embedding.TILES, strict=True):
             (image,) = picture.get_images()
-            stored = imread(coded.codes / "tiles" / f"{row.arm}.seed0.{name}.png")
+            stored = imread(fig7_sweep.codes / "tiles" / f"{row.arm}.seed0.{name}.png")
             np.testing.assert_array_equal(image.get_array(), stored)
 
 
-def test_the_scores_above_each_column_are_those_of_the_table(codes, coded):
-    figure = FIGURES["embedding"](codes, coded.codes)
+def test_figure_7_column_titles_show_the_scores_of_data_csv(codes, fig7_sweep):
+    figure = FIGURES["embedding"](codes, fig7_sweep.codes)
     for (ax, *_), row in zip(columns_of(figure), codes.itertuples(), strict=True):
         title = ax.get_title().splitlines()
         assert title[1] == "2 seeds"
@@ -163,8 +163,8 @@ def test_the_scores_above_each_column_are_those_of_the_table(codes, coded):
     assert [text.get_text() for text in legend.get_texts()] == ["0", "1", "2", "3"]
 
 
-def test_no_two_texts_of_figure_7_overlap(codes, coded):
-    figure = FIGURES["embedding"](codes, coded.codes)
+def test_figure_7_texts_do_not_overlap(codes, fig7_sweep):
+    figure = FIGURES["embedding"](codes, fig7_sweep.codes)
     lay_out(figure)
     boxes = [ax.title.get_window_extent() for ax, *_ in columns_of(figure)]
     boxes += [figure._suptitle.get_window_extent(), figure.legends[0].get_window_extent()]
@@ -174,15 +174,15 @@ def test_no_two_texts_of_figure_7_overlap(codes, coded):
         assert not any(box.overlaps(other) for other in boxes[k + 1:])
 
 
-def test_more_arms_than_fit_in_a_row_go_below(codes, coded):
+def test_figure_7_wraps_many_arms_into_further_rows(codes, fig7_sweep):
     many = pd.concat([codes, codes.assign(arm=[f"own-{k}" for k in range(3)]),
                       codes.iloc[:1].assign(arm="last")], ignore_index=True)
-    figure = FIGURES["embedding"](many, coded.codes)
+    figure = FIGURES["embedding"](many, fig7_sweep.codes)
     lay_out(figure)
     assert [len(part.axes) // 4 for part in figure.subfigs] == [3, 3, 1]
 
 
-def test_missing_or_diverged_run_leaves_a_labelled_hole(codes, coded):
+def test_figure_7_labels_the_gap_of_a_missing_or_diverged_run(codes, fig7_sweep):
     codes = codes.astype({"n": int})
     codes.loc[0, ["n", "missing"]] = [0, 2]
     codes.loc[1, ["n", "diverged"]] = [1, 1]
@@ -190,7 +190,7 @@ def test_missing_or_diverged_run_leaves_a_labelled_hole(codes, coded):
     codes.loc[0, scores] = np.nan
     codes["exhibit"] = codes["exhibit"].astype(object)
     codes.loc[0, "exhibit"] = np.nan
-    figure = FIGURES["embedding"](codes, coded.codes)
+    figure = FIGURES["embedding"](codes, fig7_sweep.codes)
     lay_out(figure)
     (first, *_), (second, *_), _ = columns_of(figure)
     assert first.get_title().splitlines()[1:] == ["0 seeds, 2 missing"]
@@ -198,21 +198,21 @@ def test_missing_or_diverged_run_leaves_a_labelled_hole(codes, coded):
     assert [text.get_text() for text in first.texts] == ["no run to draw"]
 
 
-def test_figure_7_is_redrawn_byte_for_byte_from_its_folder(coded, tmp_path):
+def test_redrawn_figure_7_is_byte_identical(fig7_sweep, tmp_path):
     for name in ("points", "tiles"):
-        shutil.copytree(coded.codes / name, tmp_path / name)
-    draw("embedding", (coded.codes / "data.csv").read_text(), tmp_path)
+        shutil.copytree(fig7_sweep.codes / name, tmp_path / name)
+    draw("embedding", (fig7_sweep.codes / "data.csv").read_text(), tmp_path)
     for name in PICTURES:
-        assert (tmp_path / name).read_bytes() == (coded.codes / name).read_bytes()
+        assert (tmp_path / name).read_bytes() == (fig7_sweep.codes / name).read_bytes()
 
 
 @pytest.mark.parametrize("damage", [
     lambda path: path.unlink(), lambda path: path.write_bytes(b""),
     lambda path: path.write_bytes(path.read_bytes()[:200])])
 @pytest.mark.parametrize("name", ["points/svae.seed0.points.csv", "tiles/svae.seed0.samples.png"])
-def test_redraw_without_its_files_is_an_error(damage, name, coded, tmp_path, capsys):
+def test_redraw_without_stored_files_is_an_error(damage, name, fig7_sweep, tmp_path, capsys):
     results = tmp_path / "cache" / "smoke" / "fig7-tsne"
-    shutil.copytree(coded.codes, results)
+    shutil.copytree(fig7_sweep.codes, results)
     path = results / name
     damage(path)
     if path.exists() and name.endswith("csv") and path.stat().st_size:

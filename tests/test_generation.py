@@ -1,4 +1,4 @@
-"""Measures of generated images: the numbers of the distances themselves, on the same images."""
+"""Measures of generated images against the distance functions on the same images."""
 
 from dataclasses import replace
 import math
@@ -41,7 +41,7 @@ def model(tmp_path_factory):
         yield TrainedModel(RUN, model, test, folder / "data", "cpu")
 
 
-def test_samples_are_decoded_prior_draws_of_the_seed(model):
+def test_samples_are_prior_draws_of_the_seed_decoded(model):
     draws = Sphere(8).sample(N, generator(0, "samples"))
     assert torch.equal(model.samples, model.decoder(draws))
 
@@ -55,7 +55,7 @@ def test_grey_images_count_as_three_equal_channels(model, monkeypatch):
     assert MEASURES["image_swd"](shown).numbers == MEASURES["image_swd"](thrice).numbers
 
 
-def test_image_swd_is_the_mean_over_two_draws_of_either_kind(model):
+def test_image_swd_is_the_mean_over_two_draws_of_samples_and_images(model):
     found = MEASURES["image_swd"](model).numbers
     real = model.test.x.float() / 255
     for kind in ("std", "unit"):
@@ -65,7 +65,7 @@ def test_image_swd_is_the_mean_over_two_draws_of_either_kind(model):
         assert found[f"swd_image_{kind}"] == pytest.approx(sum(values) / 2)
 
 
-def test_classifier_scores_are_those_of_its_features_on_8_bit_images(model, monkeypatch):
+def test_classifier_scores_use_its_features_of_8_bit_images(model, monkeypatch):
     torch.manual_seed(0)
     network = Classifier((4, 8, 8, 8)).eval()
     monkeypatch.setattr(features, "shipped_classifier", lambda: network)
@@ -91,7 +91,7 @@ def test_isotropy_is_reported_beside_its_floor(model):
     assert values == sorted(values, reverse=True)
 
 
-def test_measures_do_not_depend_on_each_others_draws(model):
+def test_measures_do_not_depend_on_other_measures_draws(model):
     alone = MEASURES["image_swd"](model).numbers
     MEASURES["isotropy"](model)
     MEASURES["pictures"](model)

@@ -1,4 +1,4 @@
-"""Statistics of grids: the best lambda, how good it is, and how it grows."""
+"""Statistics of grids: the best lambda, its score, and its growth."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ LAMS = (100.0, 1000.0, 10_000.0)
 
 
 def rows(best, column="image_size", seeds=1, curvature=3.0):
-    """A grid whose score is least at best[value], by `value` of a field."""
+    """A grid with its lowest score at lambda = best[value], for each value of the column."""
     return pd.DataFrame([
         {"scale": "paper", "dataset": "d", "panel": f"{column}={value}", column: value, "lam": lam,
          "arm": f"{value},{lam:g}", "seed": seed, "status": "done", "epoch": 1,
@@ -22,14 +22,14 @@ def rows(best, column="image_size", seeds=1, curvature=3.0):
         for value, least in best.items() for lam in LAMS for seed in range(seeds)])
 
 
-def test_the_best_of_a_panel_is_found():
+def test_best_lambda_and_score_of_a_panel():
     grid = rows({32: 100.0, 64: 1000.0}, seeds=2)
     assert values(grid, "image_size=64", "best_lam:fid").to_list() == [1000.0, 1000.0]
     assert values(grid, "image_size=64", "best:fid").to_list() == pytest.approx([10.064, 10.074])
     assert values(grid, "image_size=32", "range:fid").to_list() == pytest.approx([6.0, 6.0])
 
 
-def test_the_slope_is_that_of_the_logarithms():
+def test_slope_is_fitted_to_the_logarithms():
     """Side 32 to 64 quadruples the pixels; lambda grows tenfold."""
     (slope,) = values(rows({32: 100.0, 64: 1000.0}), "*", "slope:fid")
     assert slope == pytest.approx(np.log(10) / np.log(4))
@@ -44,15 +44,15 @@ def test_grid_statistic_with_a_missing_run_is_empty():
     assert values(unscored, "image_size=32", "best_lam:fid").empty
 
 
-def test_a_diverged_run_is_never_the_best():
+def test_diverged_run_is_never_the_best():
     grid = rows({64: 1000.0})
     bad = grid["arm"] == "64,1000"
     grid = grid.assign(fid=grid["fid"].where(~bad), status=np.where(bad, "diverged", "done"))
     assert values(grid, "image_size=64", "best_lam:fid").to_list() in ([100.0], [10_000.0])
 
 
-def test_a_panel_of_diverged_runs_has_no_best_lambda():
-    """Nor has what is said of all panels a value then, though the others have one."""
+def test_panel_of_diverged_runs_has_no_best_lambda():
+    """Statistics over all panels then have no value either, though the other panels do."""
     grid = rows({32: 100.0, 64: 1000.0})
     bad = grid["image_size"] == 64
     grid = grid.assign(status=np.where(bad, "diverged", "done"), fid=grid["fid"].where(~bad))
@@ -64,7 +64,7 @@ def test_a_panel_of_diverged_runs_has_no_best_lambda():
     assert verdict(grid, Range("grows:fid", (("*", 1.0, 1.0),), True)) == "inconclusive"
 
 
-def test_a_pattern_names_several_panels():
+def test_panel_pattern_selects_several_panels():
     grid = rows({32: 100.0, 64: 1000.0})
     own = grid[grid["image_size"] == 64].assign(panel="main", image_size=256, lam=1.0)
     grid = pd.concat([grid, own.assign(arm="own")])
@@ -75,18 +75,18 @@ def test_a_pattern_names_several_panels():
 @pytest.mark.parametrize(("best", "expected"), [
     ({64: 100.0, 128: 1000.0, 256: 1000.0}, 1.0), ({64: 100.0, 128: 10_000.0, 256: 100.0}, 0.0),
     ({64: 1000.0, 128: 1000.0, 256: 1000.0}, 1.0)])
-def test_the_lambda_that_is_enough_grows_with_the_dimension(best, expected):
-    """C12: from which on the score is within a tenth of the best at the smallest dimension."""
+def test_sufficient_lambda_grows_with_the_dimension(best, expected):
+    """C12: the least lambda whose score is within a tenth of the best at the smallest dimension."""
     (found,) = values(rows(best, "dim"), "*", "enough_grows:fid")
     assert found == expected
 
 
-def test_dimension_without_enough_lambda_counts_as_largest():
+def test_dimension_without_a_sufficient_lambda_counts_as_largest():
     grid = rows({64: 100.0, 128: 1000.0, 256: 100.0}, "dim")
     never = grid["fid"].where(grid["dim"] != 256, 99.0)
     assert values(grid, "*", "enough_grows:fid").to_list() == [0.0]
     assert values(grid.assign(fid=never), "*", "enough_grows:fid").to_list() == [1.0]
-    two = grid["fid"].where(grid["dim"] == 64, 99.0)  # which of them needs more is not known
+    two = grid["fid"].where(grid["dim"] == 64, 99.0)  # which of the two needs more is unknown
     assert values(grid.assign(fid=two), "*", "enough_grows:fid").isna().to_list() == [True]
     first = grid["dim"] == 64
     gone = grid.assign(status=np.where(first, "diverged", "done"), fid=grid["fid"].where(~first))
@@ -97,7 +97,7 @@ def verdict(grid, test):
     return judge(grid, [Claim("C", "", "", test)])["verdict"].iloc[0]
 
 
-def test_trends_of_what_is_best_are_judged():
+def test_trend_over_best_scores_and_lambdas_is_judged():
     taus = {1: 100.0, 2: 1000.0, 3: 1000.0, 4: 10_000.0}
     panels = tuple(f"tau={tau}" for tau in taus)
     grid = rows(taus, "tau")
@@ -106,12 +106,12 @@ def test_trends_of_what_is_best_are_judged():
     assert verdict(grid, Trend("best_lam:fid", panels[:3], "rises")) == "inconclusive"  # by chance
     assert verdict(rows(taus, "tau", seeds=3),
                    Trend("best_lam:fid", panels, "rises")) == "reproduced"
-    assert verdict(grid, Ordering("best:fid", panels[:1], panels[1:])) == "inconclusive"  # a seed
+    assert verdict(grid, Ordering("best:fid", panels[:1], panels[1:])) == "inconclusive"  # one seed
     missing = grid[grid["panel"] != panels[1]]
     assert verdict(missing, Trend("best:fid", panels, "rises")) == "not run"
 
 
-def test_growth_with_size_is_judged_from_one_seed():
+def test_growth_of_lambda_with_size_is_judged_from_one_seed():
     test = Range("grows:fid", (("*", 1.0, 1.0),), from_one_seed=True)
     assert verdict(rows({32: 100.0, 64: 1000.0, 256: 10_000.0}), test) == "reproduced"
     assert verdict(rows({32: 100.0, 64: 100.0, 256: 10_000.0}), test) == "contradicted"
@@ -119,12 +119,12 @@ def test_growth_with_size_is_judged_from_one_seed():
 
 @pytest.mark.parametrize(("best", "expected"), [
     ({32: 100.0, 64: 1000.0}, "contradicted"), ({100: 100.0, 316: 1000.0}, "reproduced")])
-def test_proportionality_is_judged_by_the_slope(best, expected):
+def test_proportionality_to_pixels_is_judged_by_the_slope(best, expected):
     test = Range("slope:fid", (("*", 0.5, 1.5),), from_one_seed=True)
     assert verdict(rows(best), test) == expected
 
 
-def test_table_3_has_the_best_of_figure_9():
+def test_table_3_shows_the_best_scores_of_figure_9():
     grid = rows({32: 100.0, 64: 1000.0}).assign(fd_cifar10=np.nan)
     scores = grid.groupby(["scale", "dataset", "panel", "arm", "lam", "image_size"], sort=False)
     scores = scores["fid"].mean().rename("fid_mean").reset_index().assign(
@@ -135,7 +135,7 @@ def test_table_3_has_the_best_of_figure_9():
     assert found["fd_cifar10_lam"].isna().all()
 
 
-def test_table_3_and_figure_9_are_the_same_runs():
+def test_table_3_and_figure_9_share_their_runs():
     runs = [{arm.run for arm in ARTEFACTS[name].arms("paper")}
             for name in ("table3", "fig9-input-size")]
     assert runs[0] == runs[1]

@@ -69,7 +69,7 @@ def packed_images(run, root, split, data_dir=None, path=None):
 
 
 def ordered(images):
-    """Images in an order that does not hang on how they were shuffled, nor on small differences."""
+    """Images in an order that depends neither on shuffling nor on small differences."""
     return np.stack(sorted(images, key=lambda image: image.astype(float).ravel()[::97].tolist()))
 
 
@@ -81,11 +81,11 @@ def as_arrays(images):
     return np.stack([np.asarray(image).transpose(2, 0, 1) for image in images])
 
 
-def test_celeba_is_cropped_resized_and_split_as_officially(tmp_path):
+def test_celeba_is_cropped_resized_and_split_officially(tmp_path):
     files = faces()
     data = write(tmp_path / "data" / "celeba" / "img_align_celeba", files).parents[1]
     recipes = {
-        "bilinear140": Compose([CenterCrop(140), Resize(64)]),  # torchvision's own, as CWAE has it
+        "bilinear140": Compose([CenterCrop(140), Resize(64)]),  # torchvision's, as in CWAE
         "lanczos140": lambda image: image.crop((19, 39, 159, 179)).resize(
             (64, 64), Image.Resampling.LANCZOS),  # WAE's datahandler.py
     }
@@ -101,7 +101,7 @@ def test_celeba_is_cropped_resized_and_split_as_officially(tmp_path):
     assert both[0] != both[1]
 
 
-def test_celeba_from_its_zip_is_the_same_and_other_counts_are_noted(tmp_path, capsys):
+def test_celeba_zip_equals_its_folder_and_other_counts_are_noted(tmp_path, capsys):
     files = faces()
     write(tmp_path / "a" / "img_align_celeba", files)
     write(tmp_path / "b" / "celeba", {"img_align_celeba.zip": zipped(
@@ -117,7 +117,7 @@ def test_celeba_from_its_zip_is_the_same_and_other_counts_are_noted(tmp_path, ca
     assert "note: CelebA: img_align_celeba.zip is not the official zip file" in notes
 
 
-def test_the_official_partition_file_decides_the_split(tmp_path):
+def test_celeba_partition_file_decides_the_split(tmp_path):
     files = {f"face{k}.jpg": encoded(picture(k)) for k in range(6)}
     partition = "".join(f"face{k}.jpg {k // 2}\n" for k in range(6))
     data = write(tmp_path / "data", {"celeba/list_eval_partition.txt": partition.encode()})
@@ -146,7 +146,7 @@ def test_celeba_hq_is_resized_and_split_nine_to_one(tmp_path):
 
 
 def bad_faces():
-    """Name of the case -> files under img_align_celeba, and what the line says."""
+    """Case name -> files under img_align_celeba, and the expected message."""
     good = faces()
     small, grey = encoded(picture(1, 178, 217)), encoded(picture(1, grey=True))
     return {
@@ -163,7 +163,7 @@ def bad_faces():
 
 @pytest.mark.parametrize("case", bad_faces())
 @pytest.mark.parametrize("form", ["folder", "zip"])
-def test_wrong_celeba_images_are_one_line_and_leave_nothing_behind(case, form, tmp_path):
+def test_invalid_celeba_images_print_one_line_and_leave_no_files(case, form, tmp_path):
     files, message = bad_faces()[case]
     data = tmp_path / "data"
     if form == "folder":
@@ -178,7 +178,7 @@ def test_wrong_celeba_images_are_one_line_and_leave_nothing_behind(case, form, t
 
 @pytest.mark.parametrize(("name", "missing"), [("celeba", "img_align_celeba.zip"),
                                                ("celebahq", "celeba_hq")])
-def test_missing_data_is_named_with_its_place(name, missing, tmp_path):
+def test_missing_celeba_is_named_with_its_expected_path(name, missing, tmp_path):
     run = replace(BASE, dataset=name)
     with pytest.raises(UsageError, match=missing) as caught:
         packed.prepare([run], tmp_path, tmp_path, {})
@@ -187,14 +187,14 @@ def test_missing_data_is_named_with_its_place(name, missing, tmp_path):
 
 
 @pytest.mark.parametrize("entry", ["../evil.png", "/etc/evil.png", "a\\..\\..\\evil.png"])
-def test_a_zip_whose_entries_point_outside_is_refused(entry, tmp_path):
+def test_zip_with_entries_outside_its_folder_is_refused(entry, tmp_path):
     path = tmp_path / "flowers.zip"
     path.write_bytes(zipped({"a.png": encoded(picture(1), "PNG"), entry: b"x"}))
     with pytest.raises(UsageError, match="points outside"):
         survey(path)
 
 
-def test_a_truncated_zip_is_named(tmp_path):
+def test_truncated_zip_is_named(tmp_path):
     path = tmp_path / "flowers.zip"
     path.write_bytes(zipped({f"{k}.png": encoded(picture(k), "PNG") for k in range(4)})[:-900])
     with pytest.raises(UsageError, match=r"flowers\.zip is a damaged zip file"):
@@ -224,7 +224,7 @@ def flower_run(path, **changes):
 
 @pytest.mark.parametrize("grey", [False, True])
 @pytest.mark.parametrize("form", ["folder", "zip"])
-def test_a_users_folder_in_every_format(grey, form, tmp_path):
+def test_user_folder_is_read_in_every_image_format(grey, form, tmp_path):
     files = flowers(grey=grey)
     path = tmp_path / "flowers.zip" if form == "zip" else write(tmp_path / "flowers", files)
     if form == "zip":
@@ -238,15 +238,15 @@ def test_a_users_folder_in_every_format(grey, form, tmp_path):
     expected = np.stack([np.asarray(decoded(data).convert(mode).crop((6, 0, 54, 48)).resize(
         (32, 32), Image.Resampling.LANCZOS)).reshape(32, 32, -1).transpose(2, 0, 1)
         for data in files.values()])
-    # WebP gives grey pictures back as coloured ones
+    # WebP decodes grey images as coloured ones
     np.testing.assert_allclose(ordered(every).astype(int), ordered(expected).astype(int), atol=2)
     labels = np.concatenate([packed.packed_array(root, run.packed_name, f"{split}.labels")
                              for split in images])
     assert np.bincount(labels).tolist() == [15, 15]
 
 
-def test_folder_around_class_folders_is_not_a_class(tmp_path):
-    """As `zip -r rose.zip rose/` makes it, here with a class of the same name."""
+def test_folder_enclosing_class_folders_is_not_a_class(tmp_path):
+    """An archive as `zip -r rose.zip rose/` makes it, here with a class of the same name."""
     path = tmp_path / "rose.zip"
     path.write_bytes(zipped({f"rose/{name}": data for name, data in flowers().items()}))
     run, root = flower_run(path), tmp_path / "packed"
@@ -257,7 +257,7 @@ def test_folder_around_class_folders_is_not_a_class(tmp_path):
     assert np.bincount(labels).tolist() == [15, 15]
 
 
-def test_one_coloured_picture_in_the_middle_keeps_the_set_coloured(tmp_path):
+def test_one_coloured_image_among_grey_ones_keeps_the_set_coloured(tmp_path):
     files = {f"{k:02}.png": encoded(picture(k, 40, 40, grey=k != 5), "PNG") for k in range(12)}
     path = write(tmp_path / "flowers", files)
     run = flower_run(path)
@@ -272,7 +272,7 @@ def of_contents(path, found):
     return content.hexdigest()[:len(found.digest)]
 
 
-def test_train_and_test_folders_are_kept_and_flat_folders_have_no_classes(tmp_path):
+def test_train_and_test_folders_are_the_splits_and_flat_folders_have_no_classes(tmp_path):
     files = {f"{split}/{name}": data for split in ("train", "test")
              for name, data in flowers(12 if split == "train" else 4).items()}
     found = survey(write(tmp_path / "split", files))
@@ -281,7 +281,7 @@ def test_train_and_test_folders_are_kept_and_flat_folders_have_no_classes(tmp_pa
     around = survey(write(tmp_path / "around", {f"in/here/{k}": v for k, v in files.items()}))
     assert [len(names) for names in around.splits.values()] == [12, 4]
     assert (around.classes, around.depth) == (found.classes, found.depth + 2)
-    # classes and splits are others than when the folder around was one: so must be the runs
+    # the enclosing folder used to count as a class: other classes and splits need other run keys
     assert around.digest != of_contents(tmp_path / "around", around)
     assert found.digest == of_contents(tmp_path / "split", found)
     flat = survey(write(tmp_path / "flat", flowers(20, classes=False)))
@@ -289,7 +289,7 @@ def test_train_and_test_folders_are_kept_and_flat_folders_have_no_classes(tmp_pa
     assert [len(names) for names in flat.splits.values()] == [18, 2]
 
 
-def test_the_digest_is_of_names_and_contents(tmp_path):
+def test_folder_digest_depends_on_names_and_contents(tmp_path):
     files = flowers(4)
     first = survey(write(tmp_path / "a", files)).digest
     assert survey(write(tmp_path / "b", files)).digest == first
@@ -299,7 +299,7 @@ def test_the_digest_is_of_names_and_contents(tmp_path):
     assert survey(write(tmp_path / "d", renamed)).digest != first
 
 
-def test_user_folder_replaces_an_artefacts_images(tmp_path, place):
+def test_user_folder_replaces_the_images_of_an_artefact(tmp_path, place):
     folder = write(tmp_path / "flowers", flowers(400))
     done = place.bench("fig7", "--scale", "smoke", "--seeds", "1", "--cluster", "debug",
                        "--dataset", f"flowers={folder}")
@@ -330,7 +330,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("words", WRONG, ids=" ".join)
-def test_a_wrong_data_set_costs_one_line(words, tmp_path, capsys, place, monkeypatch):
+def test_invalid_dataset_option_prints_one_line(words, tmp_path, capsys, place, monkeypatch):
     from benchmarks.harness.data import mnist
     monkeypatch.setattr(mnist, "_mirrors", lambda: (["http://127.0.0.1:9/"], {"x.gz": "0" * 32}))
     made = {"flat": flowers(90, classes=False), "many": flowers(400, classes=False),
@@ -348,10 +348,10 @@ def test_a_wrong_data_set_costs_one_line(words, tmp_path, capsys, place, monkeyp
     (10_000, 3, "celeba has 3 images in its test split, not 10000"),
     (3, 10_000, "celeba has 3 images in its test split, not 10000"),
 ])
-def test_too_few_test_images_are_named_before_anything_is_trained(
+def test_too_few_test_images_are_named_before_training(
     n_eval, every, reason, tmp_path, capsys, place, monkeypatch,
 ):
-    """What a measure or a curve wants at paper scale, of a CelebA of eight faces."""
+    """A measure or a curve at paper scale needs more test images than eight CelebA faces give."""
     whole = ARTEFACTS["fig3-isotropy"]
     artefact = replace(
         whole, arms=lambda scale: (Arm("mmd", replace(BASE, n_train=5)),),
@@ -365,13 +365,13 @@ def test_too_few_test_images_are_named_before_anything_is_trained(
     assert not list((place.cache / "runs").glob("*"))
 
 
-def test_the_names_of_known_data_sets_are_those_of_the_sources():
+def test_known_data_set_names_equal_those_of_the_sources():
     assert set(FILE_DATASETS) == set(packed.SOURCES)
     assert user_data.NATIVE_SIZE.keys() >= {"mnist", "cifar10"}
 
 
 def batches(patch, images=20):
-    """Files of CIFAR-10's form whose checksums the suite is told to expect."""
+    """Files in CIFAR-10's format, with the suite patched to expect their checksums."""
     import hashlib
     draws, files = np.random.default_rng(0), {}
     for name in cifar10.FILES:
@@ -396,7 +396,7 @@ def tar_of(files):
     return buffer.getvalue()
 
 
-def test_cifar_10_from_folder_and_archive(tmp_path, monkeypatch):
+def test_cifar_10_is_read_from_folder_and_archive(tmp_path, monkeypatch):
     files = batches(monkeypatch)
     write(tmp_path / "a" / "cifar-10-batches-py", files)
     write(tmp_path / "b", {"cifar-10-python.tar.gz": tar_of(files)})

@@ -1,4 +1,4 @@
-"""FID through pytorch-fid's network, its random weights served from loopback; fid's own name."""
+"""FID with pytorch-fid's network and random weights served on loopback; the name `fid`."""
 
 import csv
 from dataclasses import replace
@@ -27,7 +27,7 @@ from benchmarks.harness.spec.artefact import Measure
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """A file of pytorch-fid's form with random weights, and its checksum."""
+    """A file in pytorch-fid's format with random weights, and its checksum."""
     from pytorch_fid.inception import (
         FIDInceptionA,
         FIDInceptionC,
@@ -45,7 +45,7 @@ def weights(tmp_path_factory):
         options = {"A": "pool_features", "C": "channels_7x7"}.get(kind.__name__[-1])
         layer = kind(size[0], **{options: size[1]}) if options else kind(size[0])
         setattr(network, f"Mixed_{name}", layer)
-    for layer in network.modules():  # as after a training: at rest, no image would be told apart
+    for layer in network.modules():  # as after training: the initial network tells no images apart
         if isinstance(layer, torch.nn.Conv2d):
             torch.nn.init.kaiming_normal_(layer.weight)
         elif isinstance(layer, torch.nn.BatchNorm2d):
@@ -69,7 +69,7 @@ def pictures(n, seed):
     return labelled_images(n, torch.Generator().manual_seed(seed), 3, 32).x
 
 
-def test_fid_is_pytorch_fids_own_on_the_same_png_files(expected, tmp_path, monkeypatch):
+def test_fid_equals_pytorch_fid_on_the_same_png_files(expected, tmp_path, monkeypatch):
     from pytorch_fid.fid_score import calculate_fid_given_paths
     served = Mirror({preflight.INCEPTION_FILE: expected.read_bytes()})
     monkeypatch.setattr(preflight, "_inception_mirrors", lambda: [served.url])
@@ -88,7 +88,7 @@ def test_fid_is_pytorch_fids_own_on_the_same_png_files(expected, tmp_path, monke
     with features._hub(tmp_path / "weights" / "hub"):
         theirs = calculate_fid_given_paths([str(tmp_path / "0"), str(tmp_path / "1")], 16, "cpu",
                                            2048, num_workers=0)
-    assert found[0].std(0).mean() > 0.01 * found[0].std()  # the images are told apart
+    assert found[0].std(0).mean() > 0.01 * found[0].std()  # the images are distinguished
     assert ours == pytest.approx(theirs, rel=1e-4, abs=0)
     draws = torch.Generator().manual_seed(0)
     scores = feature_scores("inception", real=found[0], made=found[1], draws=draws)
@@ -96,11 +96,11 @@ def test_fid_is_pytorch_fids_own_on_the_same_png_files(expected, tmp_path, monke
     assert {"kid", "precision_inception", "recall_inception"} <= set(scores)
 
 
-def test_a_given_file_is_taken_and_a_wrong_one_refused(expected, tmp_path):
+def test_given_weights_file_is_used_and_a_wrong_one_refused(expected, tmp_path):
     assert not preflight.weights_are_here(tmp_path)
     preflight.take_weights(expected, tmp_path)
     assert preflight.weights_are_here(tmp_path)
-    assert preflight.fetch_weights(tmp_path) is None  # it stays
+    assert preflight.fetch_weights(tmp_path) is None  # the file is kept
     wrong = tmp_path / "wrong.pth"
     wrong.write_bytes(expected.read_bytes()[:-1])
     with pytest.raises(UsageError, match=r"--fid-weights: .*wrong\.pth is not pt_inception"):
@@ -110,14 +110,14 @@ def test_a_given_file_is_taken_and_a_wrong_one_refused(expected, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_missing_inception_weights_have_a_reason(tmp_path, monkeypatch):
+def test_missing_inception_weights_give_a_reason(tmp_path, monkeypatch):
     monkeypatch.setattr(preflight, "_inception_mirrors", lambda: ["http://127.0.0.1:9/"])
     reason = preflight.fetch_weights(tmp_path)
     assert "\n" not in reason
     assert "127.0.0.1:9" in reason
 
 
-def test_other_weights_from_a_mirror_are_refused(expected, tmp_path, monkeypatch):
+def test_mirror_weights_with_another_checksum_are_refused(expected, tmp_path, monkeypatch):
     served = Mirror({preflight.INCEPTION_FILE: b"something else"})
     monkeypatch.setattr(preflight, "_inception_mirrors", lambda: [served.url])
     assert "sha256" in preflight.fetch_weights(tmp_path)
@@ -125,7 +125,7 @@ def test_other_weights_from_a_mirror_are_refused(expected, tmp_path, monkeypatch
     assert not (tmp_path / preflight.INCEPTION_FOLDER / preflight.INCEPTION_FILE).exists()
 
 
-def test_only_inceptions_distance_is_called_fid():
+def test_only_the_inception_distance_is_called_fid():
     assert SCORE_NAMES["inception"] == ("fid", "kid")
     for extractor, names in SCORE_NAMES.items():
         assert extractor == "inception" or not {"fid", "kid"} & set(names)
@@ -137,7 +137,7 @@ def test_only_inceptions_distance_is_called_fid():
 
 @pytest.fixture
 def with_fid(monkeypatch):
-    """Figure 3 cut down to one run, of which FID is asked at smoke scale too."""
+    """Figure 3 reduced to one run, with FID requested at smoke scale too."""
     whole = ARTEFACTS["fig3-isotropy"]
     cut = replace(whole, arms=lambda scale: whole.arms(scale)[:1], seeds={"smoke": 1},
                   measures=lambda scale, seed: (Measure("isotropy", 8), Measure("inception", 8)))
@@ -174,20 +174,20 @@ def test_fid_stays_empty_with_a_reason_without_weights(
     assert float(row["fid"]) > 0
     assert json.loads((folder / "provenance.json").read_text())["not_measured"] == {}
     measured = place.tables(folder)
-    assert main(words) == 0  # the file is kept: it need not be named again
+    assert main(words) == 0  # the file is kept and need not be given again
     (place.cache / "weights" / preflight.INCEPTION_FOLDER / preflight.INCEPTION_FILE).unlink()
-    assert main(words) == 0  # what has been measured stays
+    assert main(words) == 0  # existing measures are kept
     assert place.tables(folder) == measured
     monkeypatch.setattr(preflight, "fetch_weights", lambda root: "no network")
     capfd.readouterr()
-    assert main([*words, "--rerun"]) == 0  # without weights there is less to show than before
+    assert main([*words, "--rerun"]) == 0  # without weights it would have fewer numbers
     output = capfd.readouterr().out
     assert "note: fid stays empty" in output
     assert "keeps its fuller results" in output
     assert place.tables(folder) == measured
 
 
-def test_wrong_weights_file_is_one_line(place):
+def test_wrong_weights_file_prints_one_line(place):
     wrong = place.folder / "wrong.pth"
     wrong.write_bytes(b"something else")
     for path, reason in ((wrong, "is not pt_inception"), (place.folder / "no", "there is no file")):

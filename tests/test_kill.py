@@ -1,4 +1,4 @@
-"""SIGKILL at random moments, two commands at once, workers that die: the tables never differ."""
+"""SIGKILL at random moments, two commands at once, dying workers: the tables never differ."""
 
 from contextlib import suppress
 import csv
@@ -20,19 +20,19 @@ from benchmarks.harness.store.run_folder import RunFolder
 from methods import METHODS
 
 FEW = ("fig1-synthetic", "--scale", "smoke", "--methods", "moca,gan", "--seeds", "1")
-CHAINS, KILLS = 4, 3  # of timed kills; 12 in all, and 9 aimed ones below
+CHAINS, KILLS = 4, 3  # chains of timed kills: 12 kills in all, and 9 aimed ones below
 
 
 def start(place: Place, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         place.command(*words), stdout=subprocess.PIPE, text=True, stderr=subprocess.STDOUT,
         start_new_session=True, cwd=place.folder,
-        # what a shell starts with `&` ignores Ctrl-C, and so would its children
+        # a command started with `&` in a shell ignores Ctrl-C, and so would its children
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
 
 def orphans(place: Place) -> list[int]:
-    """Processes that were started in the place, be it by those of it that have died."""
+    """Living processes that run in the place's folder, including children of dead processes."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended, or is not ours
@@ -42,7 +42,7 @@ def orphans(place: Place) -> list[int]:
 
 
 @pytest.mark.parametrize("chain", range(CHAINS))
-def test_killed_at_random_moments(chain, swept, place):
+def test_sweep_killed_at_random_moments_gives_the_same_tables(chain, fig1_sweep, place):
     """The command alone is killed, so its workers must notice; then the same command goes on."""
     moment = random.Random(chain)
     for _ in range(KILLS):
@@ -55,9 +55,9 @@ def test_killed_at_random_moments(chain, swept, place):
         process.stdout.close()
     done = place.bench("fig1-synthetic", "--scale", "smoke")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert place.tables() == swept.tables()
+    assert place.tables() == fig1_sweep.tables()
     for picture in PICTURES:
-        assert (place.smoke / picture).read_bytes() == (swept.smoke / picture).read_bytes()
+        assert (place.smoke / picture).read_bytes() == (fig1_sweep.smoke / picture).read_bytes()
     await_that(lambda: not orphans(place))
     assert not list(place.cache.rglob("*.tmp"))
     assert not list(place.cache.rglob("claim.*"))
@@ -71,7 +71,7 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.mark.parametrize("chain", range(3))
-def test_killed_while_writing_renaming_and_checkpointing(chain, undisturbed, place):
+def test_sweep_killed_at_file_operations_gives_the_same_tables(chain, undisturbed, place):
     moment = random.Random(100 + chain)
     killed = 0
     for _ in range(3):
@@ -87,11 +87,11 @@ def test_killed_while_writing_renaming_and_checkpointing(chain, undisturbed, pla
     assert place.tables(place.cache / "smoke" / "custom" / "fig1-synthetic") == undisturbed
 
 
-def test_two_commands_at_once_train_each_run_once(swept, place):
+def test_two_commands_at_once_train_each_run_once(fig1_sweep, place):
     rivals = [start(place, "fig1-synthetic", "--scale", "smoke") for _ in range(2)]
     outputs = [rival.communicate(timeout=HANG)[0] for rival in rivals]
     assert [rival.returncode for rival in rivals] == [0, 0], outputs
-    assert place.tables() == swept.tables()
+    assert place.tables() == fig1_sweep.tables()
     logs = list((place.cache / "runs").glob("*/log.txt"))
     assert len(logs) == 54
     for log in logs:
@@ -147,7 +147,7 @@ def test_dead_worker_fails_only_its_own_run(place, undisturbed):
     assert [row for row in rows if ",failed," not in row] == whole
 
 
-def test_corrupt_checkpoint_is_a_warning_and_training_resumes(undisturbed, place):
+def test_corrupt_checkpoint_is_warned_of_and_training_resumes(undisturbed, place):
     words = [sys.executable, str(ROOT / "tests" / "killer.py"), "75", "after", *FEW, "--cluster",
              "debug", "--checkpoint-seconds", "0", *place.options]
     subprocess.run(words, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False, timeout=HANG)
@@ -165,8 +165,8 @@ def test_corrupt_checkpoint_is_a_warning_and_training_resumes(undisturbed, place
 FIG7 = ("fig7-tsne", "--scale", "smoke", "--seeds", "1", "--cluster", "debug")
 
 
-def test_killed_while_measuring_and_publishing(coded, place):
-    """Models, measures, points and tiles: whatever is cut short is made again, to the same bytes.
+def test_sweep_killed_while_measuring_and_publishing_gives_the_same_files(fig7_sweep, place):
+    """Models, measures, points and tiles: interrupted files are written again, with the same bytes.
 
     One seed of Figure 7 writes some forty files; the whole sweep is the oracle for what is drawn.
     """
@@ -182,10 +182,10 @@ def test_killed_while_measuring_and_publishing(coded, place):
     assert killed >= 3
     assert place.bench(*FIG7).returncode == 0
     folder = place.cache / "smoke" / "custom" / "fig7-tsne"
-    for path in (*coded.codes.glob("points/*"), *coded.codes.glob("tiles/*")):
-        assert (folder / path.relative_to(coded.codes)).read_bytes() == path.read_bytes()
+    for path in (*fig7_sweep.codes.glob("points/*"), *fig7_sweep.codes.glob("tiles/*")):
+        assert (folder / path.relative_to(fig7_sweep.codes)).read_bytes() == path.read_bytes()
     whole, found = (list(csv.DictReader((path / "runs.csv").read_text().splitlines()))
-                    for path in (coded.codes, folder))
+                    for path in (fig7_sweep.codes, folder))
     assert found == [row for row in whole if row["seed"] == "0"]
     assert not list(place.cache.rglob("*.tmp"))
 

@@ -62,7 +62,7 @@ def model(request, trained):
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_stored_model_is_the_trained_one(name, trained):
+def test_stored_model_equals_the_trained_model(name, trained):
     model, training = trained[name]
     x = to_float(model.test.x)
     training.objective.eval()
@@ -73,7 +73,7 @@ def test_a_stored_model_is_the_trained_one(name, trained):
     assert not any(module.training for module in (model.encoder, model.decoder))
 
 
-def test_a_corrupt_model_is_named(tmp_path, trained):
+def test_corrupt_model_file_is_named(tmp_path, trained):
     whole = build.weights_to_bytes(trained["moca"][1].objective)
     for data in (whole[:-4], b"", whole[:8] + b"x" + whole[9:]):
         (tmp_path / "model.safetensors").write_bytes(data)
@@ -81,18 +81,18 @@ def test_a_corrupt_model_is_named(tmp_path, trained):
             build.load_model(WAE_RUN, (1, 28, 28), tmp_path / "model.safetensors", "cpu")
 
 
-def test_neighbours_vote_without_the_point_itself(model):
+def test_knn_accuracy_leaves_out_the_point_itself(model):
     z, labels = model.codes.double().numpy(), model.labels
     right = 0
     for i in range(N):
         order = [j for j in np.argsort(((z - z[i]) ** 2).sum(1)) if j != i][:10]
         votes = np.bincount(labels[order], minlength=4)
-        right += votes.argmax() == labels[i]  # of equal counts the smaller class, as scikit-learn
+        right += votes.argmax() == labels[i]  # ties go to the smaller class, as in scikit-learn
     assert MEASURES["clusters"](model).numbers["knn10_accuracy"] == pytest.approx(right / N)
 
 
 class Fixed:
-    """Stands for a trained model with codes of our choice."""
+    """Stands in for a trained model with given codes."""
 
     random_state = 0
 
@@ -100,7 +100,7 @@ class Fixed:
         self.codes, self.labels = torch.from_numpy(z).float(), labels
 
 
-def test_clusters_on_codes_whose_truth_is_known():
+def test_clustering_scores_on_codes_with_known_clusters():
     draws = np.random.default_rng(0)
     labels = np.repeat(np.arange(10), 40)
     centres = 10 * np.eye(10)[:, :6] + draws.normal(size=(10, 6))
@@ -112,7 +112,7 @@ def test_clusters_on_codes_whose_truth_is_known():
     assert mixed["nmi"] < 0.15
 
 
-def test_nmi_is_information_over_mean_entropy(model):
+def test_nmi_is_mutual_information_over_mean_entropy(model):
     """The formula itself, on the clusters that scikit-learn's k-means finds with this seed."""
     from sklearn.cluster import KMeans
     clusters = KMeans(4, n_init=10, random_state=model.random_state).fit_predict(model.codes)
@@ -121,7 +121,7 @@ def test_nmi_is_information_over_mean_entropy(model):
     assert MEASURES["clusters"](model).numbers["nmi"] == pytest.approx(expected)
 
 
-def test_reconstruction_is_the_squared_error_of_an_image(model):
+def test_reconstruction_error_is_the_squared_error_per_image(model):
     errors = []
     for x in model.test.x:
         image = x[None].float() / 255
@@ -130,7 +130,7 @@ def test_reconstruction_is_the_squared_error_of_an_image(model):
     assert found == pytest.approx(np.mean(errors), rel=1e-5)
 
 
-def test_latent_swd_is_the_curves_on_the_test_set(model):
+def test_latent_swd_measure_equals_the_curves_statistic_on_test_codes(model):
     curve = LatentSWD(model.run, model.test.x)
     expected = curve(lambda x: model.encoder(to_float(x)))
     assert MEASURES["latent_swd"](model).numbers == {
@@ -184,13 +184,13 @@ def test_image_grids_show_inputs_reconstructions_samples_and_interpolations(trai
             seen[name] = cells(files["samples.png"], 3, 10)
             law = PRIORS[model.run.prior](6)
             from benchmarks.harness.data.seeding import generator as stream_of
-            draws = law.sample(30, stream_of(0, "samples"))  # of the seed, hence of all rivals
+            draws = law.sample(30, stream_of(0, "samples"))  # of the seed, so equal for all methods
             np.testing.assert_array_equal(seen[name].reshape(30, 28, 28),
                                           pixels(model.decode(draws)))
     assert not np.array_equal(seen["moca"], seen["svae"])
 
 
-def test_a_tile_is_rounded_to_8_bits_and_clamped():
+def test_tiles_are_rounded_to_8_bits_and_clamped():
     values = torch.linspace(-0.5, 1.5, 2 * 28 * 28).view(2, 1, 28, 28)
     (shown,) = cells(png(values, 2), 1, 2)
     np.testing.assert_array_equal(shown, pixels(values.clamp(0, 1)))
@@ -217,7 +217,7 @@ def test_interpolation_of_gaussian_codes_is_straight():
     assert way.tolist() == [[0] * 3, [1] * 3, [4] * 3]
 
 
-def test_in_chunks_equals_one_call():
+def test_evaluation_in_chunks_equals_one_call():
     x = torch.arange(2.0 * POINTS_AT_ONCE + 7)[:, None]
     sizes = []
     assert torch.equal(in_chunks(lambda part: sizes.append(len(part)) or part + 1, x), x + 1)
@@ -227,7 +227,7 @@ def test_in_chunks_equals_one_call():
 MEASURE = Measure("tsne", 200)
 
 
-def test_stored_measure_is_found_and_a_corrupt_one_is_missing(tmp_path):
+def test_stored_measure_is_found_and_a_corrupt_one_counts_as_missing(tmp_path):
     folder = RunFolder(tmp_path)
     assert folder.measurement(MEASURE) is None
     folder.save_measurement(MEASURE, {"nmi": 0.5}, {"a.csv": b"x,y"}, {"commit": None})
@@ -271,7 +271,7 @@ def test_signal_interrupts_a_measure_at_once_and_a_training_at_a_step():
 FIG7 = ("fig7", "--scale", "smoke", "--seeds", "1", "--cluster", "debug")
 
 
-def test_lost_measures_are_measured_again_without_training(place):
+def test_lost_measures_are_repeated_without_training(place):
     assert place.bench(*FIG7).returncode == 0
     folder = place.cache / "smoke" / "custom" / "fig7-tsne"
     before = {path: path.read_bytes() for path in folder.rglob("*")
@@ -295,21 +295,21 @@ def test_lost_measures_are_measured_again_without_training(place):
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"rubbish"),
                                     lambda path: path.unlink()])
-def test_run_with_lost_weights_is_trained_again_to_be_measured(damage, place):
+def test_run_with_lost_weights_is_trained_again_for_its_measures(damage, place):
     assert place.bench(*FIG7).returncode == 0
     folder = place.cache / "smoke" / "custom" / "fig7-tsne"
     before = (folder / "runs.csv").read_bytes()
     run = sorted((place.cache / "runs").iterdir())[0]
     damage(run / "model.safetensors")
-    assert "training" not in place.bench(*FIG7).stdout  # nothing asks for the weights
+    assert "training" not in place.bench(*FIG7).stdout  # no measure needs the weights
     (run / "measures" / "clusters@200.json").unlink()
     assert place.bench(*FIG7).returncode == 0
     assert "missing or damaged: training again" in (run / "log.txt").read_text()
     assert (folder / "runs.csv").read_bytes() == before
 
 
-def test_a_measure_that_fails_is_a_failure_of_its_run_only(place):
-    """A method may leave weights that no measure can use; its siblings are measured."""
+def test_failing_measure_fails_only_its_own_run(place):
+    """A method may leave weights that no measure can use; the other runs are still measured."""
     (place.folder / "hollow.py").write_text(HOLLOW)
     done = place.bench(*FIG7, "--with", "hollow.py")
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""MNIST's files in every form they come in, and damaged in every way; packing; the command."""
+"""MNIST's files in every form, intact and damaged; packing; the command."""
 
 import contextlib
 import gzip
@@ -62,7 +62,7 @@ def places(folder):
     return sorted(folder.iterdir())
 
 
-def test_every_form_gives_what_torchvision_reads(tmp_path):
+def test_mnist_in_every_form_equals_what_torchvision_reads(tmp_path):
     from torchvision.datasets import MNIST
     forms = places(tmp_path)
     assert len(forms) == 7
@@ -78,7 +78,7 @@ def test_every_form_gives_what_torchvision_reads(tmp_path):
 
 
 def damaged():
-    """What is done to which file -> what the line about it says."""
+    """Damaged file and kind of damage -> the expected message."""
     images = np.frombuffer(FILES[TRAIN_IMAGES], np.uint8, offset=16).reshape(-1, 28, 28)
     labels = np.frombuffer(FILES[TRAIN_LABELS], np.uint8, offset=8)
     whole = gzip.compress(FILES[TEST_IMAGES])
@@ -101,7 +101,7 @@ def damaged():
 
 
 @pytest.mark.parametrize("kind", damaged())
-def test_a_damaged_file_is_named_in_one_line(kind, tmp_path, capsys, place):
+def test_damaged_mnist_file_is_named_in_one_line(kind, tmp_path, capsys, place):
     name, data, message = damaged()[kind]
     others = {other: content for other, content in FILES.items() if other not in name}
     small_mnist.write(tmp_path / "MNIST" / "raw", {**others, name: data})
@@ -116,14 +116,14 @@ def test_a_damaged_file_is_named_in_one_line(kind, tmp_path, capsys, place):
     assert not packed.packed_folder(place.cache / "data", "mnist").exists()
 
 
-def test_both_counts_wrong_together_are_named(tmp_path):
+def test_wrong_counts_of_images_and_labels_are_named(tmp_path):
     few = {name: idx(values[:-5]) for name, values in small_mnist.arrays().items()}
     small_mnist.write(tmp_path, few)
     with pytest.raises(UsageError, match="holds 295 images, MNIST has 300 there"):
         find(tmp_path)
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_missing_mnist_file_is_named(tmp_path):
     small_mnist.write(tmp_path, {name: FILES[name] for name in FILES if name != TEST_LABELS})
     with pytest.raises(UsageError, match=f"incomplete: {TEST_LABELS} is missing"):
         find(tmp_path)
@@ -143,14 +143,14 @@ def test_damaged_archives_never_end_in_a_traceback(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["mnist.zip", "mnist.tar.gz"])
-def test_a_damaged_archive_is_named(name, tmp_path):
+def test_damaged_archive_is_named(name, tmp_path):
     make = small_mnist.zip_archive if name.endswith("zip") else small_mnist.tar_archive
     (tmp_path / name).write_bytes(make(FILES)[:-2000])
     with pytest.raises(UsageError, match=rf"{name} is a damaged archive"):
         find(tmp_path)
 
 
-def test_without_data_and_network_one_line_says_what_to_do(tmp_path, capsys, place):
+def test_missing_mnist_without_network_prints_instructions_in_one_line(tmp_path, capsys, place):
     for words in ([], ["--data-dir", str(tmp_path)]):
         status = main.main(["fig7", *words, *place.options])
         (line,) = capsys.readouterr().err.splitlines()
@@ -160,12 +160,12 @@ def test_without_data_and_network_one_line_says_what_to_do(tmp_path, capsys, pla
         assert not list((place.cache / "runs").iterdir())
 
 
-def test_a_data_folder_that_is_not_there_is_named(capsys, place):
+def test_missing_data_folder_is_named(capsys, place):
     assert main.main(["fig7", "--data-dir", "/no/such/folder", *place.options]) == 2
     assert "--data-dir: there is no folder /no/such/folder" in capsys.readouterr().err
 
 
-def test_downloaded_from_the_mirrors_in_their_order(tmp_path, monkeypatch):
+def test_mnist_is_downloaded_from_the_mirrors_in_order(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     zipped = small_mnist.zipped()
     mirrors = [Mirror(zipped, mode) for mode in ("page", "breaks", "fine")]
@@ -176,7 +176,7 @@ def test_downloaded_from_the_mirrors_in_their_order(tmp_path, monkeypatch):
     for mirror in mirrors:
         mirror.close()
     assert all(len(mirror.ranges) == 4 for mirror in mirrors)
-    assert all(wanted for wanted in mirrors[2].ranges)  # it went on from what broke off
+    assert all(wanted for wanted in mirrors[2].ranges)  # it resumed the interrupted file
     manifest = packed.manifest(tmp_path, "mnist")
     assert manifest["source"] == "download"
     assert not (tmp_path / "mnist" / "downloads").exists()
@@ -185,7 +185,7 @@ def test_downloaded_from_the_mirrors_in_their_order(tmp_path, monkeypatch):
         small_mnist.arrays()[TRAIN_LABELS]))
 
 
-def test_the_torchvision_that_is_installed_names_mirrors_and_checksums(monkeypatch):
+def test_mnist_mirrors_and_checksums_equal_torchvisions(monkeypatch):
     monkeypatch.undo()
     mirrors, md5s = mnist._mirrors()
     assert set(md5s) == {f"{name}.gz" for name in mnist.FILES}
@@ -194,61 +194,61 @@ def test_the_torchvision_that_is_installed_names_mirrors_and_checksums(monkeypat
 
 
 @pytest.fixture
-def there(tmp_path):
+def packed_root(tmp_path):
     small_mnist.write(tmp_path / "files", FILES)
     prepare(tmp_path, tmp_path / "files")
     return tmp_path
 
 
-def test_packed_images_are_shuffled_with_their_labels(there):
+def test_packed_images_are_shuffled_with_their_labels(packed_root):
     original = small_mnist.arrays()
     for which, part in (("train", "train"), ("test", "t10k")):
-        split = points(RUN, which, COUNTS[part], there)
+        split = points(RUN, which, COUNTS[part], packed_root)
         assert split.x.shape == (COUNTS[part], 1, 28, 28)
-        # brightness tells the class, so a label that moved alone would show
+        # brightness tells the class, so a label shuffled without its image would show
         assert torch.equal(split.x.flatten(1).float().mean(1).div(20, rounding_mode="floor").long(),
                            split.labels.long())
         sums = np.sort(original[f"{part}-images-idx3-ubyte"].reshape(len(split.x), -1).sum(1))
         np.testing.assert_array_equal(np.sort(split.x.flatten(1).long().sum(1)), sums)
-    first = train(there, 100).labels
-    assert len(first.unique()) == 10  # stored class by class, the first 100 would be four classes
+    first = train(packed_root, 100).labels
+    assert len(first.unique()) == 10  # unshuffled, the first 100 would hold only four classes
     with pytest.raises(UsageError, match="mnist has 80 images in its test split, not 81"):
-        points(RUN, "test", 81, there)
+        points(RUN, "test", 81, packed_root)
 
 
-def test_packing_gives_the_same_arrays_everywhere(there, tmp_path):
+def test_packing_twice_gives_the_same_arrays(packed_root, tmp_path):
     prepare(tmp_path / "again", tmp_path / "files")
-    identities = [identity(RUN, root) for root in (there, tmp_path / "again")]
+    identities = [identity(RUN, root) for root in (packed_root, tmp_path / "again")]
     assert identities[0] == identities[1]
 
 
-def test_packed_arrays_are_copy_on_write(there):
-    x = train(there, 10).x
+def test_packed_arrays_are_copy_on_write(packed_root):
+    x = train(packed_root, 10).x
     before = x.clone()
     x.zero_()
-    assert torch.equal(train(there, 10).x, before)
+    assert torch.equal(train(packed_root, 10).x, before)
 
 
 @pytest.mark.parametrize("damage", [b"", None, "zeroed", "gone"])
-def test_damaged_packed_set_is_packed_again(damage, there, capsys):
-    path = packed.packed_folder(there, "mnist") / "test.images.npy"
+def test_damaged_packed_set_is_packed_again(damage, packed_root, capsys):
+    path = packed.packed_folder(packed_root, "mnist") / "test.images.npy"
     whole = path.read_bytes()
     if damage == "gone":
         path.unlink()
     else:
         half = whole[:-100] if damage is None else whole[:200] + bytes(len(whole) - 200)
         path.write_bytes(half if damage in (None, "zeroed") else damage)
-    prepare(there, there / "files")
+    prepare(packed_root, packed_root / "files")
     assert path.read_bytes() == whole
     assert "is damaged: packing mnist again" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x93NUMPY", None])
-def test_a_corrupt_packed_file_is_named(damage, there):
-    path = packed.packed_folder(there, "mnist") / "train.images.npy"
+def test_corrupt_packed_file_is_named(damage, packed_root):
+    path = packed.packed_folder(packed_root, "mnist") / "train.images.npy"
     path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
     with pytest.raises(UsageError, match=r"train\.images\.npy is corrupt; remove"):
-        train(there, 10)
+        train(packed_root, 10)
 
 
 PACKER = """
@@ -275,7 +275,7 @@ def packer(folder, seconds):
                             stdout=subprocess.PIPE, text=True)
 
 
-def test_one_of_several_processes_packs_and_all_read(tmp_path):
+def test_one_of_several_processes_packs_and_all_read_the_result(tmp_path):
     rivals = [packer(tmp_path, 1.0) for _ in range(4)]
     sums = {rival.communicate(timeout=HANG)[0].split()[-1] for rival in rivals}
     assert sums == {SUM}
@@ -283,7 +283,7 @@ def test_one_of_several_processes_packs_and_all_read(tmp_path):
     assert sorted(p.name for p in (tmp_path / "toy").iterdir()) == ["packed.1"]
 
 
-def test_a_killed_packer_is_succeeded(tmp_path):
+def test_waiting_process_packs_after_the_first_was_killed(tmp_path):
     victim = packer(tmp_path, HANG)
     await_that(lambda: list(tmp_path.glob("call.*")))
     heir = packer(tmp_path, 0)

@@ -1,4 +1,4 @@
-"""Architectures: the paper's parameter counts, shapes for every image, what a plan changes."""
+"""Architectures: the paper's parameter counts, output shapes, options of a plan."""
 
 from itertools import product
 
@@ -25,7 +25,7 @@ def parameters(name, size, **options):
     ("residual", 256, 4, 50_949_187), ("residual", 64, 4, 18_955_331),
     ("residual", 32, 4, 5_183_043),
 ])
-def test_parameter_counts(name, size, start, expected):
+def test_parameter_counts_equal_the_papers(name, size, start, expected):
     assert sum(parameters(name, size, start=start)) == expected
 
 
@@ -48,7 +48,7 @@ def test_decoder_output_has_the_shape_of_the_input(name, shape):
 
 @pytest.mark.parametrize("start", [4, 8])
 @pytest.mark.parametrize("size", [32, 64])
-def test_a1_decoder_starts_at_the_given_map(start, size):
+def test_a1_decoder_starts_at_the_given_map_size(start, size):
     decoder = ARCHITECTURES["a1"](Plan((3, size, size), 8, 8, 1 / 16, start)).decoder
     assert decoder[1].unflattened_size[1:] == (start, start)
     assert decoder(torch.zeros(2, 8)).shape == (2, 3, size, size)
@@ -67,7 +67,7 @@ def test_every_convolution_but_the_last_is_normalised(name):
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
 def test_width_scales_the_channels(name):
     whole, quarter = (sum(parameters(name, 64, width=width)) for width in (1.0, 0.25))
-    assert 10 < whole / quarter < 17  # sixteen, less the layers that touch image and code
+    assert 10 < whole / quarter < 17  # a sixteenth, except the layers next to image and code
 
 
 @pytest.mark.parametrize("name", ["mlp2", "mlp3"])
@@ -79,10 +79,10 @@ def test_perceptrons_have_the_declared_layers(name):
         assert [layer.out_features for layer in layers[:-1]] == [128] * count
 
 
-def test_a_gradient_reaches_every_parameter():
+def test_gradient_reaches_every_parameter():
     for name in CONVOLUTIONAL:
         networks = ARCHITECTURES[name](Plan((3, 32, 32), 8, 8, 1 / 16))
-        # not the sum: behind a batch norm it does not depend on anything
+        # not the plain sum: after a batch norm it is constant
         networks.decoder(networks.encoder(torch.rand(4, 3, 32, 32))).square().sum().backward()
         for part in networks:
             assert all(p.grad is not None for p in part.parameters()), name

@@ -1,4 +1,4 @@
-"""Runs that an older commit trained and measured: what they cost once, they need not cost again."""
+"""Runs trained and measured by an older commit: none of them is trained or measured again."""
 
 import shutil
 
@@ -21,23 +21,23 @@ SWEPT = (("fig1", "mmd", 3), ("fig7", "svae", 1))  # every run of it is in the o
 
 
 @pytest.fixture
-def old(place):
+def old_place(place):
     """A place whose cache is the old store."""
     shutil.copytree(OLD, place.cache / "runs")
     return place
 
 
-def test_the_old_store_has_these_runs_and_no_others():
+def test_old_store_holds_exactly_the_listed_runs():
     assert {path.name for path in OLD.iterdir()} == set(RUNS)
 
 
 @pytest.mark.parametrize("key", RUNS)
-def test_a_run_of_the_old_store_is_done(key, old):
-    """By the key that the declared run has now; with all that is now asked of it."""
+def test_run_in_the_old_store_is_done(key, old_place):
+    """The declared run has the old key, and lacks no curve or measure."""
     name, arm = RUNS[key]
     entries = [entry for entry in select(ARTEFACTS[name], "smoke", 1, None, ()).entries()
                if entry.arm.name == arm]
-    ((found, task),) = tasks(entries, Store(old.cache / "runs")).items()
+    ((found, task),) = tasks(entries, Store(old_place.cache / "runs")).items()
     assert found == key
     assert task.folder.run() == entries[0].run
     assert task.is_trained()
@@ -51,33 +51,33 @@ def test_a_run_of_the_old_store_is_done(key, old):
 
 
 @pytest.mark.parametrize(("name", "method", "runs"), SWEPT)
-def test_a_sweep_over_the_old_store_trains_nothing(name, method, runs, old):
+def test_sweep_over_the_old_store_trains_nothing(name, method, runs, old_place):
     words = (name, "--scale", "smoke", "--methods", method, "--seeds", "1")
-    planned = old.bench("plan", *words)
+    planned = old_place.bench("plan", *words)
     assert f"{runs} runs ({runs} arms, 1 seeds): {runs} done" in planned.stdout, planned.stderr
     assert "to train: 0" in planned.stdout
     assert "to be measured" not in planned.stdout
-    before = contents(old)
-    done = old.bench(*words, "--cluster", "debug")
+    before = contents(old_place)
+    done = old_place.bench(*words, "--cluster", "debug")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "training" not in done.stdout
     assert "measuring" not in done.stdout
-    assert contents(old) == before
-    folder = old.cache / "smoke" / "custom" / next(each for each in ARTEFACTS
+    assert contents(old_place) == before
+    folder = old_place.cache / "smoke" / "custom" / next(each for each in ARTEFACTS
                                                    if each.startswith(f"{name}-"))
     rows = (folder / "runs.csv").read_text().splitlines()
     assert sum(",done," in row for row in rows) >= runs
     assert not any(",missing," in row for row in rows)
 
 
-def test_plan_counts_the_run_of_table_2_as_done(old):
-    planned = old.bench("plan", "table2", "--scale", "smoke", "--methods", "cramer-wold",
+def test_plan_counts_the_old_run_of_table_2_as_done(old_place):
+    planned = old_place.bench("plan", "table2", "--scale", "smoke", "--methods", "cramer-wold",
                         "--seeds", "1").stdout
     assert "3 runs (3 arms, 1 seeds): 1 done, 2 missing" in planned
     assert "to train: 2" in planned
 
 
 def contents(place):
-    """The bytes of every file of the store."""
+    """Returns the bytes of every file in the store."""
     return {path: path.read_bytes() for path in (place.cache / "runs").rglob("*")
             if path.is_file()}

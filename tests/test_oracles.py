@@ -52,7 +52,7 @@ def context_of(prior, encoder=None):
 
 
 @pytest.mark.parametrize("prior", [Sphere(6), Gaussian(6)])
-def test_prior_draws_have_the_law_that_the_methods_scale_by(prior):
+def test_prior_draws_have_the_moments_that_methods_scale_by(prior):
     draws = prior.sample(200_000, generator())
     scaled = prior.unit_variance_scale * draws
     torch.testing.assert_close(scaled.T @ scaled / len(scaled), torch.eye(6), rtol=0, atol=0.02)
@@ -77,13 +77,13 @@ def mmd_by_loops(z, p, base):
     return total
 
 
-def test_mmd_is_the_u_statistic_summed_over_scales():
+def test_mmd_equals_the_u_statistic_summed_over_scales():
     z, p = sphere(7, 5), sphere(9, 5, 1)
     expected = mmd_by_loops(z.numpy(), p.numpy(), 2.0)
     assert float(imq_mmd(z, p, 2.0)) == pytest.approx(expected, rel=1e-12)
 
 
-def test_mmd_and_geomloss_differ_by_the_diagonal_alone():
+def test_mmd_and_geomloss_differ_only_by_the_diagonal():
     z, p, n = sphere(12, 5), sphere(12, 5, 1), 12
 
     def kernel(x, y, blur=None, **unused):
@@ -98,7 +98,7 @@ def test_mmd_and_geomloss_differ_by_the_diagonal_alone():
     torch.testing.assert_close(imq_mmd(z, p, 2.0), library + sum(within))
 
 
-def test_mmd_is_unbiased_and_sees_a_point_mass():
+def test_mmd_is_unbiased_and_detects_a_point_mass():
     values = [float(imq_mmd(sphere(64, 128, 2 * k), sphere(64, 128, 2 * k + 1), 2.0))
               for k in range(500)]
     assert abs(np.mean(values)) < 4 * np.std(values) / sqrt(500)
@@ -108,11 +108,11 @@ def test_mmd_is_unbiased_and_sees_a_point_mass():
 
 
 @pytest.mark.parametrize(("name", "base"), [("sphere", 2.0), ("gaussian", 256.0)])
-def test_mmd_base_constant_is_tied_to_the_prior(name, base):
+def test_mmd_base_constant_depends_on_the_prior(name, base):
     assert MMD(context_of(PRIORS[name](128))).base == base
 
 
-def test_cross_term_is_constant_on_the_sphere():
+def test_mmd_cross_term_is_constant_on_the_sphere():
     """E_y k(x, y) over the uniform law does not depend on x: MMD there is pairwise repulsion."""
     y = sphere(200_000, 128, 5)
     sums = [float(sum((2 * s / (2 * s + (x - y).square().sum(1))).mean() for s in SCALES))
@@ -132,14 +132,14 @@ def test_swd_equals_pot_with_the_same_projections():
     torch.testing.assert_close(*(torch.autograd.grad(v, z)[0] for v in (value, oracle)))
 
 
-def test_swd_draws_fresh_directions_at_every_step():
+def test_swd_draws_new_directions_at_every_step():
     method = SlicedWasserstein(context_of(Sphere(8)), projections=5)
     step = step_of(sphere(16, 8), sphere(16, 8, 1))
     values = {float(method.penalty(step)) for _ in range(5)}
     assert len(values) == 5
 
 
-def test_swd_of_a_shift_and_of_unequal_samples():
+def test_swd_of_a_shift_is_exact_and_unequal_samples_are_refused():
     z, shift = sphere(64, 4), torch.tensor([3.0, 0, 0, 0], dtype=torch.float64)
     projections = directions(2000, 4, generator()).double()
     expected = (shift @ projections).square().mean()  # W2 of a shifted slice is the shift
@@ -167,7 +167,7 @@ def test_sinkhorn_equals_pot(prior):
     torch.testing.assert_close(debiased, oracle, rtol=2e-2, atol=1e-3)
 
 
-def test_sinkhorn_puts_the_gradient_mode_back_even_after_an_error(monkeypatch):
+def test_sinkhorn_restores_the_gradient_mode_even_after_an_error(monkeypatch):
     regularizer = Sinkhorn(context_of(Sphere(4)), eps=1.0, debias=True, scaling=0.5)
     step = step_of(sphere(8, 4), sphere(8, 4, 1))
 
@@ -196,7 +196,7 @@ def test_sharp_sinkhorn_equals_pot_after_the_same_iterations(iterations):
     torch.testing.assert_close(*(torch.autograd.grad(v, z)[0] for v in (value, oracle)))
 
 
-def test_sharp_sinkhorn_by_hand():
+def test_sharp_sinkhorn_equals_a_small_case_by_hand():
     z, p, eps = sphere(20, 5), sphere(20, 5, 1), 0.5
     cost = ((z[:, None] - p[None]) ** 2).sum(-1).numpy()
     K, u = np.exp(-cost / eps), np.ones(20)
@@ -210,7 +210,7 @@ def test_sharp_sinkhorn_by_hand():
 # --- Cramer-Wold -------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("dim", [2, 3, 6, 7])
-def test_phi_is_exact_in_few_dimensions(dim):
+def test_cramer_wold_phi_is_exact_in_few_dimensions(dim):
     s = torch.cat([torch.linspace(0, 400, 81), torch.logspace(2, 6, 20)]).double()
     expected = [float(mpmath.hyp1f1(0.5, dim / 2, -float(v))) for v in s]
     np.testing.assert_allclose(phi(s, dim).numpy(), expected, rtol=1e-6)
@@ -221,7 +221,7 @@ def test_phi_is_exact_in_few_dimensions(dim):
 
 
 @pytest.mark.parametrize(("dim", "error"), [(8, 0.031), (20, 0.011), (128, 0.0015)])
-def test_phi_is_near_in_many(dim, error):
+def test_cramer_wold_phi_is_close_in_many_dimensions(dim, error):
     s = torch.linspace(0, 10 * dim, 400, dtype=torch.float64)
     exact = hyp1f1(0.5, dim / 2, -s.numpy())
     assert np.abs(phi(s, dim).numpy() / exact - 1).max() < error
@@ -239,8 +239,8 @@ def test_cramer_wold_equals_geomloss():
     torch.testing.assert_close(cramer_wold(x, y), oracle, rtol=1e-7, atol=0)
 
 
-def test_cramer_wold_is_the_smoothed_slice_distance():
-    """Its definition: the L2 distance of Gaussian-smoothed slices, averaged over directions."""
+def test_cramer_wold_equals_the_smoothed_slice_distance():
+    """By definition: the L2 distance of Gaussian-smoothed slices, averaged over directions."""
     x, y, bandwidth = sphere(8, 3), sphere(8, 3, 1), (4 / 24) ** 0.4
     projections = directions(20_000, 3, generator()).double()
     a, b = (x @ projections).T, (y @ projections).T  # (L, n)
@@ -253,7 +253,7 @@ def test_cramer_wold_is_the_smoothed_slice_distance():
     torch.testing.assert_close(cramer_wold(x, y), sliced, rtol=0.02, atol=0)
 
 
-def test_cramer_wold_on_the_sphere_pulls_as_the_closed_form_does():
+def test_cramer_wold_gradient_on_the_sphere_equals_the_closed_form():
     """With sqrt(d) scaling the gradient is that of the closed form against N(0, I) (CWAE)."""
     dim, n = 128, 64
     z = normalize(sphere(n, dim) + 0.05, dim=1).requires_grad_()
@@ -270,7 +270,7 @@ def test_cramer_wold_on_the_sphere_pulls_as_the_closed_form_does():
     assert float(cosine_similarity(sampled.flatten(), tangent(closed).flatten(), dim=0)) > 0.995
 
 
-def test_cramer_wold_scales_the_sphere_and_takes_the_logarithm_or_not():
+def test_cramer_wold_options_scale_the_sphere_and_take_the_logarithm():
     z, p = sphere(16, 8), sphere(16, 8, 1)
     plain = CramerWold(context_of(Sphere(8)), log=False).penalty(step_of(z, p))
     torch.testing.assert_close(plain, cramer_wold(sqrt(8) * z, sqrt(8) * p))
@@ -291,14 +291,14 @@ def log_mean_exp_on_sphere(dim, tau):
 
 
 @pytest.mark.parametrize(("tau", "value"), [(0.05, 1.5443), (0.1, 0.3895), (1.0, 0.0039)])
-def test_uniformity_of_uniform_codes_is_the_closed_form(tau, value):
+def test_uniformity_of_uniform_codes_equals_the_closed_form(tau, value):
     assert log_mean_exp_on_sphere(128, tau) == pytest.approx(value, abs=1e-4)
     z = sphere(6000, 128)
     assert float(leave_one_out(z, tau)) == pytest.approx(value, rel=0.02, abs=2e-4)
     assert float(wang_isola(z[:3000], tau)) == pytest.approx(value, rel=0.02, abs=2e-4)
 
 
-def test_literal_form_of_eq_5_has_no_gradient_at_the_papers_temperature():
+def test_literal_form_of_equation_5_has_no_gradient_at_the_papers_temperature():
     z = sphere(64, 128).requires_grad_()
     norms = []
     for term in (literal, leave_one_out):
@@ -307,7 +307,7 @@ def test_literal_form_of_eq_5_has_no_gradient_at_the_papers_temperature():
     assert norms[0] / norms[1] < 1e-4
 
 
-def test_literal_form_is_eq_4_to_the_letter():
+def test_literal_form_equals_equation_4():
     z, tau = sphere(9, 4), 0.3
     expected = np.mean([log(np.mean([exp(float(a @ b) / tau) for b in z])) for a in z])
     assert float(literal(z, tau)) == pytest.approx(expected)
@@ -333,7 +333,7 @@ def test_wang_isola_is_never_below_leave_one_out(n, dim, tau):
 # --- GAN ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("law", "scale"), [(Gaussian(3), 1), (Sphere(3), sqrt(3))])
-def test_gan_losses_are_the_papers_and_the_critic_sees_the_updated_encoder(law, scale):
+def test_gan_losses_equal_the_papers_and_the_critic_sees_the_updated_encoder(law, scale):
     encoder = nn.Linear(3, 3)
     gan = GAN(context_of(law, encoder), hidden=8, layers=2, critic_lr=1e-3, critic_beta1=0.5)
     x, prior = torch.randn(5, 3, generator=generator()), law.sample(5, generator(1))
@@ -348,7 +348,7 @@ def test_gan_losses_are_the_papers_and_the_critic_sees_the_updated_encoder(law, 
     assert encoder.weight.grad is None
 
 
-def test_gan_critic_is_the_papers():
+def test_gan_critic_has_the_papers_layers():
     gan = GAN(context_of(Sphere(64)), hidden=1024, layers=4, critic_lr=1e-3,
               critic_beta1=0.5)
     sizes = [m.weight.shape for m in gan.critic if isinstance(m, nn.Linear)]

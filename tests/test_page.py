@@ -1,4 +1,4 @@
-"""The report as a reader has it: in a headless Chromium."""
+"""The report in a headless Chromium."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ from benchmarks.report.page import render
 
 pytestmark = pytest.mark.browser
 SHAPES = [(width, theme) for width in (1280, 375) for theme in ("light", "dark")]
-LISTENED_TO = [(1280, "light"), (375, "dark")]  # either width, either theme's contrast
+LISTENED_TO = [(1280, "light"), (375, "dark")]  # both widths, both themes
 WIDER = "document.documentElement.scrollWidth - window.innerWidth"
 OPEN_ALL = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
 
@@ -32,15 +32,15 @@ def window():
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    """Of the page of everything that is committed."""
+    """URL of the page of all committed results."""
     place = Place(tmp_path_factory.mktemp("page"))
     return written(place, ROOT / "results")
 
 
 @pytest.fixture(scope="module")
-def threatened(tmp_path_factory):
-    """Of the page of results whose names and logs are markup."""
-    place = Place(tmp_path_factory.mktemp("threatened"))
+def hostile_url(tmp_path_factory):
+    """URL of the page of results with markup in names and logs."""
+    place = Place(tmp_path_factory.mktemp("hostile_url"))
     hostile(place)
     return written(place, place.results)
 
@@ -52,9 +52,9 @@ def written(place, results):
 
 
 @pytest.mark.parametrize(("width", "theme"), SHAPES)
-@pytest.mark.parametrize("which", ["url", "threatened"])
+@pytest.mark.parametrize("which", ["url", "hostile_url"])
 def test_page_has_no_accessibility_or_console_errors(window, request, which, width, theme):
-    """Silent, asks for nothing, fits, shows every picture, and can be used without seeing it."""
+    """No console message, request or overflow; every image loads; axe finds no violation."""
     with opened(window, request.getfixturevalue(which), width, theme) as page:
         assert page.evaluate(WIDER) <= 0
         page.evaluate(OPEN_ALL)
@@ -70,8 +70,8 @@ def test_page_has_no_accessibility_or_console_errors(window, request, which, wid
         assert page.noise == []
 
 
-def test_markup_in_results_is_escaped(window, threatened):
-    with opened(window, threatened) as page:
+def test_markup_in_results_is_escaped(window, hostile_url):
+    with opened(window, hostile_url) as page:
         page.evaluate(OPEN_ALL)
         assert page.locator("#fig8-reconstruction-mini td", has_text=HOSTILE).count() > 0
         assert page.locator("figcaption").inner_text() == f"samples of {SHORT}, seed 0"
@@ -80,7 +80,7 @@ def test_markup_in_results_is_escaped(window, threatened):
 
 
 def column(page, table, name):
-    """The texts and keys of the column with that head, row by row as they stand."""
+    """Texts and sort keys of the column with that heading, in the order shown."""
     return page.evaluate("""([table, name]) => {
         const heads = [...document.querySelector(table).tHead.rows[0].cells];
         const k = heads.findIndex((head) => head.textContent.trim() === name);
@@ -89,7 +89,7 @@ def column(page, table, name):
                          [table, name])
 
 
-def test_tables_are_sorted_by_keyboard_too(window, url):
+def test_tables_are_sortable_by_keyboard(window, url):
     with opened(window, url) as page:
         scores = "#table2-mini .scroll[aria-label^=Values] table"
         page.locator(scores).locator("th button", has_text="fd_cifar10").focus()
@@ -103,7 +103,7 @@ def test_tables_are_sorted_by_keyboard_too(window, url):
         assert sorted_by.inner_text().startswith("fd_cifar10")
 
 
-def test_claims_are_filtered(window, url):
+def test_claim_filters_hide_other_rows(window, url):
     with opened(window, url) as page:
         every = len(column(page, "#claims", "claim"))
         bar = page.locator(".filters", has=page.locator("output")).first
@@ -116,7 +116,7 @@ def test_claims_are_filtered(window, url):
         assert bar.locator("output").inner_text() == f"1 of {every} rows"
 
 
-def test_pictures_are_enlarged_and_grids_keep_their_pixels(window, url):
+def test_images_are_enlarged_and_grids_keep_their_pixels(window, url):
     with opened(window, url) as page:
         drawn = page.locator("#fig1-synthetic-paper figure img").first
         assert drawn.get_attribute("src").startswith("data:image/svg+xml")
@@ -162,11 +162,11 @@ def served(place):
         server.stdout.close()
 
 
-def test_the_served_page_shows_what_is_running(window, place, served):
+def test_served_page_shows_running_runs(window, place, served):
     entry = select(ARTEFACTS["fig1-synthetic"], "smoke", None, None, ()).entries()[0]
     folder = Store(place.cache / "runs").folder(entry.run.key)
     folder.write_spec(entry.run, None)
-    held = lease.acquire(folder.path)  # or the sweep might be over before the page asks
+    held = lease.acquire(folder.path)  # otherwise the sweep might end before the page asks
     sweep = subprocess.Popen(place.command("fig1-synthetic", "--scale", "smoke"),
                              stdout=subprocess.DEVNULL)
     try:
@@ -179,12 +179,12 @@ def test_the_served_page_shows_what_is_running(window, place, served):
     finally:
         held.release()
         assert sweep.wait(HANG) == 0
-    # an answer serves for a while
+    # an answer is cached for a while
     await_that(lambda: json.load(urllib.request.urlopen(f"{served}live.json")) == [])
     assert b"fig1-synthetic-smoke" in urllib.request.urlopen(served).read()
 
 
-def test_server_answers_only_this_machine_and_known_paths(served):
+def test_server_answers_only_loopback_and_known_paths(served):
     assert served.startswith("http://127.0.0.1:")
     port = served.rstrip("/").rpartition(":")[2]
     for host in ("localhost", "127.0.0.1"):

@@ -61,18 +61,18 @@ def hundred(name, architecture, width):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_both_paths_have_the_same_loss_curve(name, tmp_path):
-    """Over 100 steps, to half a hundredth at every step: rounding grows as it trains."""
+def test_fast_and_plain_path_have_the_same_loss_curve(name, tmp_path):
+    """Within .5 % at each of 100 steps: rounding differences grow during training."""
     run = hundred(name, "residual", 1 / 32)
     fast, plain = (curve(made(run, tmp_path, plain), 100) for plain in (False, True))
     apart = np.abs(fast - plain) / np.abs(plain)
     assert apart.max() < 5e-3
     assert np.median(apart) < 1e-4
-    assert np.ptp(plain) > 0.015 * abs(plain[0])  # it trains
+    assert np.ptp(plain) > 0.015 * abs(plain[0])  # the loss changes
 
 
-def test_paths_are_no_further_apart_than_rounding_drives_one_of_them(tmp_path):
-    """A2 is deeper: what is 1e-7 of its weights, a rounding error, is a hundredth of its loss."""
+def test_a2_paths_differ_no_more_than_by_rounding(tmp_path):
+    """A2 is deeper: rounding errors of 1e-7 in its weights become 1 % of its loss."""
     run = hundred("mmd", "a2", 1 / 8)
     plain = curve(made(run, tmp_path, True), 100)
     nudged = made(run, tmp_path, True)
@@ -85,7 +85,7 @@ def test_paths_are_no_further_apart_than_rounding_drives_one_of_them(tmp_path):
     assert by_path.max() < 3 * by_rounding.max()
 
 
-def test_images_lie_channels_last_on_the_fast_path_alone(tmp_path):
+def test_only_the_fast_path_stores_images_channels_last(tmp_path):
     run = image_run("moca", width=1 / 8)
     fast, plain = (made(run, tmp_path, plain) for plain in (False, True))
     assert (fast.path, plain.path) == ("eager, channels last", "eager")
@@ -97,8 +97,8 @@ def test_images_lie_channels_last_on_the_fast_path_alone(tmp_path):
     assert made(run_of("moca"), tmp_path, False).path == "eager"  # no images
 
 
-def test_an_a2_too_narrow_for_onednn_keeps_its_layout_on_a_processor(tmp_path):
-    """Its strided 1x1 convolutions spoil the heap below 8 channels, if they lie last."""
+def test_a2_too_narrow_for_onednn_keeps_its_layout_on_the_cpu(tmp_path):
+    """In channels-last layout, its strided 1x1 convolutions corrupt the heap below 8 channels."""
     run = image_run("mmd", width=1 / 8)
     first = next(p for p in made(run, tmp_path, False).objective.encoder.parameters())
     assert len(first) == 8
@@ -111,8 +111,8 @@ def test_an_a2_too_narrow_for_onednn_keeps_its_layout_on_a_processor(tmp_path):
 
 
 @pytest.mark.parametrize("first", [False, True])
-def test_a_checkpoint_of_one_path_serves_the_other(first, tmp_path):
-    """What Adam remembers lies in memory as the weights do, or its kernel would mix it up."""
+def test_checkpoint_of_one_path_resumes_on_the_other(first, tmp_path):
+    """Adam's state must have the memory layout of the weights, or its kernel would mix it up."""
     run = image_run("moca", n_train=100, lr=1e-4)
     begun, whole = made(run, tmp_path, first), made(run, tmp_path, first)
     curve(begun, 5), curve(whole, 5)
@@ -122,7 +122,7 @@ def test_a_checkpoint_of_one_path_serves_the_other(first, tmp_path):
 
 
 class OnTheDevice(TorchDispatchMode):
-    """Raises where a step would wait for the GPU: a number is read back, a shape hangs on one."""
+    """Raises where a step would wait for the GPU: for a number or a shape that depends on one."""
 
     FORBIDDEN = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "bincount")
 
@@ -133,7 +133,7 @@ class OnTheDevice(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_capturable_step_never_waits_for_the_device(name, tmp_path):
+def test_capturable_step_never_waits_for_the_device(name, tmp_path):
     training = made(image_run(name, n_train=100), tmp_path, False)
     training.advance()
     # Adam's kernel for CPUs reads its own counter; the one for GPUs does not
@@ -149,8 +149,8 @@ def test_a_capturable_step_never_waits_for_the_device(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_step_works_on_the_same_tensors_every_time(name, tmp_path):
-    """Or a graph would go on with those that were there when it was captured."""
+def test_step_uses_the_same_tensors_every_time(name, tmp_path):
+    """Otherwise a graph would keep using the tensors it was captured with."""
     training = made(image_run(name, n_train=19, epochs=9), tmp_path, False)
     for _ in range(WARM_UP):
         training.advance()
@@ -163,7 +163,7 @@ def test_a_step_works_on_the_same_tensors_every_time(name, tmp_path):
         return training.places() | {key: value.data_ptr() for key, value in held.items()}
 
     before = places()
-    for _ in range(3):  # the end of an epoch is among them
+    for _ in range(3):  # these steps include the end of an epoch
         training.advance()
         if training.at_epoch_end:
             training.record()
@@ -171,7 +171,7 @@ def test_a_step_works_on_the_same_tensors_every_time(name, tmp_path):
 
 
 class FakeCuda:
-    """torch.cuda's part in capturing, which notes what happens to a step."""
+    """Stands in for torch.cuda while capturing; records the calls."""
 
     def __init__(self, fails=""):
         self.said, self.fails = [], fails
@@ -195,7 +195,7 @@ class FakeCuda:
                                register_generator_state=lambda draws: self.said.append(draws))
 
 
-def test_a_graph_is_captured_once_it_is_warm_and_then_replayed(monkeypatch):
+def test_graph_is_captured_after_warm_up_and_then_replayed(monkeypatch):
     fake, draws = FakeCuda(), torch.Generator()
     monkeypatch.setattr(torch, "cuda", fake)
     execute = CudaGraphStep(lambda: fake.said.append("step"), [draws], "moca", dict)
@@ -213,8 +213,8 @@ def test_failed_capture_says_what_to_do(monkeypatch):
         execute()
 
 
-def test_a_step_that_rebinds_its_tensors_is_refused(monkeypatch):
-    """A graph would go on reading the one that was there when it was captured."""
+def test_captured_step_that_rebinds_its_tensors_is_refused(monkeypatch):
+    """A graph would keep reading the tensor it was captured with."""
     monkeypatch.setattr(torch, "cuda", FakeCuda())
     places = {"regularizer.mean": 1}
 
@@ -229,7 +229,7 @@ def test_a_step_that_rebinds_its_tensors_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_networks_train_in_bfloat16_and_losses_are_single(name, tmp_path):
+def test_bf16_networks_train_in_bfloat16_with_float32_losses(name, tmp_path):
     training = made(image_run(name, n_train=100, precision="bf16"), tmp_path, False)
     seen, codes = [], []
     for module in training.objective.modules():
@@ -259,7 +259,7 @@ def test_networks_train_in_bfloat16_and_losses_are_single(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["moca", "mmd", "gan"])
-def test_a_bf16_run_is_near_the_fp32_one_and_resumes_bit_for_bit(name, tmp_path):
+def test_bf16_run_is_close_to_fp32_and_resumes_bit_for_bit(name, tmp_path):
     run = image_run(name, n_train=1000, width=1 / 16, epochs=1, lr=1e-4)
     half, whole = (curve(made(replace(run, precision=precision), tmp_path, False), 60)
                    for precision in ("bf16", "fp32"))
@@ -279,8 +279,8 @@ def test_pixels_have_finer_steps_than_bfloat16(tmp_path):
     assert (x != x.to(torch.bfloat16).float()).float().mean() > 0.9
 
 
-def test_precision_changes_the_run_and_plain_does_not(place):
-    """A run in bf16 is another run, apart from the full results; its path is only noted down."""
+def test_precision_changes_the_run_key_and_plain_does_not(place):
+    """A bf16 run has another key and is kept apart from full results; the path is only recorded."""
     artefact = ARTEFACTS["fig1-synthetic"]
     own = select(artefact, "smoke", None, None, (), precision="bf16")
     assert {entry.run.precision for entry in own.entries()} == {"bf16"}
@@ -304,7 +304,7 @@ def test_precision_changes_the_run_and_plain_does_not(place):
 @pytest.mark.parametrize(("words", "message"), [
     (("--precision", "bf61"), "did you mean 'bf16'"), (("--runs-per-gpu", "0"), "at least 1"),
     (("--runs-per-gpu", "2", "--cluster", "debug"), "goes with --cluster local")])
-def test_impossible_precision_and_gpu_options_are_named(words, message, capsys, place):
+def test_invalid_precision_and_gpu_options_are_named(words, message, capsys, place):
     assert main.main(["fig1", "--scale", "smoke", *words, *place.options]) == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
@@ -318,11 +318,11 @@ def jobs_for(words):
     return options.jobs
 
 
-def test_workers_take_the_gpus_in_turn(monkeypatch):
+def test_workers_are_spread_over_the_gpus_in_turn(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
     assert device.visible_gpus() == 2
     assert [device.device_of_worker("auto", k) for k in range(4)] == ["auto:0", "auto:1"] * 2
-    assert prepare_torch("auto:1", "fp32") == "cpu"  # a driver alone makes no GPU of use
+    assert prepare_torch("auto:1", "fp32") == "cpu"  # a driver alone is not a usable GPU
     assert [device.device_of_worker("cuda", k) for k in range(2)] == ["cuda:0", "cuda:1"]
     assert device.device_of_worker("cpu", 1) == "cpu"
     assert device.device_of_worker("cuda:1", 0) == "cuda:1"
@@ -333,7 +333,7 @@ def test_workers_take_the_gpus_in_turn(monkeypatch):
     assert jobs_for(["fig1", "--runs-per-gpu", "3"]) == cores()
 
 
-def test_gpus_are_counted_by_their_nodes(monkeypatch, tmp_path):
+def test_gpus_are_counted_by_their_device_nodes(monkeypatch, tmp_path):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(device, "DEVICE_FILES", tmp_path)
     assert device.visible_gpus() == 0
@@ -342,8 +342,8 @@ def test_gpus_are_counted_by_their_nodes(monkeypatch, tmp_path):
     assert device.visible_gpus() == 2
 
 
-def test_the_multi_process_service_runs_as_long_as_the_sweep(monkeypatch, tmp_path):
-    """With a stand-in for its program, which writes down how it was called."""
+def test_multi_process_service_runs_as_long_as_the_sweep(monkeypatch, tmp_path):
+    """Uses a stand-in for the service's program that records its calls."""
     calls = tmp_path / "calls"
     program = tmp_path / device.CONTROL
     program.write_text(f'#!/bin/sh\necho "$@ $CUDA_MPS_PIPE_DIRECTORY" >> {calls}\n'
@@ -355,7 +355,7 @@ def test_the_multi_process_service_runs_as_long_as_the_sweep(monkeypatch, tmp_pa
     with device.shared_gpus(2):
         folder = os.environ["CUDA_MPS_PIPE_DIRECTORY"]
         assert calls.read_text() == f"-d {folder}\n"
-        with device.shared_gpus(2):  # somebody has started it
+        with device.shared_gpus(2):  # somebody else has started it
             assert os.environ["CUDA_MPS_PIPE_DIRECTORY"] == folder
     assert calls.read_text() == f"-d {folder}\n {folder}\nquit\n"
     assert "CUDA_MPS_PIPE_DIRECTORY" not in os.environ

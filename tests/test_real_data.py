@@ -1,4 +1,4 @@
-"""The real data sets, where $WAE_BENCH_DATA_DIR has them; elsewhere there is nothing to test."""
+"""Tests on the real data sets in $WAE_BENCH_DATA_DIR; skipped where they are missing."""
 
 import csv
 import json
@@ -33,7 +33,7 @@ def packed_mnist(tmp_path_factory):
     return root
 
 
-def test_mnist_is_whole_shuffled_and_what_torchvision_reads(packed_mnist):
+def test_mnist_is_complete_shuffled_and_equals_torchvisions(packed_mnist):
     from torchvision.datasets import MNIST
     for split, n, train in (("test", 10_000, False), ("train", MNIST_RUN.n_train, True)):
         ours = points(MNIST_RUN, split, n, packed_mnist)
@@ -47,7 +47,7 @@ def test_mnist_is_whole_shuffled_and_what_torchvision_reads(packed_mnist):
         assert (first - 100).abs().max() < 40
 
 
-def test_figure_7_learns_real_digits(packed_mnist, place):
+def test_figure_7_separates_real_digits(packed_mnist, place):
     done = place.bench("fig7", "--scale", "mini", "--seeds", "1", "--data-dir", str(DATA))
     assert done.returncode == 0, done.stdout + done.stderr
     table = place.results / "custom" / "mini" / "fig7-tsne" / "data.csv"
@@ -71,7 +71,7 @@ def cifar10(tmp_path_factory):
     return [points(CIFAR_RUN, *of, root) for of in (("train", 50_000), ("test", 10_000))]
 
 
-def test_cifar_10_is_whole_shuffled_and_what_torchvision_reads(cifar10):
+def test_cifar_10_is_complete_shuffled_and_equals_torchvisions(cifar10):
     from torchvision.datasets import CIFAR10
     for ours, train in zip(cifar10, (True, False), strict=True):
         oracle = CIFAR10(DATA, train=train)
@@ -85,7 +85,7 @@ def test_cifar_10_is_whole_shuffled_and_what_torchvision_reads(cifar10):
 
 
 def test_image_swd_of_cifar_10_has_its_known_value(cifar10):
-    """METHODS section 3, N = 1024 against the test set: the first 1024 there are other images."""
+    """METHODS section 3, N = 1024 against the test set: its first 1024 images there differ."""
     n = 1024
     train, test = (split.x[:n].float() / 255 for split in cifar10)
     shown = {
@@ -99,8 +99,8 @@ def test_image_swd_of_cifar_10_has_its_known_value(cifar10):
         assert found["std"] == pytest.approx(value, rel=tolerance), name
 
 
-def test_shipped_classifier_orders_damaged_images(cifar10):
-    """Real training images, then blurs of them, the stronger the farther, then noise."""
+def test_shipped_classifier_ranks_images_by_damage(cifar10):
+    """Distances rise from real training images over stronger and stronger blurs to noise."""
     network = features.shipped_classifier()
 
     def fitted(images):
@@ -123,5 +123,5 @@ def test_shipped_classifier_has_its_stated_accuracy(cifar10):
     assert features.WEIGHTS.stat().st_size <= 8e6
     assert said["n_train"] == 50_000
     accuracy = accuracy_of(features.shipped_classifier(), cifar10[1], "cpu")
-    assert accuracy == pytest.approx(said["test_accuracy"], abs=2e-4)  # a tie or two by rounding
+    assert accuracy == pytest.approx(said["test_accuracy"], abs=2e-4)  # one or two rounding ties
     assert accuracy >= 0.9

@@ -1,4 +1,4 @@
-"""The report without a browser: what it counts, compares, leaves open and exports."""
+"""The report without a browser: counts, comparisons, missing numbers, exports."""
 
 import csv
 import hashlib
@@ -58,7 +58,7 @@ def test_page_counts_equal_claims_csv(place):
                  if (top / name / "claims.csv").exists()
                  for row in csv.DictReader((top / name / "claims.csv").read_text().splitlines())
                  if row["role"] == "verdict"]
-        there += {(row["claim"], row["verdict"]): row["verdict"]  # once where machines agree
+        there += {(row["claim"], row["verdict"]): row["verdict"]  # once if machines agree
                   for speed in found.speed for row in speed.claims
                   if speed.scale == scale and row["role"] == "verdict"}.values()
         there += [row["verdict"] for row in found.judged[scale].derived]
@@ -81,7 +81,7 @@ def test_page_without_results_has_no_verdict(place):
     assert "0 of 24 artefacts complete" in page
 
 
-def test_missing_number_is_named_in_its_cell():
+def test_missing_number_is_explained_in_its_cell():
     lines = (RESULTS / TOP / "data.csv").read_text().splitlines()
     header = lines[0].split(",")
     hole = lines[1].split(",")
@@ -110,7 +110,7 @@ ROW = {"scale": "paper", "dataset": "cifar10", "arm": "moca", "n": "3", "missing
     ({"scale": "mini"}, ["60.5 [58, 63]", "61.49", "not compared: another scale"]),
     ({"fid_mean": ""}, ["not measured", "61.49", "not measured"]),
     ({"cited_fid": ""}, ["60.5 [58, 63]", "none given", ""])])
-def test_papers_number_is_shown_beside_ours(change, said):
+def test_paper_number_is_shown_beside_ours(change, said):
     table = values([ROW | {"method": "moca"} | change, ROW | {"method": "moca"}])
     assert [cell.text for cell in table.rows[0][table.header.index("fid"):]] == said
 
@@ -126,7 +126,7 @@ def test_every_ambiguity_is_explained_and_every_variation_has_arms():
         assert variation.statistic in STATISTICS
 
 
-def test_a_variation_is_the_paired_difference():
+def test_variation_shows_the_paired_difference():
     rows = read_csv((RESULTS / "fig7-tsne" / "runs.csv").read_text())
     variations = [v for each in AMBIGUITIES for v in each.variations
                   if v.artefact == "fig7-tsne" and v.statistic == "nmi"]
@@ -140,7 +140,7 @@ def test_a_variation_is_the_paired_difference():
                                 effect.difference.high], [pairs.mean(), low, high], rtol=1e-9)
 
 
-def test_a_failed_run_is_shown_with_the_end_of_its_log(place):
+def test_failed_run_is_shown_with_the_end_of_its_log(place):
     hostile(place)
     failure, *_ = gathered(place).failures
     assert (failure.arm, failure.status) == ("moca[lam=0]", "failed")
@@ -184,7 +184,7 @@ def test_exported_tables_escape_their_content():
     assert "<b>" not in lines[2]
 
 
-def test_a_table_too_wide_for_a_page_is_broken_to_its_width():
+def test_table_too_wide_for_a_page_is_split_to_its_width():
     header = ["claim", "estimate", "says"]
     text = latex(header, [["C1", "1.5", "word " * 60], ["C2", "x" * 20, ""]], "wide")
     assert "longtable" in text
@@ -196,7 +196,7 @@ def test_a_table_too_wide_for_a_page_is_broken_to_its_width():
     assert "longtable" not in latex(header, [["C1", "1.5", "a word"]], "narrow")
 
 
-def test_bfloat16_changes_equal_the_paired_differences(place):
+def test_bf16_changes_equal_the_paired_differences(place):
     name, score = "fig8-reconstruction", "test_reconstruction"
     whole = RESULTS / "mini" / name
     assert changes(place.results) == []
@@ -205,7 +205,7 @@ def test_bfloat16_changes_equal_the_paired_differences(place):
     shutil.copytree(whole, half)
     rows = read_csv((whole / "runs.csv").read_text())
     ends = rows[rows[score].notna()]
-    factors = 1 + 0.01 * np.arange(len(ends))  # of the first run, nothing changes
+    factors = 1 + 0.01 * np.arange(len(ends))  # the first run is left unchanged
     rows.loc[ends.index, score] = ends[score] * factors
     rows.to_csv(half / "runs.csv", index=False, lineterminator="\n")
     said = (half / "claims.csv").read_text()
@@ -219,7 +219,7 @@ def test_bfloat16_changes_equal_the_paired_differences(place):
     assert found.verdicts == ["C21[test]"]
 
 
-def test_a_mistake_costs_one_line(place, capsys, tmp_path):
+def test_command_line_mistake_prints_one_line(place, capsys, tmp_path):
     full = tmp_path / "full"
     full.mkdir()
     (full / "thesis.tex").write_text("mine")
@@ -239,8 +239,8 @@ def test_a_mistake_costs_one_line(place, capsys, tmp_path):
     assert [path.name for path in full.iterdir()] == ["thesis.tex"]
 
 
-def test_custom_results_are_kept_apart(place):
-    """A failed run of another data set has neither the log nor the place of the declared one."""
+def test_custom_results_are_shown_apart_from_declared_ones(place):
+    """A failed run of another data set takes neither the log nor the row of the declared one."""
     folder = hostile(place)
     shutil.copytree(folder, place.results / "custom" / TOP)
     found = gathered(place)
@@ -253,7 +253,7 @@ def test_custom_results_are_kept_apart(place):
     assert logs[True] == ""
 
 
-def test_command_beside_results_has_all_shown_seeds(place):
+def test_command_shown_with_results_covers_all_their_seeds(place):
     folder = place.results / "mini" / TOP_MINI
     shutil.copytree(RESULTS / "mini" / TOP_MINI, folder)
     for more, asked in ((0, ""), (1, " --seeds {}")):
@@ -289,7 +289,7 @@ def test_corrupt_results_are_named(place, capsys):
     assert not (place.results / "report.html").exists()
 
 
-def test_the_findings_are_those_of_the_results(place):
+def test_findings_follow_from_the_results(place):
     report = gathered(place, results=RESULTS)
     assert written(report, "findings.md") == (RESULTS / "FINDINGS.md").read_text()
     readme = (ROOT / "README.md").read_text()
@@ -319,6 +319,6 @@ def test_committed_findings_are_generated(place, capsys):
     assert (ROOT / "README.md").read_text() != block
 
 
-def test_a_readme_without_its_block_is_named(place):
+def test_readme_without_the_findings_block_is_named(place):
     with pytest.raises(UsageError, match="0 blocks of findings, not one"):
         opened("# A README of its own", gathered(place, results=RESULTS))

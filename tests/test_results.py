@@ -1,4 +1,4 @@
-"""What is committed under results/ follows from its own runs.csv and says where it came from."""
+"""Committed results follow from their own runs.csv and name their provenance."""
 
 import csv
 import hashlib
@@ -48,22 +48,22 @@ def precision_of(folder):
     return first if first in CHOICES["precision"] else None
 
 
-def test_something_is_committed():
+def test_figure_1_results_are_committed():
     assert ROOT / "results" / "fig1-synthetic" in COMMITTED
 
 
-def test_the_table_follows_from_the_runs(folder):
+def test_committed_table_follows_from_runs_csv(folder):
     rows = read_csv((folder / "runs.csv").read_text())
     assert text_of(artefact_of(folder).table(rows)) == (folder / "data.csv").read_text()
 
 
-def test_the_verdicts_follow_from_the_runs(folder):
+def test_committed_verdicts_follow_from_runs_csv(folder):
     rows = read_csv((folder / "runs.csv").read_text())
     claims = artefact_of(folder).claims(rows["scale"].iloc[0])
     assert text_of(judge(rows, claims)) == (folder / "claims.csv").read_text()
 
 
-def test_committed_runs_are_the_declared_ones_and_complete(folder):
+def test_committed_runs_cover_the_declared_runs(folder):
     provenance = json.loads((folder / "provenance.json").read_text())
     selection = select(artefact_of(folder), provenance["scale"], None, None, (),
                        precision=precision_of(folder))
@@ -78,7 +78,7 @@ def test_committed_runs_are_the_declared_ones_and_complete(folder):
 
 @pytest.fixture(scope="module")
 def known_edits(tmp_path_factory):
-    """Of the second half of `tune table2`: the first half's choices, which it had just frozen."""
+    """Allowed local edits in the second half of `tune table2`: choices frozen by the first."""
     name = "benchmarks/tuned/table2-a1.csv"
     frozen = tmp_path_factory.mktemp("frozen") / "table2-a1.csv"
     freeze(ROOT / "results" / "mini" / "tune-table2-a1", frozen)
@@ -86,7 +86,7 @@ def known_edits(tmp_path_factory):
     return {"tune-table2-a2": [digest]}
 
 
-def test_provenance_is_complete(folder, known_edits):
+def test_committed_provenance_is_complete(folder, known_edits):
     provenance = json.loads((folder / "provenance.json").read_text())
     needed = {"commit", "local_edits", "python", "packages", "platform", "processor", "device",
               "path", "attempts", "train_seconds", "peak_memory_mib", "arm", "seed"}
@@ -100,8 +100,8 @@ def test_provenance_is_complete(folder, known_edits):
     assert set(provenance["ambiguities"]) == set(artefact_of(folder).ambiguities)
 
 
-def test_every_committed_number_names_a_known_commit():
-    """In the history, or named by the changelog as one that was rewritten before it was public."""
+def test_committed_provenance_names_known_commits():
+    """Each is in the history, or the changelog names it as rewritten before publication."""
     log = subprocess.run(["git", "-C", str(ROOT), "rev-list", "HEAD"],
                          capture_output=True, text=True, check=False)
     if log.returncode or (ROOT / ".git" / "shallow").exists():
@@ -113,26 +113,26 @@ def test_every_committed_number_names_a_known_commit():
     assert lost == set(re.findall(r"`(\w{7})`", said[1]) if said else ())
 
 
-def test_versions_are_those_of_the_lock(folder):
+def test_committed_package_versions_equal_the_lock(folder):
     lock = dict(line.split("==") for line in (ROOT / ".ci/requirements.lock").read_text().split())
     packages = json.loads((folder / "provenance.json").read_text())["shared"]["packages"]
     assert packages == {name: lock[name] for name in packages}
 
 
-def test_the_folder_holds_its_files_and_no_others(folder):
+def test_committed_folder_holds_exactly_the_expected_files(folder):
     assert {p.name for p in folder.iterdir()} - {"points", "tiles"} == FILES
     assert (folder / "figure.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "figure.pdf").read_bytes().startswith(b"%PDF")
     assert b"<svg" in (folder / "figure.svg").read_bytes()[:500]
 
 
-def test_tables_hold_no_time_and_no_place(folder):
+def test_committed_tables_hold_no_times_or_machine_names(folder):
     header = (folder / "runs.csv").read_text().splitlines()[0].split(",")
     for word in ("seconds", "time", "host", "path", "commit", "date", "device"):
         assert not [name for name in header if word in name]
 
 
-def test_the_readme_shows_the_committed_verdicts():
+def test_readme_shows_the_committed_verdicts():
     paper = [folder for folder in COMMITTED if folder.parent == ROOT / "results"]
     verdicts = {row["claim"]: row["verdict"] for folder in paper
                 for row in csv.DictReader((folder / "claims.csv").read_text().splitlines())
@@ -141,7 +141,7 @@ def test_the_readme_shows_the_committed_verdicts():
     assert dict(shown) == verdicts
 
 
-def test_every_exhibit_is_of_an_arm_and_seed_of_the_runs(folder):
+def test_committed_points_and_tiles_belong_to_committed_runs(folder):
     rows = csv.DictReader((folder / "runs.csv").read_text().splitlines())
     runs = {f"{row['arm']}.seed{row['seed']}" for row in rows}
     for place in ("points", "tiles"):
@@ -149,10 +149,10 @@ def test_every_exhibit_is_of_an_arm_and_seed_of_the_runs(folder):
             assert path.name.rsplit(".", 2)[0] in runs
 
 
-def test_the_points_of_figure_7_are_those_of_the_test_set():
+def test_committed_points_of_figure_7_have_the_test_sets_classes():
     for path in (ROOT / "results/fig7-tsne/points").iterdir():
         labels = [row["label"] for row in csv.DictReader(path.read_text().splitlines())]
-        # of MNIST's 10,000 test images
+        # class counts of MNIST's 10,000 test images
         assert [labels.count(str(k)) for k in range(10)] == [
             980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
 
@@ -161,7 +161,7 @@ SHAPES = {"mnist": (1, 28, 28), "synthetic-normal": (100,), "synthetic-uniform":
           "cifar10": (3, 32, 32), "celeba": (3, 64, 64)}
 
 
-def test_parameter_counts_are_those_of_the_networks(folder):
+def test_committed_parameter_counts_equal_the_networks(folder):
     rows = list(csv.DictReader((folder / "runs.csv").read_text().splitlines()))
     arms = {arm.name: arm.run for arm in artefact_of(folder).arms(rows[0]["scale"])}
     counts = {row["arm"]: row["parameters"] for row in rows}
@@ -176,7 +176,7 @@ def runs_of(folder):
     return list(csv.DictReader((ROOT / "results" / folder / "runs.csv").read_text().splitlines()))
 
 
-def test_small_runs_on_cifar_10_learn():
+def test_committed_cifar_10_runs_beat_the_mean_image():
     """The mean image's error is the sum of the pixels' variances."""
     mean_image = 32 * 32 * sum(deviation**2 for deviation in DEVIATION)
     last = [row for name in ("fig8-reconstruction", "table2") for row in runs_of(f"mini/{name}")
@@ -185,7 +185,7 @@ def test_small_runs_on_cifar_10_learn():
     assert all(float(row["test_reconstruction"]) < mean_image / 2 for row in last)
 
 
-def test_without_a_regularizer_moca_and_mmd_on_the_sphere_are_one_run():
+def test_committed_sphere_runs_at_lambda_0_are_one_run():
     found = {}
     for arm in ("moca[lam=0]", "mmd sphere[lam=0]"):
         found[arm] = [[row[name] for name in ("seed", "epoch", "train_reconstruction",
@@ -195,8 +195,8 @@ def test_without_a_regularizer_moca_and_mmd_on_the_sphere_are_one_run():
     assert len(found["moca[lam=0]"]) == 3 * 7  # seeds and epochs
 
 
-def test_small_runs_match_the_prior_better_than_without_a_regularizer():
-    """By the mean latent SWD of test codes; A2 at lambda = 0 has the prior on the sphere alone."""
+def test_committed_regularized_runs_match_the_prior_better_than_lambda_0():
+    """Compares mean latent SWD of test codes; for A2, lambda = 0 was run on the sphere only."""
     rows = [row for row in runs_of("mini/table2") if row["test_swd2_root"]]
     last = {row["arm"]: row for row in rows}
     swd = {name: np.mean([float(row["test_swd2_root"]) for row in rows if row["arm"] == name])

@@ -1,4 +1,4 @@
-"""The declarations against the paper: settings.csv has its sentences, written down by hand."""
+"""The declarations against the paper: settings.csv holds its settings, copied by hand."""
 
 import csv
 
@@ -14,7 +14,7 @@ STATED = {name for name in ARTEFACTS if name != "fig1-synthetic"}
 
 
 def plain(text):
-    """As printed: 1, 1.0 and 1e0 are one number."""
+    """The value as text, with 1, 1.0 and 1e0 alike."""
     try:
         return float(text)
     except ValueError:
@@ -22,7 +22,7 @@ def plain(text):
 
 
 @pytest.mark.parametrize("artefact", ARTEFACTS)
-def test_runs_are_as_the_paper_says(artefact):
+def test_declared_settings_equal_the_papers(artefact):
     runs = {arm.name: arm.run for arm in ARTEFACTS[artefact].arms("paper")}
     rows = [row for row in SETTINGS if row["artefact"] == artefact]
     assert rows or artefact not in STATED
@@ -32,7 +32,7 @@ def test_runs_are_as_the_paper_says(artefact):
         assert plain("" if found is None else str(found)) == plain(row["value"]), row
 
 
-def test_settings_of_figure_1_match_the_paper():
+def test_declared_settings_of_figure_1_equal_the_papers():
     """Section 4.1: 1000 synthetic samples, 128 dimensions, Adam with rate 1e-3, 80 epochs."""
     for arm in ARTEFACTS["fig1-synthetic"].arms("paper"):
         run = arm.run

@@ -1,4 +1,4 @@
-"""`--cluster slurm` against a real SLURM: what clusters do to jobs never changes a table."""
+"""`--cluster slurm` against a real SLURM: lost or requeued jobs never change a table."""
 
 import csv
 import json
@@ -40,8 +40,8 @@ def undisturbed(tmp_path_factory):
     return place.tables(custom(place))
 
 
-def test_slurm_arrays_below_the_limit_give_the_tables_of_debug(swept, site, cluster):
-    """54 runs where an array may have 16 tasks; from another folder, the front process gone."""
+def test_slurm_arrays_below_the_limit_give_the_tables_of_debug(fig1_sweep, site, cluster):
+    """54 runs where an array may hold 16 tasks; submitted from another folder, without waiting."""
     with cluster.closed():
         output = send(site, *SMOKE, "--runs-per-job", "2")
         assert "16 tasks for 32 runs" in output
@@ -53,7 +53,7 @@ def test_slurm_arrays_below_the_limit_give_the_tables_of_debug(swept, site, clus
     done = site.bench(*SMOKE, "--cluster", "slurm")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "54 done" in done.stdout
-    assert site.tables() == swept.tables()
+    assert site.tables() == fig1_sweep.tables()
     assert all(log_of(folder).count("from step 0") == 1 for folder in runs(site))
 
 
@@ -86,7 +86,7 @@ class Slow(Regularizer):
 
 
 class Slowed:
-    """A sweep of which one run can be held up; and what it comes to undisturbed."""
+    """A sweep with one run that can be paused, and its tables when undisturbed."""
 
     def __init__(self, folder):
         self.place = Place(folder)
@@ -103,7 +103,7 @@ def slowed(tmp_path_factory):
 
 
 def hold_up(slowed, site, *words):
-    """Submits the sweep, waits until its slow run is in the middle; returns that run's folder."""
+    """Submits the sweep, waits until its slow run has a checkpoint; returns that run's folder."""
     slowed.brake.touch()
     send(site, *slowed.words, *words)
     found = []
@@ -117,22 +117,22 @@ def hold_up(slowed, site, *words):
 
 
 @pytest.fixture
-def held_up(slowed, site):
-    """The sweep submitted, its slow run in the middle; and that run's folder."""
+def slow_run(slowed, site):
+    """Folder of the slow run, paused in the middle of the submitted sweep."""
     yield hold_up(slowed, site)
     slowed.brake.unlink(missing_ok=True)
 
 
 @pytest.fixture
-def late(held_up, site, cluster):
-    """That run, its siblings done."""
-    others = [folder for folder in runs(site) if folder.key != held_up.key]
+def last_run(slow_run, site, cluster):
+    """The slow run's folder, with all other runs done."""
+    others = [folder for folder in runs(site) if folder.key != slow_run.key]
     await_that(lambda: {folder.state() for folder in others} == {"done"})
-    return held_up
+    return slow_run
 
 
 def collect(site, slowed):
-    """The same command again, followed to its end, gives the undisturbed tables."""
+    """Runs the same command again with --wait; its tables must be the undisturbed ones."""
     done = site.bench(*slowed.words, "--cluster", "slurm", "--wait")
     assert done.returncode == 0, done.stdout + done.stderr
     assert site.tables(custom(site)) == slowed.tables
@@ -140,7 +140,7 @@ def collect(site, slowed):
 
 
 def job_of(folder):
-    """SLURM's number of the job that has claimed the run."""
+    """SLURM's id of the job that has claimed the run."""
     claim = max(folder.path.glob("claim.*"))
     return json.loads(claim.read_text())["job"].split(".")[0]
 
@@ -149,12 +149,12 @@ def claims_of(folder):
     return [path.name for path in folder.path.glob("claim.*")]
 
 
-def test_slurm_table_is_published_with_holes_until_complete(late, slowed, site, cluster):
+def test_slurm_table_lists_missing_runs_until_complete(last_run, slowed, site, cluster):
     said = send(site, *slowed.words)
     assert "2 done, 1 running" in said
     assert "submitted" not in said
     shown = site.bench("status", *slowed.words).stdout
-    assert f"{late.key}  slow, seed 0, job {job_of(late)} RUNNING" in shown
+    assert f"{last_run.key}  slow, seed 0, job {job_of(last_run)} RUNNING" in shown
     with open(custom(site) / "runs.csv", newline="") as file:
         statuses = {row["arm"]: row["status"] for row in csv.DictReader(file)}
     assert statuses.pop("slow") == "missing"
@@ -165,40 +165,40 @@ def test_slurm_table_is_published_with_holes_until_complete(late, slowed, site, 
     assert "submitted" not in collect(site, slowed)
 
 
-def test_slurm_killed_run_is_resumed(held_up, slowed, site, cluster):
-    claim = max(held_up.path.glob("claim.*"))
+def test_slurm_run_killed_by_sigkill_is_resumed(slow_run, slowed, site, cluster):
+    claim = max(slow_run.path.glob("claim.*"))
     os.kill(json.loads(claim.read_text())["pid"], signal.SIGKILL)
     slowed.brake.unlink()
     cluster.await_empty()
-    assert held_up.state() == "lost"
-    others = [folder for folder in runs(site) if folder.key != held_up.key]
+    assert slow_run.state() == "lost"
+    others = [folder for folder in runs(site) if folder.key != slow_run.key]
     assert {folder.state() for folder in others} == {"done"}
     output = collect(site, slowed)
     assert "1 tasks for 1 runs" in output
-    assert "from step 0" not in log_of(held_up).split("\n", 1)[1]
+    assert "from step 0" not in log_of(slow_run).split("\n", 1)[1]
 
 
-def test_slurm_job_cancelled_from_outside_is_lost_and_resubmitted(held_up, slowed, site, cluster):
-    cluster.say("scancel", job_of(held_up))
+def test_slurm_job_cancelled_from_outside_is_lost_and_resubmitted(slow_run, slowed, site, cluster):
+    cluster.say("scancel", job_of(slow_run))
     cluster.await_empty()
     slowed.brake.unlink()
-    assert checkpoints.newest(held_up.path)[0] is not None
-    assert not list(held_up.path.glob("claim.*"))
+    assert checkpoints.newest(slow_run.path)[0] is not None
+    assert not list(slow_run.path.glob("claim.*"))
     assert "1 tasks for 1 runs" in collect(site, slowed)
 
 
 def limit(cluster, job, left):
-    """Leaves a running job so many minutes, of the many that it was submitted with."""
+    """Sets a running job's time limit so that `left` minutes remain."""
     ran = minutes(cluster.say("squeue", "--noheader", f"--jobs={job}", "--format=%M").strip())
     cluster.say("scontrol", "update", f"JobId={job}", f"TimeLimit={ran + left}")
 
 
 def test_slurm_job_past_its_time_limit_requeues_and_resumes(slowed, site, cluster):
-    """SLURM says so before it is over: a checkpoint is stored and the job is queued again."""
+    """SLURM signals before the time limit: a checkpoint is stored and the job is queued again."""
     folder = hold_up(slowed, site, "--slurm", f"time={LEAST_MINUTES - 1}",
                      "--slurm", "signal_delay_s=300")
     job = job_of(folder)
-    with cluster.closed():  # it may not start again before it has time again
+    with cluster.closed():  # the job must not start again before its limit is raised
         limit(cluster, job, 4)
         await_that(lambda: f"{job} PENDING" in cluster.queue())
         cluster.say("scontrol", "update", f"JobId={job}", f"TimeLimit={LEAST_MINUTES - 1}")
@@ -213,7 +213,7 @@ def test_slurm_job_past_its_time_limit_requeues_and_resumes(slowed, site, cluste
 @pytest.mark.slow
 def test_slurm_job_killed_without_warning_resumes_from_its_checkpoint(
         slowed, site, cluster):
-    """Its time is over before the signal that would announce it: SIGTERM, then SIGKILL."""
+    """The time limit ends before the warning signal: SIGTERM, then SIGKILL."""
     folder = hold_up(slowed, site, "--slurm", "time=60", "--slurm", "signal_delay_s=0")
     limit(cluster, job_of(folder), 0)
     cluster.await_empty()
@@ -224,36 +224,36 @@ def test_slurm_job_killed_without_warning_resumes_from_its_checkpoint(
 
 
 @pytest.mark.parametrize("how", ["requeued from outside", "preempted"])
-def test_slurm_requeued_job_resumes(how, held_up, slowed, site, cluster):
-    job, attempt = job_of(held_up), claims_of(held_up)
+def test_slurm_requeued_job_resumes(how, slow_run, slowed, site, cluster):
+    job, attempt = job_of(slow_run), claims_of(slow_run)
     if how == "preempted":
         cluster.say("scancel", "--signal=USR2", job)
     else:
         cluster.say("scontrol", "requeue", job)
-    await_that(lambda: claims_of(held_up) != attempt)
+    await_that(lambda: claims_of(slow_run) != attempt)
     slowed.brake.unlink()
     cluster.await_empty()
-    assert held_up.state() == "done"
+    assert slow_run.state() == "done"
     # scancel repeats a signal that finds the job on its way back to the queue
-    assert log_of(held_up).count("from step") >= 2
-    assert log_of(held_up).count("from step 0") == 1
+    assert log_of(slow_run).count("from step") >= 2
+    assert log_of(slow_run).count("from step 0") == 1
     assert "submitted" not in collect(site, slowed)
 
 
-def test_slurm_daemon_down_for_the_length_of_a_job(held_up, slowed, site, cluster):
+def test_slurm_job_finishes_while_the_node_daemon_is_down(slow_run, slowed, site, cluster):
     cluster.stop("slurmd")
     slowed.brake.unlink()
     try:
-        await_that(lambda: held_up.state() == "done")
+        await_that(lambda: slow_run.state() == "done")
     finally:
         cluster.start("slurmd")
         cluster.await_up()
     cluster.await_empty()
     collect(site, slowed)
-    assert log_of(held_up).count("from step") == 1
+    assert log_of(slow_run).count("from step") == 1
 
 
-def test_slurm_controller_restarted_in_mid_sweep(held_up, slowed, site, cluster):
+def test_slurm_sweep_survives_a_controller_restart(slow_run, slowed, site, cluster):
     cluster.stop("slurmctld")
     try:
         told = site.bench(*slowed.words, "--cluster", "slurm")
@@ -304,8 +304,8 @@ def test_slurm_failing_and_diverging_runs_do_not_stop_the_others(site, cluster):
     assert "submitted" in send(site, *words, "--retry-failed")
 
 
-def test_slurm_run_with_a_full_disk_fails_alone(slowed, site, cluster):
-    """Its folder is a file system of its own, with room for nothing."""
+def test_slurm_full_disk_fails_only_its_own_run(slowed, site, cluster):
+    """The run's folder is a full file system of its own."""
     place = Place(site.folder / "declared")
     place.folder.mkdir()
     with cluster.closed():
@@ -340,8 +340,8 @@ def test_slurm_two_commands_at_once_train_each_run_once(slowed, site, cluster):
     assert all(log_of(folder).count("from step 0") == 1 for folder in runs(site))
 
 
-def test_slurm_cancel_and_logs(held_up, slowed, site, cluster):
-    shown = site.bench("logs", held_up.key[:6])
+def test_slurm_logs_are_shown_and_cancel_ends_the_jobs(slow_run, slowed, site, cluster):
+    shown = site.bench("logs", slow_run.key[:6])
     assert "from step 0" in shown.stdout
     assert "Starting with JobEnvironment" in shown.stdout
     ended = site.bench("cancel", *slowed.words)
@@ -352,7 +352,7 @@ def test_slurm_cancel_and_logs(held_up, slowed, site, cluster):
 
 
 def test_slurm_job_sees_only_its_own_gpus(slowed, site, cluster):
-    """Four (null devices) on the node: two jobs of two may run, of which each sees its own."""
+    """Four null devices on the node: two jobs of two GPUs run at once, each with its own."""
     slowed.brake.touch()
     send(site, *slowed.words, "--slurm", "gres=gpu:2",
          "--slurm", "setup=env | grep ^CUDA_VISIBLE_DEVICES > devices.$SLURM_ARRAY_TASK_ID")
@@ -376,7 +376,7 @@ exec /usr/bin/sbatch "$@"
 """
 
 
-def test_slurm_busy_is_retried_and_a_refusal_is_one_line(
+def test_slurm_busy_is_retried_and_a_refusal_prints_one_line(
         slowed, site, cluster, monkeypatch):
     refused = site.bench(*slowed.words, "--cluster", "slurm", "--slurm", "partition=nowhere")
     assert refused.returncode == 2
@@ -395,10 +395,10 @@ def test_slurm_busy_is_retried_and_a_refusal_is_one_line(
 
 
 def test_slurm_jobs_refuse_code_edited_after_submission(undisturbed, site, cluster):
-    """Nor with the code that stands where the command was typed: with that which sent them."""
+    """Jobs run the submitted code, not the code of the folder the command was typed in."""
     copy = site.folder / "copy"
     subprocess.run(["git", "clone", "--quiet", ROOT, copy], check=True)
-    for name in ("benchmarks", "methods", "figures"):  # with edits that are not committed
+    for name in ("benchmarks", "methods", "figures"):  # with uncommitted edits
         shutil.copytree(ROOT / name, copy / name, dirs_exist_ok=True)
     words = [sys.executable, str(copy / "bench.py"), *FEW, "--cluster", "slurm", *site.options]
     with cluster.closed():

@@ -1,4 +1,4 @@
-"""What a sweep of a thousand runs costs the machine that it is submitted from."""
+"""Cost of a sweep of a thousand runs on the submitting machine."""
 
 from dataclasses import replace
 import os
@@ -20,7 +20,7 @@ exec /usr/bin/sbatch "$@"
 
 @pytest.fixture
 def closed(cluster):
-    """The cluster takes jobs and starts none."""
+    """The cluster accepts jobs and starts none."""
     with cluster.closed():
         yield cluster
         cluster.say("scancel", "--user=root")
@@ -44,7 +44,7 @@ def test_slurm_submission_of_a_thousand_runs_is_quick_and_small(closed, site, mo
 
 
 def test_slurm_collection_of_a_thousand_runs_is_quick(closed, site):
-    """Synthetic ones: the outcomes of one seed, copied to the others' folders."""
+    """Synthetic runs: the outcomes of one seed, copied to the other seeds' folders."""
     few = site.bench(*MANY[:-1], "1", "--cluster", "debug")
     assert few.returncode == 0, few.stdout + few.stderr
     for path in list((site.cache / "runs").iterdir()):
@@ -52,7 +52,7 @@ def test_slurm_collection_of_a_thousand_runs_is_quick(closed, site):
             run = replace(RunFolder(path).run(), seed=seed)
             RunFolder(shutil.copytree(path, path.with_name(run.key))).write_spec(run, None)
     work = []
-    for _ in range(3):  # the least of them counts: what runs beside only adds
+    for _ in range(3):  # the minimum counts: other load only adds time
         spent = metered(site.command(*MANY, "--cluster", "slurm"), site.folder)
         assert f"{RUNS} done" in spent.said
         assert (site.smoke / "figure.png").exists()

@@ -1,4 +1,4 @@
-"""What is asked of SLURM and how its answers are read, without one."""
+"""Requests to SLURM and parsing of its answers, without a cluster."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from benchmarks.harness.store import lease
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.harness.store.task import Task
 
-KNOWN = {"time", "mem", "partition", "gpus_per_node", "cpus_per_task", "setup"}  # to submitit
+KNOWN = {"time", "mem", "partition", "gpus_per_node", "cpus_per_task", "setup"}  # of submitit
 
 
 @pytest.mark.parametrize(("text", "expected"), [  # sbatch(1), --time
@@ -42,7 +42,7 @@ def test_slurm_malformed_times_are_refused(text):
         minutes(text)
 
 
-def test_slurm_options_are_read_as_people_write_them():
+def test_slurm_options_are_read_in_every_spelling():
     words = ["partition=gpu", "--gpus-per-node=2", "setup=module load a; export X=1"]
     assert overrides(words) == {"partition": "gpu", "gpus_per_node": "2",
                                 "setup": "module load a; export X=1"}
@@ -73,7 +73,7 @@ def test_slurm_job_requests_the_declared_resources_or_the_users():
 
 
 @pytest.mark.parametrize("artefact", ARTEFACTS.values(), ids=ARTEFACTS)
-def test_slurm_resources_of_images_at_the_papers_scale_have_a_gpu(artefact):
+def test_slurm_image_runs_at_paper_scale_request_a_gpu(artefact):
     images = any(arm.run.architecture in ("a1", "a2", "residual")
                  for arm in artefact.arms("paper"))
     assert bool(artefact.resources["paper"].gpus) == images
@@ -85,7 +85,7 @@ def test_slurm_jobs_group_runs_up_to_half_an_hour():
         ("a", "b"), ("c", "d"), ("e",)]
     long = dict.fromkeys("abc", 2 * JOB_SECONDS)
     assert group_runs("abc", long, None) == [("a",), ("b",), ("c",)]
-    assert group_runs("abc", {"b": 1.0}, None) == [("a",), ("b",), ("c",)]  # of unknown length
+    assert group_runs("abc", {"b": 1.0}, None) == [("a",), ("b",), ("c",)]  # unknown duration
     assert group_runs("abc", {}, 2) == [("a", "b"), ("c",)]
     assert chunks(range(37), 16) == [tuple(range(16)), tuple(range(16, 32)), tuple(range(32, 37))]
 
@@ -100,7 +100,7 @@ def test_slurm_command_outputs_are_parsed(monkeypatch):
     assert slurm_queue.max_array_size() == 16
 
 
-def test_slurm_not_installed_is_one_line(tmp_path, monkeypatch):
+def test_slurm_not_installed_prints_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(QueueError, match="there is no squeue here"):
         slurm_queue.look_up()
@@ -108,7 +108,7 @@ def test_slurm_not_installed_is_one_line(tmp_path, monkeypatch):
 
 @pytest.fixture
 def declared(tmp_path):
-    """Two runs that are declared, and the options to send them with."""
+    """Two declared runs, and the options to submit them with."""
     store, found = Store(tmp_path / "cache" / "runs"), []
     for arm in arms("smoke")[:2]:
         folder = store.folder(arm.run.key)
@@ -163,7 +163,7 @@ def test_slurm_permanent_refusal_is_not_retried(declared, monkeypatch):
     assert len(calls) == 1
 
 
-def test_slurm_jobs_inherit_no_limit_of_a_surrounding_job(monkeypatch):
+def test_slurm_jobs_inherit_no_limit_from_an_enclosing_job(monkeypatch):
     for name in ("SLURM_MEM_PER_NODE", "SRUN_DEBUG", "SUBMITIT_EXECUTOR", "SLURM_CONF"):
         monkeypatch.setenv(name, "there")
     before = dict(os.environ)
@@ -174,7 +174,7 @@ def test_slurm_jobs_inherit_no_limit_of_a_surrounding_job(monkeypatch):
 
 
 def submitted(tasks, options, name, queue, monkeypatch):
-    """The jobs after one array, a job a run, was submitted under that name."""
+    """The jobs of one submitted array of that name, one job per run."""
     submission = Submission(options.slurm.cache / "slurm" / name,
                             tuple((task.folder.key,) for task in tasks), 1.0, "7")
     submission.write()
@@ -192,13 +192,13 @@ def test_slurm_run_is_lost_once_its_job_has_left_the_queue(declared, monkeypatch
         raise QueueError("squeue did not answer within 30 s")
     monkeypatch.setattr(slurm_queue, "look_up", silent)
     jobs = Jobs(options.slurm.cache)
-    assert jobs.state(second) == "queued"  # nothing is lost while nobody says so
+    assert jobs.state(second) == "queued"  # a run is not lost while squeue gives no answer
     assert "did not answer" in jobs.queue_error
 
 
-def test_slurm_node_that_died_is_noticed_within_two_heartbeats(declared, monkeypatch):
-    """Its claim stands, in the name of a host that nobody can ask."""
-    monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 1e5)  # so that no time of the test counts
+def test_slurm_dead_node_is_noticed_within_two_heartbeats(declared, monkeypatch):
+    """The claim remains, in the name of a host that cannot be asked."""
+    monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 1e5)  # longer than the test takes
     (task, _), options = declared
     jobs = submitted([task], options, "a", {}, monkeypatch)
     claim = task.folder.path / "claim.0"
@@ -211,16 +211,16 @@ def test_slurm_node_that_died_is_noticed_within_two_heartbeats(declared, monkeyp
         assert jobs.state(task) == state
 
 
-def test_slurm_requeued_job_takes_its_own_claim_over_at_once(declared, monkeypatch):
+def test_slurm_requeued_job_takes_over_its_own_claim_at_once(declared, monkeypatch):
     (task, _), _ = declared
     dead = lease.this_process()._replace(host="node7", job="7_0.0")
     (task.folder.path / "claim.0").write_text(json.dumps(dead._asdict()))
     monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "7")
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "0")
-    assert lease.acquire(task.folder.path) is None  # this very start of the job, elsewhere
+    assert lease.acquire(task.folder.path) is None  # same start of the job, on another host
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
-    assert lease.acquire(task.folder.path) is None  # a sibling
+    assert lease.acquire(task.folder.path) is None  # another task of the array
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "0")
     held = lease.acquire(task.folder.path)
     assert held is not None

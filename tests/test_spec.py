@@ -1,4 +1,4 @@
-"""Runs and their keys: what changes a key, what must not, and what a run may hold."""
+"""Runs and their keys: which fields change a key, and which values are valid."""
 
 from dataclasses import fields, replace
 import json
@@ -25,25 +25,25 @@ OTHER = {
 }
 
 
-def test_every_field_is_in_the_key():
-    assert {*OTHER, "optimizer"} == {field.name for field in fields(Run)}  # there is but Adam
+def test_run_key_depends_on_every_field():
+    assert {*OTHER, "optimizer"} == {field.name for field in fields(Run)}  # the only one is Adam
     keys = {replace(RUN, **{name: value}).key for name, value in OTHER.items()}
     assert len(keys | {RUN.key}) == len(OTHER) + 1
 
 
-def test_golden_key_of_a_run_is_unchanged():
-    """A golden value: if it changes, every stored and committed run has lost its address."""
+def test_run_key_equals_its_golden_value():
+    """If the key changes, no stored or committed run is found any more."""
     assert RUN.key == "ceeb84a504dc5a2b"
     assert Run.from_fields(RUN.fields()).key == RUN.key
 
 
 @given(st.integers(0, 10**6), st.floats(1e-6, 1e6), st.sampled_from(["sphere", "gaussian"]))
-def test_a_run_survives_its_json(seed, lam, prior):
+def test_run_is_unchanged_by_a_json_round_trip(seed, lam, prior):
     run = replace(RUN, seed=seed, lam=lam, prior=prior, hyper=(("a", 1), ("b", 0.5)))
     assert Run.from_fields(json.loads(json.dumps(run.fields()))) == run
 
 
-def test_an_unknown_field_is_named():
+def test_unknown_run_field_is_named():
     with pytest.raises(UsageError, match="did you mean 'epochs'"):
         Run.from_fields(RUN.fields() | {"epoch": 3})
 
@@ -51,7 +51,7 @@ def test_an_unknown_field_is_named():
 @pytest.mark.parametrize("change", [{"epochs": 0}, {"batch": 1001}, {"dim": -1}, {"n_prior": 0},
                                     {"precision": "fp8"}, {"optimizer": "sgd"},
                                     {"prior": "cube"}, {"objective": "vae"}])
-def test_an_impossible_run_is_refused(change):
+def test_invalid_run_is_refused(change):
     with pytest.raises(ValueError, match=str(next(iter(change)))):
         replace(RUN, **change)
 
@@ -87,7 +87,7 @@ def test_declarations_resolve_at_every_scale(name, scale):
         assert len({claim.id for claim in claims}) == len(claims)
 
 
-def test_more_seeds_change_no_key():
+def test_more_seeds_change_no_run_key():
     artefact = ARTEFACTS["fig1-synthetic"]
     few, many = (select(artefact, "paper", n, None, ()) for n in (5, 6))
     keys = [{entry.run.key for entry in chosen.entries()} for chosen in (few, many)]
@@ -95,8 +95,8 @@ def test_more_seeds_change_no_key():
     assert len(keys[0]) == 135
 
 
-def test_key_depends_on_training_fields_only(tmp_path, monkeypatch):
-    """Neither where data and results lie, nor the device, nor what the scale is called."""
+def test_run_key_ignores_paths_device_and_scale_name(tmp_path, monkeypatch):
+    """Paths of data and results, the device and the scale's name leave the key unchanged."""
     artefact = ARTEFACTS["table2"]
     arms = artefact.arms("paper")
     assert {*fields(Run)}.isdisjoint({"scale", "device", "data", "path"})
@@ -116,7 +116,7 @@ def test_key_depends_on_training_fields_only(tmp_path, monkeypatch):
     assert keys("paper", artefact) == expected
 
 
-def test_stages_come_in_order_and_seeds_together():
+def test_entries_are_ordered_by_stage_and_seed():
     entries = select(ARTEFACTS["fig1-synthetic"], "paper", None, None, ()).entries()
     order = [(entry.arm.stage, entry.run.seed) for entry in entries]
     assert order == sorted(order)

@@ -1,4 +1,4 @@
-"""How the suite measures itself: the turns, the ratios, the bytes, claim C31, the whole command."""
+"""The speed measurements: turns, ratios, bytes, claim C31, the whole command."""
 
 import json
 import statistics
@@ -19,8 +19,8 @@ from benchmarks.speed.negatives import DIRECT, GROUP, QUEUE, saved, verdicts
 TIMES = {"fast": [9.0, 1.0, 3.0, 2.0], "slow": [9.0, 4.0, 8.0, 6.0], "alone": [1.0] * 4}
 
 
-def test_cases_take_turns_and_are_compared_with_the_first(monkeypatch, capsys):
-    """The first round is a warm-up; one call of `slow` does two of what is counted."""
+def test_timed_cases_take_turns_and_are_compared_with_the_first(monkeypatch, capsys):
+    """The first round is a warm-up; one call of `slow` counts two units."""
     clock, order = [0.0], []
     left = {name: list(times) for name, times in TIMES.items()}
 
@@ -41,7 +41,7 @@ def test_cases_take_turns_and_are_compared_with_the_first(monkeypatch, capsys):
     assert "what: slow: 3e+03 ms" in capsys.readouterr().out
 
 
-def test_saved_tensors_are_counted_in_bytes_and_once():
+def test_saved_tensors_are_counted_once_in_bytes():
     x = torch.randn(10, 20, requires_grad=True)
     weight = torch.randn(20, 30, requires_grad=True)
     assert saved(lambda: (x @ weight).sum()) == 4 * (10 * 20 + 20 * 30)
@@ -59,7 +59,7 @@ def row(K, who, low, median, high):
     ((20.0, 22.0, 25.0), "reproduced"), ((1.0, 2.0, 3.0), "contradicted"),
     ((10.5, 14.0, 15.0), "inconclusive")])
 def test_c31_verdict_needs_separate_quartiles_at_every_k_above_the_batch(direct, expected):
-    rows = [row(64, QUEUE, 9, 10, 11), row(64, DIRECT, 0, 0, 0),  # nothing is encoded again
+    rows = [row(64, QUEUE, 9, 10, 11), row(64, DIRECT, 0, 0, 0),  # no image is encoded again
             row(128, QUEUE, 9.0, 10.0, 11.0), row(128, DIRECT, *direct)]
     in_time, in_memory = verdicts(rows)
     assert (in_time["claim"], in_time["verdict"], in_time["n"]) == ("C31[time]", expected, 1)
@@ -85,11 +85,11 @@ def smoke(tmp_path_factory):
     work = work_of(lambda: status.append(main.main(words)))
     assert status == [0]
     assert work < 2500
-    folder, = (place / "smoke" / "speed").iterdir()  # of this processor
+    folder, = (place / "smoke" / "speed").iterdir()  # the folder of this processor
     return folder
 
 
-def test_speed_times_every_case_beside_its_rivals(smoke):
+def test_speed_times_every_case_with_its_rivals(smoke):
     data = pd.read_csv(smoke / "data.csv")
     assert list(data.columns) == HEADER
     assert (data["median"] > 0).all()
@@ -124,7 +124,7 @@ def test_speed_keeps_the_times_of_each_processor_apart(model, name, monkeypatch)
     assert command.machine("cpu") == name
 
 
-def test_speed_takes_no_names(capsys):
+def test_speed_command_refuses_artefact_names(capsys):
     assert main.main(["speed", "fig1"]) == 2
     assert "speed takes no names" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""Claims, checkpoints and atomic files, at every point where a process can die."""
+"""Claims, checkpoints and atomic files, with a process killed at every system call."""
 
 import json
 from multiprocessing import get_context
@@ -24,14 +24,14 @@ def folder(tmp_path):
 
 
 def forge(folder, number, **changes):
-    """A claim of somebody else's."""
+    """Writes a claim of another process."""
     other = lease.this_process()._replace(**changes)
     path = folder.path / f"claim.{number}"
     path.write_text(json.dumps(other._asdict()))
     return path
 
 
-def test_a_run_is_claimed_once(folder):
+def test_run_is_claimed_once(folder):
     held = lease.acquire(folder.path)
     assert held is not None
     assert lease.acquire(folder.path) is None
@@ -43,7 +43,7 @@ def test_a_run_is_claimed_once(folder):
 
 @pytest.mark.parametrize("changes", [{"pid": 2**22 + 1}, {"started": "1"}],
                          ids=["no such process", "number taken over by a later process"])
-def test_a_dead_claim_of_this_host_is_taken_over_at_once(folder, changes):
+def test_dead_claim_of_this_host_is_taken_over_at_once(folder, changes):
     forge(folder, 4, **changes)
     assert folder.state() == "lost"
     held = lease.acquire(folder.path)
@@ -52,7 +52,7 @@ def test_a_dead_claim_of_this_host_is_taken_over_at_once(folder, changes):
     held.release()
 
 
-def test_another_hosts_claim_lives_by_its_heartbeats(folder):
+def test_claim_of_another_host_is_alive_while_its_heartbeats_are_recent(folder):
     path = forge(folder, 0, host="elsewhere")
     assert lease.acquire(folder.path) is None
     old = time.time() - lease.HEARTBEAT_SECONDS * (lease.MISSED_HEARTBEATS + 1) - 5
@@ -60,7 +60,7 @@ def test_another_hosts_claim_lives_by_its_heartbeats(folder):
     assert lease.acquire(folder.path) is not None
 
 
-def test_heartbeats_flow_and_end_with_the_lease(folder, monkeypatch):
+def test_heartbeats_end_with_the_lease(folder, monkeypatch):
     monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.02)
     held = lease.acquire(folder.path)
     os.utime(held.path, (1, 1))
@@ -69,7 +69,7 @@ def test_heartbeats_flow_and_end_with_the_lease(folder, monkeypatch):
     assert not held._thread.is_alive()
 
 
-def test_lease_notices_that_it_was_superseded(folder):
+def test_superseded_lease_is_not_current(folder):
     held = lease.acquire(folder.path)
     assert held.is_current
     forge(folder, held.number + 1)
@@ -82,7 +82,7 @@ def _rush(path, start, wins):
     start.wait()
     held = lease.acquire(Path(path))
     wins.put(held is not None)
-    start.wait()  # nobody leaves, and thus dies, before all have tried
+    start.wait()  # no process exits, and so looks dead, before all have tried
 
 
 def test_one_of_many_rivals_takes_over_a_dead_claim(folder):
@@ -101,7 +101,7 @@ def test_one_of_many_rivals_takes_over_a_dead_claim(folder):
             claim.unlink()
 
 
-def test_a_corrupt_checkpoint_falls_back_and_names_itself(folder):
+def test_corrupt_checkpoint_is_named_and_the_previous_one_used(folder):
     checkpoints.save(folder.path, b"first")
     checkpoints.save(folder.path, b"second")
     assert checkpoints.newest(folder.path) == (b"second", None)
@@ -114,7 +114,7 @@ def test_a_corrupt_checkpoint_falls_back_and_names_itself(folder):
         assert str(path) in warning
 
 
-def test_no_intact_checkpoint_is_an_error_that_touches_nothing(folder):
+def test_loading_without_an_intact_checkpoint_fails_and_changes_nothing(folder):
     for data in (b"first", b"second"):
         checkpoints.save(folder.path, data)
     for path in folder.path.iterdir():
@@ -125,11 +125,11 @@ def test_no_intact_checkpoint_is_an_error_that_touches_nothing(folder):
 
 
 class Killed(BaseException):
-    """Stands for the death of the process."""
+    """Stands in for the death of the process."""
 
 
 @pytest.mark.parametrize("moment", range(6))
-def test_a_good_checkpoint_survives_a_death_at_any_system_call(folder, moment, monkeypatch):
+def test_intact_checkpoint_survives_a_death_at_any_system_call(folder, moment, monkeypatch):
     checkpoints.save(folder.path, b"first")
     checkpoints.save(folder.path, b"second")
     calls = []
@@ -156,7 +156,7 @@ def test_a_good_checkpoint_survives_a_death_at_any_system_call(folder, moment, m
     assert data == (b"third" if moment >= 4 else b"second")
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "file"
     write_atomically(path, b"old")
 
@@ -170,7 +170,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-def test_only_the_leftovers_of_dead_writers_are_removed(tmp_path):
+def test_only_temporary_files_of_dead_writers_are_removed(tmp_path):
     host = lease.this_process().host
     names = [f".x.json.{host}.{os.getpid()}.tmp", f".x.json.{host}.{2**22 + 1}.tmp",
              ".x.json.elsewhere.1.tmp"]
@@ -181,14 +181,14 @@ def test_only_the_leftovers_of_dead_writers_are_removed(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"host": 1}'])
-def test_unreadable_claim_is_dead(folder, content):
+def test_unreadable_claim_counts_as_dead(folder, content):
     (folder.path / "claim.0").write_text(content)
     (folder.path / "claim.bak").touch()
     assert folder.state() == "lost"
     assert lease.acquire(folder.path).number == 1
 
 
-def test_nan_never_enters_a_json_file(tmp_path):
+def test_nan_is_never_written_to_json(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         files.write_json(tmp_path / "x.json", {"a": float("nan")})
     assert not (tmp_path / "x.json").exists()
@@ -205,7 +205,7 @@ def test_result_is_written_last_and_removes_checkpoints(folder):
         "result.json", "provenance.json", "model.safetensors"}
 
 
-def test_a_corrupt_result_is_named(folder):
+def test_corrupt_result_is_named(folder):
     (folder.path / "result.json").write_text("{")
     with pytest.raises(UsageError, match=r"result\.json is corrupt"):
         folder.state()

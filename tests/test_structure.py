@@ -1,4 +1,4 @@
-"""The architecture as tests: who may import whom, how long things are, what the README says."""
+"""The architecture as tests: allowed imports, line limits, the README's options and links."""
 
 import ast
 import inspect
@@ -23,7 +23,7 @@ HEAVY = {"torch", "torchvision", "numpy", "pandas", "scipy", "PIL", "submitit", 
          "sklearn", "ot", "geomloss"}
 TRAINS = {"spec", "store", "data", "measure", "train"}
 ROOMS = TRAINS | {"launch", "analysis", "results"}
-# what each room may import of ours, besides itself, errors, console and methods
+# our modules that each part may import, besides itself, errors, console and methods
 MAY_IMPORT = {
     "methods": set(), "figures": set(), "errors": set(), "console": set(), "harness": set(),
     "spec": set(), "store": {"spec"}, "data": {"spec", "store"}, "measure": {"spec", "data"},
@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "report": {"spec", "store", "launch", "analysis", "results"},
     "speed": ROOMS | {"declarations"}, "declarations": {"spec"}, "bench": {"command"},
 }
-MAIN = "benchmarks.harness.command.main"  # the one module that knows everything
+MAIN = "benchmarks.harness.command.main"  # the one module that may import everything
 MAY_IMPORT_OTHERS = {
     "methods": {"torch", "torchvision", "geomloss", "ot", "scipy"},
     "figures": {"pandas", "matplotlib", "numpy"},
@@ -73,16 +73,16 @@ def test_imports_of_other_packages_follow_the_table(module):
             assert room != "declarations" or found.inside, found
 
 
-def test_nothing_heavy_is_reached_when_the_command_is_imported():
-    """So that help, list, status and verify answer at once."""
+def test_importing_the_command_imports_no_large_package():
+    """Keeps help, list, status and verify fast."""
     reached = reached_from(MAIN)
-    assert "benchmarks.harness.spec.run" in reached  # it does follow imports
+    assert "benchmarks.harness.spec.run" in reached  # the graph does follow imports
     found = {module: by for module, by in reached.items() if module.split(".")[0] in HEAVY}
     assert not found
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_files_and_functions_fit_on_a_screen(module):
+def test_modules_and_functions_stay_within_their_line_limits(module):
     text = MODULES[module].read_text()
     assert len(text.splitlines()) <= MAX_FILE
     for node in ast.walk(ast.parse(text)):
@@ -90,7 +90,7 @@ def test_files_and_functions_fit_on_a_screen(module):
             assert node.end_lineno - node.lineno < MAX_FUNCTION, node.name
 
 
-def test_a_folder_of_the_harness_holds_ten_modules_at_most():
+def test_harness_folder_holds_at_most_ten_modules():
     for folder in (HARNESS, *(path for path in HARNESS.iterdir() if path.is_dir())):
         modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
         assert len(modules) <= MAX_MODULES, folder
@@ -98,12 +98,12 @@ def test_a_folder_of_the_harness_holds_ten_modules_at_most():
         assert not package.exists() or folder == HARNESS or not package.read_text()
 
 
-def test_the_product_keeps_to_its_budget_of_lines():
+def test_product_stays_within_its_line_budget():
     assert sum(len(path.read_text().splitlines()) for path in SOURCES) <= 13_000
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_registry_is_what_the_classes_take(name):
+def test_registry_equals_the_hyper_parameters_of_the_classes(name):
     parameters = inspect.signature(kind_of(name)).parameters.values()
     wanted = {p.name: p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
     assert set(wanted) == set(METHODS[name].hyper)
@@ -116,7 +116,7 @@ def readme():
     return (ROOT / "README.md").read_text()
 
 
-def test_the_readmes_example_method_joins_figure_csv_and_claims(place):
+def test_readme_example_method_joins_figure_csv_and_claims(place):
     (code,) = re.findall(r"```python\n(.*?)```", readme(), re.DOTALL)
     assert len(code.splitlines()) <= 30
     (place.folder / "energy.py").write_text(code)
@@ -142,7 +142,7 @@ def test_readme_options_and_links_exist():
         assert (ROOT / path).exists(), path
 
 
-def test_dependencies_of_the_committed_results_satisfy_the_ranges():
+def test_committed_package_versions_satisfy_the_declared_ranges():
     from packaging.requirements import Requirement
     lock = dict(line.split("==") for line in (ROOT / ".ci/requirements.lock").read_text().split())
     lock = {name.lower().replace("_", "-"): version for name, version in lock.items()}
@@ -159,6 +159,6 @@ def test_committed_files_do_not_name_local_paths():
         path = ROOT / name
         if path.suffix in (".png", ".pdf") or not path.exists():
             continue
-        text = path.read_bytes().decode(errors="replace")  # weights are no text
+        text = path.read_bytes().decode(errors="replace")  # weights are not text
         for word in (str(Path.home()) + "/", "/".join(("", "work", "main"))):
             assert word not in text, f"{name} names {word}"

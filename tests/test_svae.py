@@ -28,7 +28,7 @@ def exact_divergence(kappa, m):
 
 @pytest.mark.parametrize("dim", [3, 6, 16, 32])
 @pytest.mark.parametrize("kappa", [1.0, 5.0, 30.0, 300.0, 1e4])
-def test_divergence_and_its_slope_are_exact(dim, kappa):
+def test_kl_divergence_and_its_gradient_are_exact(dim, kappa):
     k = torch.tensor([kappa], dtype=torch.float64, requires_grad=True)
     value = divergence_from_uniform(k, dim)
     (slope,) = torch.autograd.grad(value.sum(), k)
@@ -37,20 +37,20 @@ def test_divergence_and_its_slope_are_exact(dim, kappa):
     assert float(slope) == pytest.approx(float(expected), rel=1e-6)
 
 
-def test_divergence_in_float32_is_that_of_float64():
+def test_kl_divergence_in_float32_equals_float64():
     k = torch.logspace(0, 4, 50)
     torch.testing.assert_close(
         divergence_from_uniform(k, 6), divergence_from_uniform(k.double(), 6).float())
 
 
-def test_many_dimensions_are_refused():
+def test_too_many_dimensions_are_refused():
     with pytest.raises(ValueError, match="dim <= 32"):
         divergence_from_uniform(torch.ones(1), 33)
 
 
 @pytest.mark.parametrize("dim", [3, 6, 32])
 @pytest.mark.parametrize("kappa", [0.5, 5.0, 30.0, 300.0])
-def test_draws_have_the_mean_resultant_length_and_no_preferred_side(dim, kappa):
+def test_draws_have_the_mean_resultant_length_and_are_symmetric(dim, kappa):
     n = 40_000
     mu = normalize(torch.randn(1, dim, generator=generator(), dtype=torch.float64), dim=1)
     z = sample(mu.expand(n, -1), torch.full((n, 1), kappa, dtype=torch.float64), generator(1))
@@ -77,17 +77,17 @@ def test_draws_follow_the_density_of_the_cosine():
     assert kstest(z[:, 0].numpy(), lambda x: interp(x, w, cumulative)).pvalue > 1e-3
 
 
-def test_gradients_reach_mean_and_concentration():
+def test_gradient_reaches_mean_and_concentration():
     mu = normalize(torch.randn(50, 6, generator=generator()), dim=1).requires_grad_()
     kappa = torch.full((50, 1), 5.0, requires_grad=True)
     z = sample(mu, kappa, generator(1))
     (z * mu.detach()).sum().backward()
     assert mu.grad.isfinite().all()
-    assert float(kappa.grad.mean()) > 0  # more concentration, nearer to the mean
+    assert float(kappa.grad.mean()) > 0  # higher concentration, closer to the mean direction
     assert not z.isnan().any()
 
 
-def test_loss_is_cross_entropy_plus_divergence_and_trains():
+def test_loss_is_cross_entropy_plus_kl_divergence_and_falls():
     torch.manual_seed(0)
     decoder = nn.Sequential(nn.Linear(6, 20), nn.Sigmoid())
     objective = SVAE(VonMisesEncoder(nn.Linear(20, 7)), decoder, generator())
@@ -116,12 +116,12 @@ def test_loss_is_cross_entropy_plus_divergence_and_trains():
 def test_concentrated_draws_stay_at_their_direction(kappa):
     mu = normalize(torch.randn(200, 6, generator=torch.Generator().manual_seed(0)), dim=1)
     z = sample(mu, torch.full((200, 1), kappa), torch.Generator().manual_seed(1))
-    # 1 - mu.z is about (m - 1) / (2 kappa) in the mean
+    # the mean of 1 - mu.z is about (m - 1) / (2 kappa)
     assert float((1 - (z.double() * mu.double()).sum(1)).mean()) < 4 / kappa + 1e-6
 
 
 @pytest.mark.parametrize("kappa", [torch.nan, torch.inf, -torch.inf])
-def test_nan_concentration_gives_nan_loss_and_does_not_hang(kappa):
+def test_nan_concentration_gives_a_nan_loss_without_hanging(kappa):
     mu = normalize(torch.randn(3, 6, generator=torch.Generator().manual_seed(0)), dim=1)
     kappas = torch.tensor([[5.0], [kappa], [5.0]])
     z = sample(mu, kappas, torch.Generator().manual_seed(1))

@@ -56,7 +56,7 @@ def finish(training, stop_at=None):
 
 
 def same(a, b, path=""):
-    """Bitwise equality of nested states, whatever they hold."""
+    """Asserts bitwise equality of nested states of tensors and plain values."""
     if isinstance(a, Tensor):
         assert torch.equal(a, b), path
     elif isinstance(a, dict):
@@ -71,9 +71,9 @@ def same(a, b, path=""):
         assert a == b, path
 
 
-@pytest.mark.parametrize("cut", [2, 10, 13])  # within the first epoch, at an epoch's end, later
+@pytest.mark.parametrize("cut", [2, 10, 13])  # within an epoch, at its end, in a later epoch
 @pytest.mark.parametrize("name", [*METHODS, "svae"])
-def test_resume_is_bit_for_bit(name, cut, tmp_path):
+def test_resumed_run_is_bit_for_bit_the_same(name, cut, tmp_path):
     run = run_of(name)
     whole = training_of(run, tmp_path)
     expected = finish(whole)
@@ -117,12 +117,12 @@ def test_checkpoint_of_another_device_is_refused(tmp_path):
 
 
 def first_batches(training, n):
-    """Of the next epoch; without training."""
+    """The first n batches of the next epoch, without training."""
     training.batches.renew()
     return [training.batches.at(step) for step in range(n)]
 
 
-def test_rivals_share_weights_batches_and_prior_draws(tmp_path):
+def test_methods_share_initial_weights_batches_and_prior_draws(tmp_path):
     seen = {}
     for name in METHODS:
         training = training_of(run_of(name), tmp_path)
@@ -145,7 +145,7 @@ def test_one_epoch_visits_every_point_once(tmp_path):
         assert sorted(epoch.tolist()) == list(range(40))
 
 
-def test_learning_rate_is_halved_until_it_stays(tmp_path):
+def test_learning_rate_is_halved_until_it_stays_constant(tmp_path):
     rates = {"main": [], "adversary": []}
     training = training_of(run_of("gan", epochs=5, lr=0.01), tmp_path)
     for _ in range(5):
@@ -159,7 +159,7 @@ def test_learning_rate_is_halved_until_it_stays(tmp_path):
     assert rates["adversary"] == pytest.approx([1e-3 * f for f in factors])
 
 
-def test_adversary_moves_only_by_its_own_loss(tmp_path):
+def test_adversary_is_trained_only_by_its_own_loss(tmp_path):
     training = training_of(run_of("gan"), tmp_path)
     moved = {id(p) for p in training.optimizers.adams["main"].param_groups[0]["params"]}
     adversary = training.objective.regularizer.adversary()
@@ -187,7 +187,7 @@ class Diverging(Regularizer):
 
 @pytest.mark.parametrize("cut", [None, 5, 7])
 def test_run_stops_at_the_first_epoch_below_stop_at(cut, tmp_path):
-    """A resumed one, too, be it stopped in that epoch or at the end of it."""
+    """So does a resumed run, interrupted in that epoch or at the end of it."""
     run = run_of("mmd", objective="wae", dataset="procedural", architecture="a1", width=1 / 64)
     errors = [row["train_reconstruction"] for row in finish(training_of(run, tmp_path))["rows"][1:]]
     aim = errors[1]
@@ -205,7 +205,7 @@ def test_run_stops_at_the_first_epoch_below_stop_at(cut, tmp_path):
     assert outcome["status"] == "done"
 
 
-def test_divergence_is_an_outcome_with_its_step(tmp_path):
+def test_divergence_is_recorded_with_its_step(tmp_path):
     (tmp_path / "method.py").write_text(DIVERGING)
     run = resolve(BASE, UserMethod("diverging", DIVERGING, {}), {})
     outcome = finish(training_of(run, tmp_path))
@@ -237,7 +237,7 @@ def test_loss_is_reconstruction_plus_lambda_times_penalty(tmp_path):
     assert loss == pytest.approx(reconstruction + 7 * penalty, rel=1e-6)
 
 
-def test_at_lambda_zero_all_sphere_methods_are_one_run(tmp_path):
+def test_sphere_methods_at_lambda_0_are_one_run(tmp_path):
     rows = []
     for name in ("moca", "mmd", "swd"):
         run = run_of(name, dataset="procedural", objective="wae", lam=0.0)
@@ -247,7 +247,7 @@ def test_at_lambda_zero_all_sphere_methods_are_one_run(tmp_path):
     assert rows[0] == rows[1] == rows[2]
 
 
-def test_latent_swd_is_pots_and_its_floor_is_that_of_uniform_draws(tmp_path):
+def test_latent_swd_equals_pot_and_its_floor_that_of_uniform_draws(tmp_path):
     import ot
     training = training_of(run_of("mmd", n_train=500), tmp_path)
     codes = training.objective.encoder(training.data).detach()
@@ -266,14 +266,14 @@ def test_latent_swd_is_pots_and_its_floor_is_that_of_uniform_draws(tmp_path):
     assert 0 < values["floor_root"] < 0.5 * values["swd2_root"]
 
 
-def test_floor_at_the_papers_size(tmp_path):
+def test_latent_swd_floor_at_the_papers_size(tmp_path):
     """METHODS section 3: root .0066 to .0068 for 1000 points in 128 dimensions."""
     runs = [run_of("mmd", n_train=1000, dim=128, seed=seed) for seed in range(3)]
     floors = [LatentSWD(run, scene_of(run, tmp_path).data).floor["floor_root"] for run in runs]
     assert all(0.0064 < floor < 0.0072 for floor in floors)
 
 
-def test_the_loop_moves_momentum_encoder_and_queue(tmp_path):
+def test_loop_updates_momentum_encoder_and_queue(tmp_path):
     training = training_of(run_of("moca"), tmp_path)
     method = training.objective.regularizer
     before = {name: value.clone() for name, value in method.state_dict().items()}
@@ -288,7 +288,7 @@ def test_the_loop_moves_momentum_encoder_and_queue(tmp_path):
     assert not torch.equal(method.state_dict()[name], before[name])
 
 
-def test_the_loop_trains_the_critic_with_its_own_settings(tmp_path):
+def test_loop_trains_the_critic_with_its_own_settings(tmp_path):
     training = training_of(run_of("gan"), tmp_path)
     adversary = training.objective.regularizer.adversary()
     before = [p.clone() for p in adversary.parameters()]
@@ -302,7 +302,7 @@ def test_the_loop_trains_the_critic_with_its_own_settings(tmp_path):
     assert float(training.epoch_log.sums["adversary"]) > 0
 
 
-def test_the_loop_hands_every_method_the_same_prior_draws_and_batches(tmp_path, monkeypatch):
+def test_loop_gives_every_method_the_same_prior_draws_and_batches(tmp_path, monkeypatch):
     seen = {}
     for name in METHODS:
         training = training_of(run_of(name), tmp_path)
@@ -319,11 +319,11 @@ def test_the_loop_hands_every_method_the_same_prior_draws_and_batches(tmp_path, 
     for name in METHODS:
         same(seen["mmd"], seen[name], name)
     priors = [batch[0] for batch in seen["mmd"]]
-    assert not torch.equal(priors[0], priors[1])  # fresh at every step
+    assert not torch.equal(priors[0], priors[1])  # new at every step
     assert [round(float(batch[3]) * 20) for batch in seen["mmd"]] == [0, 1, 2, 3, 4, 5]
 
 
-def test_weights_that_break_in_the_last_step_are_a_divergence(tmp_path):
+def test_weights_not_finite_after_the_last_step_are_a_divergence(tmp_path):
     training = training_of(run_of("mmd"), tmp_path)
     advance = training.advance
 
@@ -338,7 +338,7 @@ def test_weights_that_break_in_the_last_step_are_a_divergence(tmp_path):
     assert [row["epoch"] for row in outcome["rows"]] == [0, 1, 2, 3]
 
 
-def test_curves_see_the_model_in_evaluation_mode(tmp_path):
+def test_curves_are_measured_in_evaluation_mode(tmp_path):
     run = resolve(replace(IMAGES, architecture="a1"), "mmd", {})
     objective = training_of(run, tmp_path).objective
     norm = next(m for m in objective.encoder.modules() if isinstance(m, torch.nn.BatchNorm2d))
@@ -365,7 +365,7 @@ class Careless(Regularizer):
 """
 
 
-def test_a_method_that_draws_globally_is_still_reproducible(tmp_path):
+def test_method_using_the_global_generator_is_reproducible(tmp_path):
     (tmp_path / "method.py").write_text(CARELESS)
     run = resolve(BASE, UserMethod("careless", CARELESS, {}), {})
     expected = finish(training_of(run, tmp_path))
@@ -380,7 +380,7 @@ def test_a_method_that_draws_globally_is_still_reproducible(tmp_path):
 
 @pytest.mark.parametrize(("returned", "shown"), [
     ("1.0", "not 1.0"), ("step.z.square().sum(1)", r"not shape \(8,\)"), ("None", "not None")])
-def test_penalty_that_is_not_a_scalar_tensor_is_named(returned, shown, tmp_path):
+def test_penalty_other_than_a_scalar_tensor_is_named(returned, shown, tmp_path):
     text = CARELESS.replace("(step.z - torch.rand(8)).square().mean()", returned)
     (tmp_path / "method.py").write_text(text)
     run = resolve(BASE, UserMethod("careless", text, {}), {})

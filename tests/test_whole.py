@@ -1,4 +1,4 @@
-"""The paper as a whole: data that is missing, the plan, the verdicts together."""
+"""All artefacts together: missing data, the plan, all verdicts."""
 
 import csv
 
@@ -13,7 +13,7 @@ from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
 
 
-def test_there_are_24_artefacts():
+def test_suite_declares_all_24_artefacts():
     figures = [name for name in ARTEFACTS if name.startswith("fig")]
     tables = [name for name in ARTEFACTS if name.startswith("table")]
     assert sorted(int(name[3:].split("-")[0]) for name in figures) == list(range(1, 20))
@@ -25,8 +25,8 @@ def ask(capsys, place, *words):
     return status, capsys.readouterr()
 
 
-def test_missing_data_only_skips_the_runs_that_need_it(capsys, place, tmp_path):
-    """At mini scale Figure 17 wants CelebA, Figure 12 CelebA-HQ, Figure 1 nothing."""
+def test_missing_data_skips_only_the_runs_that_need_it(capsys, place, tmp_path):
+    """At mini scale Figure 17 needs CelebA, Figure 12 CelebA-HQ, Figure 1 no data."""
     empty = tmp_path / "empty"
     empty.mkdir()
     words = ("--scale", "mini", "--data-dir", str(empty), "--methods", "moca", "--seeds", "1")
@@ -50,8 +50,8 @@ def test_plan_counts_operations_without_measured_runs(capsys, place):
     assert "all: 11 runs declared, 10 distinct ones to train" in said.out
 
 
-def test_counted_operations_are_those_of_the_layers():
-    """Two layers 100-128-128 a point: 2 (100 + 128) 128 operations; thrice for a step."""
+def test_counted_operations_equal_those_of_the_layers():
+    """Layers 100-128-128: 2 (100 + 128) 128 operations per point, three times that per step."""
     run = resolve(Run("synthetic-normal", 640, "mlp2", "mmd", (), "", dim=128, epochs=2, batch=64,
                       objective="latent"), "mmd", {})
     encoder = costs.counted(*costs.network(run)).encoder
@@ -59,12 +59,12 @@ def test_counted_operations_are_those_of_the_layers():
     assert costs.training_operations(run) == 2 * 640 * 3 * encoder
 
 
-def test_verify_prints_the_verdicts_of_all_artefacts(swept, capsys):
-    words = ["verify", "--scale", "smoke", *swept.options]
+def test_verify_prints_the_verdicts_of_all_artefacts(fig1_sweep, capsys):
+    words = ["verify", "--scale", "smoke", *fig1_sweep.options]
     assert main.main([*words, "fig1"]) == 0
     said = capsys.readouterr().out
     assert "fig1-synthetic, smoke scale: complete" in said
-    claims = list(csv.DictReader((swept.smoke / "claims.csv").read_text().splitlines()))
+    claims = list(csv.DictReader((fig1_sweep.smoke / "claims.csv").read_text().splitlines()))
     verdicts = [row for row in claims if row["role"] == "verdict"]
     assert all(any(row["claim"] in line and row["verdict"] in line for line in said.splitlines())
                for row in verdicts)
@@ -83,7 +83,7 @@ def test_verify_prints_the_verdicts_of_all_artefacts(swept, capsys):
     ("inconclusive", "reproduced", "inconclusive"),
     ("contradicted", "not run", "contradicted"), ("reproduced", "not run", "not run"),
     ("reproduced", "not testable here", "reproduced")])
-def test_derived_claims_rest_on_other_claims(c1, c6, expected):
+def test_derived_claims_follow_from_other_claims(c1, c6, expected):
     verdicts = {"C1[tau=0.05]": "reproduced", "C1[tau=1]": c1, "C6[sphere]": c6, "C10": "not run"}
     faster, stable = conclusions(verdicts, PARTS)
     assert (faster.id, faster.verdict) == ("C33[faster]", expected)
@@ -92,7 +92,7 @@ def test_derived_claims_rest_on_other_claims(c1, c6, expected):
     assert (stable.verdict, stable.parts) == ("not run", {})
 
 
-def test_diverged_runs_are_counted_once_under_several_names():
+def test_diverged_run_under_several_arm_names_is_counted_once():
     rows = [{"method": method, "arm": arm, "seed": seed, "epoch": epoch, "status": status}
             for method, seed, status in (("moca", "0", "done"), ("moca", "1", "diverged"),
                                          ("mmd", "0", "done"), ("mmd", "1", "missing"))
@@ -100,10 +100,10 @@ def test_diverged_runs_are_counted_once_under_several_names():
     assert divergences(rows) == "1 of 2 runs of MoCA, 0 of 1 runs of the other methods"
 
 
-def test_results_with_a_hole_are_not_complete(swept, capsys, tmp_path):
+def test_results_with_missing_runs_are_not_complete(fig1_sweep, capsys, tmp_path):
     place = Place(tmp_path)
     place.smoke.mkdir(parents=True)
-    for path in swept.smoke.glob("*.csv"):
+    for path in fig1_sweep.smoke.glob("*.csv"):
         text = path.read_text()
         if path.name == "runs.csv":
             text = "".join(line for line in text.splitlines(keepends=True)
@@ -114,30 +114,30 @@ def test_results_with_a_hole_are_not_complete(swept, capsys, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def ablated(tmp_path_factory):
-    """A smoke sweep of what is trained on CelebA and CelebA-HQ."""
+def celeba_sweep(tmp_path_factory):
+    """A smoke sweep of the artefacts trained on CelebA and CelebA-HQ."""
     from conftest import finished
     names = [name for name in ARTEFACTS
              if name not in ("fig1-synthetic", "fig7-tsne", *ON_CIFAR10)]
-    place = finished(Place(tmp_path_factory.mktemp("ablated")), *names, "--cluster", "debug")
+    place = finished(Place(tmp_path_factory.mktemp("celeba_sweep")), *names, "--cluster", "debug")
     place.names = names
     return place
 
 
-def test_every_artefact_is_complete_at_smoke_scale(ablated, capsys):
-    words = ["--scale", "smoke", *ablated.options]
-    assert main.main(["verify", *ablated.names, *words]) == 0
-    for name in ablated.names:
-        folder = ablated.cache / "smoke" / name
+def test_every_artefact_is_complete_at_smoke_scale(celeba_sweep, capsys):
+    words = ["--scale", "smoke", *celeba_sweep.options]
+    assert main.main(["verify", *celeba_sweep.names, *words]) == 0
+    for name in celeba_sweep.names:
+        folder = celeba_sweep.cache / "smoke" / name
         rows = list(csv.DictReader((folder / "data.csv").read_text().splitlines()))
         assert rows
         assert all(row["missing"] == "0" for row in rows), name
         assert (folder / "figure.png").stat().st_size > 5000
 
 
-def test_snapshot_scores_are_in_their_epochs_row(ablated):
+def test_snapshot_scores_are_in_the_rows_of_their_epochs(celeba_sweep):
     def scored(name):
-        text = (ablated.cache / "smoke" / name / "runs.csv").read_text()
+        text = (celeba_sweep.cache / "smoke" / name / "runs.csv").read_text()
         return [row["epoch"] for row in csv.DictReader(text.splitlines()) if row["fd_cifar10"]]
     assert scored("fig11-celebahq-samples") == ["1"]
     assert scored("fig12-celebahq-reconstructions") == ["2"]
