@@ -77,7 +77,7 @@ def test_decoupled_loss_leaves_the_positive_out():
         contrastive_loss(q, k, queue, tau, None, True), expected.mean())
 
 
-def test_decoupled_method_name_switches_decoupling_on():
+def test_decoupled_option_switches_decoupling_on():
     x, losses = torch.randn(BATCH, DIM), []
     for decoupled in (False, True):
         method, encoder = moca(decoupled=decoupled)

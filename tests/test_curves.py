@@ -85,7 +85,7 @@ def test_artefact_rows_hold_only_the_curves_it_declares(update):
     assert [row["epoch"] for row in rows if "test_reconstruction" in row] == [0, 4, 5]
 
 
-def test_run_lacking_a_curve_stays_done_until_it_is_trained_again(update):
+def test_outcome_lacking_a_curve_is_kept_until_the_run_is_trained_again(update):
     task, before, _ = update(ERROR, measures=(Measure("reconstruction", 20),))
     wanting = replace(task, curves=(ERROR, LATENT), recorded=(ERROR, LATENT))
     assert task.state() == "done"

@@ -139,7 +139,6 @@ def test_slurm_full_queue_is_retried(declared, monkeypatch, capsys):
 
     monkeypatch.setattr(sbatch, "_attempt", refuse)
     monkeypatch.setattr(slurm, "max_array_size", lambda: 1)
-    monkeypatch.setattr(slurm_queue, "look_up", dict)
     slurm.submit(tasks, options)
     assert waits == [0.0, *sbatch.BACK_OFF]
     said = capsys.readouterr().out
@@ -157,7 +156,6 @@ def test_slurm_permanent_refusal_is_not_retried(declared, monkeypatch):
 
     monkeypatch.setattr(sbatch, "_attempt", refuse)
     monkeypatch.setattr(slurm, "max_array_size", lambda: 10)
-    monkeypatch.setattr(slurm_queue, "look_up", dict)
     with pytest.raises(UsageError, match=r"sbatch refused: invalid partition specified: nowhere"):
         slurm.submit(tasks, options)
     assert len(calls) == 1

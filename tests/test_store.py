@@ -60,7 +60,7 @@ def test_claim_of_another_host_is_alive_while_its_heartbeats_are_recent(folder):
     assert lease.acquire(folder.path) is not None
 
 
-def test_heartbeats_end_with_the_lease(folder, monkeypatch):
+def test_heartbeats_continue_until_the_lease_ends(folder, monkeypatch):
     monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.02)
     held = lease.acquire(folder.path)
     os.utime(held.path, (1, 1))
