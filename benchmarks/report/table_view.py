@@ -103,7 +103,7 @@ class Values(NamedTuple):
 
 
 def values(rows: Sequence[Row], reason: str = "") -> Values:
-    """Returns the table of the rows of data.csv; `reason` says why there is no FID."""
+    """The table that shows the rows of data.csv, and a note with `reason` where FID is missing."""
     names = list(rows[0]) if rows else []
     metrics = [name[:-5] for name in names if name.endswith("_mean")]
     measured = [name for name in metrics if any(number(row[f"{name}_mean"]) is not None
