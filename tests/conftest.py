@@ -19,6 +19,17 @@ ROOT = Path(__file__).parents[1]
 TABLES = ("runs.csv", "data.csv", "claims.csv")
 
 
+def pytest_xdist_auto_num_workers():
+    """A process more than there are cores: SLURM's tests mostly wait."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take longest go first, so that none is left for the end alone."""
+    longest = ("test_slurm.py", "test_kill.py", "test_real_data.py", "test_speed.py")
+    items.sort(key=lambda item: item.path.name not in longest)
+
+
 class Place:
     """A test's own results folder and cache."""
 
