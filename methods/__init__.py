@@ -47,10 +47,13 @@ class Method(NamedTuple):
     source: str
     revision: int
     hyper: dict[str, Hyper]
+    priors: tuple[str, ...] = ("sphere", "gaussian")  # to which it can match codes
 
+
+SPHERE = ("sphere",)
 
 OBJECTIVES: dict[str, Method] = {  # whole losses, not a penalty beside a reconstruction
-    "svae": Method("svae:SVAE", "S-VAE", "Davidson et al. 2018", 1, {})}
+    "svae": Method("svae:SVAE", "S-VAE", "Davidson et al. 2018", 1, {}, SPHERE)}
 
 METHODS: dict[str, Method] = {
     "moca": Method(
@@ -60,17 +63,19 @@ METHODS: dict[str, Method] = {
             "m0": Hyper(0.99, "MoCA Appendix A", SHARE),
             "mask_self": Hyper(False, "ours: drop an image's own stale keys from its negatives",
                                ANY),
-            "decoupled": Hyper(False, "ours: the positive stays out of the denominator", ANY)}),
+            "decoupled": Hyper(False, "ours: the positive stays out of the denominator", ANY)},
+        SPHERE),
     "repulsion": Method(
         "contrastive:Repulsion", "MoCA, no positive", "MoCA paper, Section 3, without L_align", 1, {
             "tau": Hyper(0.05, "MoCA Appendix A (CIFAR-10, CelebA)"),
             "K": Hyper(30000, "MoCA Appendix A (CIFAR-10); K >= B, Section 3", at_least="batch"),
-            "m0": Hyper(0.99, "MoCA Appendix A", SHARE)}),
+            "m0": Hyper(0.99, "MoCA Appendix A", SHARE)}, SPHERE),
     "uniformity": Method(
         "uniformity:Uniformity", "Uniformity", "MoCA paper, Eq. 4 and 5, without momentum", 1, {
             "tau": Hyper(0.05, "MoCA Appendix A"),
             "variant": Hyper("loo", "ours: j = i left out, a constant e^(1/tau) otherwise",
-                             Bounds("one of loo, literal", ("loo", "literal").__contains__))}),
+                             Bounds("one of loo, literal", ("loo", "literal").__contains__))},
+        SPHERE),
     "mmd": Method(
         "mmd:MMD", "MMD", "Tolstikhin et al. 2018, wae.py mmd_penalty", 1, {}),
     "swd": Method(

@@ -3,7 +3,10 @@
 from dataclasses import replace
 
 from contract import (
+    BATCH,
     CHECKS,
+    DIM,
+    SMALL,
     build,
     check_follows_prior,
     check_gradient,
@@ -15,10 +18,14 @@ from contract import (
 import pytest
 import torch
 
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.harness.spec.run import Run
 from methods import METHODS
+from methods.priors import PRIORS
 
 # they spread codes on the sphere and see no prior draws
-PAIRWISE_ONLY = {"moca", "repulsion", "uniformity"}
+PAIRWISE_ONLY = {name for name, method in METHODS.items() if "gaussian" not in method.priors}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -30,6 +37,21 @@ def test_registered_method_passes_every_check(name, check):
             check(kind_of(name), name)
         return
     check(kind_of(name), name)
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+@pytest.mark.parametrize("name", METHODS)
+def test_registry_names_the_priors_that_a_class_takes(name, prior):
+    run = Run("synthetic-normal", 64, "mlp2", "", (), "", dim=DIM, epochs=1, batch=BATCH,
+              prior=prior)
+    if prior in METHODS[name].priors:
+        build(kind_of(name), name, prior)
+        assert resolve(run, name, SMALL.get(name, {})).prior == prior
+        return
+    with pytest.raises(ValueError, match=r"has no \w+\(dim=8\) form"):
+        build(kind_of(name), name, prior)
+    with pytest.raises(UsageError, match=f"{name} matches codes to the prior sphere, not {prior}"):
+        resolve(run, name, SMALL.get(name, {}))
 
 
 def sign_flipped(kind):

@@ -43,13 +43,17 @@ def _registered(method: str) -> Method:
 def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> Run:
     """The run with `method` and its defaults, overridden by `hyper`; "lam" there sets `run.lam`.
 
-    Raises UsageError for an unknown name, a value of another type or one outside its bounds."""
+    Raises UsageError for an unknown name, a value of another type or one outside its bounds, and
+    for a prior to which the method cannot match codes."""
     values, bounds = defaults(method), dict[str, Hyper]()
     if isinstance(method, UserMethod):
         name, revision = method.name, method.revision
     else:
         registered = _registered(method)
         name, revision, bounds = method, str(registered.revision), registered.hyper
+        if run.prior not in registered.priors:
+            raise UsageError(f"{name} matches codes to the prior {' or '.join(registered.priors)}, "
+                             f"not {run.prior}")
     for key, value in hyper.items():
         if key == "lam":
             run = replace(run, lam=float(_typed(f"{name}:lam", value, run.lam)))
@@ -60,11 +64,16 @@ def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> 
     if run.lam < 0:
         raise UsageError(f"{name}:lam cannot be below 0, as {run.lam:g} is")
     for key, known in bounds.items():
-        if known.at_least and values[key] < (least := getattr(run, known.at_least)):
-            raise UsageError(f"{name}:{key}={values[key]} is below {known.at_least} = {least}")
-        if not known.bounds.holds(values[key]):
-            raise UsageError(f"{name}:{key} must be {known.bounds.says}, not {values[key]}")
+        _check(run, f"{name}:{key}", values[key], known)
     return replace(run, method=name, revision=revision, hyper=tuple(sorted(values.items())))
+
+
+def _check(run: Run, name: str, value: Scalar, known: Hyper) -> None:
+    """Raises UsageError for a value that the registry rules out in this run."""
+    if known.at_least and value < (least := getattr(run, known.at_least)):
+        raise UsageError(f"{name}={value} is below {known.at_least} = {least}")
+    if not known.bounds.holds(value):
+        raise UsageError(f"{name} must be {known.bounds.says}, not {value}")
 
 
 def _typed(name: str, value: Scalar, default: Scalar) -> Scalar:
