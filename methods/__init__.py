@@ -98,4 +98,7 @@ METHODS: dict[str, Method] = {
             "critic_beta1": Hyper(0.5, "WAE configs.py, Adam", BELOW_1)}),
     "cramer-wold": Method(
         "cramer_wold:CramerWold", "Cramer-Wold", "Knop et al. 2018", 1, {
-            "log": Hyper(True, "CWAE trains on log(CW + 1e-7)", ANY)})}
+            "log": Hyper(True, "CWAE trains on log(CW + 1e-7)", ANY)}),
+    "sigreg": Method(
+        "sigreg:SIGReg", "SIGReg", "LeJEPA, arXiv 2511.08544, Algorithm 1", 1, {
+            "projections": Hyper(256, "LeJEPA, Algorithm 1: 256 slices")})}

@@ -22,7 +22,7 @@ from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
 from methods import METHODS
-from methods.priors import PRIORS
+from methods.priors import PRIORS, Sphere
 
 # they spread codes on the sphere and see no prior draws
 PAIRWISE_ONLY = {name for name, method in METHODS.items() if "gaussian" not in method.priors}
@@ -71,6 +71,9 @@ def gradient_cut(kind):
 
 def prior_ignored(kind):
     class Ignorant(kind):
+        def __init__(self, context, **hyper):
+            super().__init__(context._replace(prior=Sphere(context.dim)), **hyper)
+
         def _other(self, step):
             draws = torch.randn(step.prior.shape, generator=generator(11), dtype=torch.float64)
             return replace(step, prior=draws)

@@ -9,7 +9,7 @@ import mpmath
 import numpy as np
 import ot
 import pytest
-from scipy.special import hyp1f1, ive
+from scipy.special import hyp0f1, hyp1f1, ive
 import torch
 from torch import nn
 from torch.nn.functional import cosine_similarity, logsigmoid, normalize
@@ -19,6 +19,7 @@ from methods.cramer_wold import CramerWold, cramer_wold, phi
 from methods.gan import GAN
 from methods.mmd import MMD, SCALES, imq_mmd
 from methods.priors import PRIORS, Gaussian, Sphere
+from methods.sigreg import SIGReg
 from methods.sinkhorn import SharpSinkhorn, Sinkhorn, sharp_cost
 from methods.swd import SlicedWasserstein, directions, sliced_w2_squared
 from methods.uniformity import Uniformity, leave_one_out, literal
@@ -354,3 +355,71 @@ def test_gan_critic_has_the_papers_layers():
     sizes = [m.weight.shape for m in gan.critic if isinstance(m, nn.Linear)]
     assert sizes == [(1024, 64), (1024, 1024), (1024, 1024), (1024, 1024), (1, 1024)]
     assert gan.scale == 8.0
+
+
+# --- SIGReg ------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("dim", [2, 3, 8, 128, 512])
+def test_slices_of_a_prior_have_its_characteristic_function(dim):
+    t = np.linspace(0, 5, 9)
+    found = [[law.slice_characteristic(each) for each in t] for law in (Sphere(dim), Gaussian(dim))]
+    exact = [float(mpmath.hyp0f1(dim / 2, -dim * each**2 / 4)) for each in t]
+    np.testing.assert_allclose(found[0], exact, atol=1e-10)
+    if dim < 344:
+        np.testing.assert_allclose(found[0], hyp0f1(dim / 2, -dim * t**2 / 4), atol=1e-10)
+    np.testing.assert_allclose(found[1], np.exp(-(t**2) / 2), atol=1e-15)
+
+
+@pytest.mark.parametrize("law", [Sphere(3), Sphere(8), Gaussian(8)])
+def test_characteristic_function_is_the_mean_over_a_million_draws(law):
+    slices = law.unit_variance_scale * law.sample(1_000_000, generator())[:, 0].double()
+    for t in (0.625, 1.25, 2.5, 5.0):
+        waves = (t * slices).cos()
+        error = 4.5 * float(waves.std()) / 1000
+        assert law.slice_characteristic(t) == pytest.approx(float(waves.mean()), abs=error)
+
+
+def slices_of(method, z, seed=9):
+    """(B, M) the slices of the codes, with the directions that the method draws first."""
+    return method.scale * z @ directions(method.projections, method.dim, generator(seed)).double()
+
+
+@pytest.mark.parametrize("n", [8, 64, 512])
+@pytest.mark.parametrize("scale", [0.1, 1.0, 1.3])
+def test_sigreg_is_its_integral_in_closed_form(n, scale):
+    z = (scale * Gaussian(16).sample(n, generator()).double()).requires_grad_()
+    method = SIGReg(context_of(Gaussian(16)), projections=64)
+    s = slices_of(method, z)
+    pairs = torch.exp(-(s[:, None] - s).square() / 2).mean(dim=(0, 1))
+    closed = n * sqrt(2 * pi) * (pairs - sqrt(2) * torch.exp(-s.square() / 4).mean(0) + 3**-0.5)
+    value = method.penalty(step_of(z, z))
+    torch.testing.assert_close(value, closed.mean(), rtol=1e-3, atol=0)
+    slope, exact = (torch.autograd.grad(v, z)[0] for v in (value, closed.mean()))
+    assert float((slope - exact).norm()) < 5e-3 * float(exact.norm())
+
+
+@pytest.mark.parametrize("law", [Sphere(16), Gaussian(16)])
+def test_sigreg_is_the_trapezoidal_rule_of_lejepa(law):
+    """All 17 knots, in complex numbers."""
+    z = law.sample(32, generator()).double()
+    method, t = SIGReg(context_of(law), projections=64), torch.linspace(-5, 5, 17).double()
+    waves = torch.exp(1j * slices_of(method, z)[..., None] * t).mean(dim=0)
+    expected = torch.tensor([law.slice_characteristic(each) for each in t.tolist()]).double()
+    squared = (waves - expected).abs().square() * torch.exp(-t.square() / 2)
+    oracle = 32 * torch.trapezoid(squared, t, dim=1).mean()
+    torch.testing.assert_close(method.penalty(step_of(z, z)), oracle, rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize("law", [Sphere(8), Gaussian(8)])
+def test_sigreg_of_the_priors_own_draws_is_noise_of_the_order_of_one_draw(law):
+    """Its mean is the integral of (1 - phi_0^2) e^(-t^2/2), whatever n: the mismatch is 1/n."""
+    t = np.linspace(-5, 5, 17)
+    phi = np.array([law.slice_characteristic(each) for each in t])
+    expected = np.trapezoid((1 - phi**2) * np.exp(-(t**2) / 2), t)
+    for n, repeats in ((16, 400), (1024, 40)):
+        method = SIGReg(context_of(law), projections=16)
+        draws = [law.sample(n, generator(k)).double() for k in range(repeats)]
+        values = [float(method.penalty(step_of(z, z))) for z in draws]
+        assert np.mean(values) == pytest.approx(expected, abs=4 * np.std(values) / repeats**0.5)
+    point = law.sample(1, generator()).double().expand(1024, -1)
+    assert float(method.penalty(step_of(point, point))) > 200 * expected
