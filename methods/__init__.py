@@ -101,4 +101,7 @@ METHODS: dict[str, Method] = {
             "log": Hyper(True, "CWAE trains on log(CW + 1e-7)", ANY)}),
     "sigreg": Method(
         "sigreg:SIGReg", "SIGReg", "LeJEPA, arXiv 2511.08544, Algorithm 1", 1, {
-            "projections": Hyper(256, "LeJEPA, Algorithm 1: 256 slices")})}
+            "projections": Hyper(256, "LeJEPA, Algorithm 1: 256 slices")}),
+    "ssw": Method(
+        "ssw:SphericalSlicedWasserstein", "Spherical SWD", "Bonet et al. 2023, arXiv 2206.08780", 1,
+        {"projections": Hyper(200, "Bonet et al. 2023: 200 great circles")}, SPHERE)}

@@ -21,6 +21,7 @@ from methods.mmd import MMD, SCALES, imq_mmd
 from methods.priors import PRIORS, Gaussian, Sphere
 from methods.sigreg import SIGReg
 from methods.sinkhorn import SharpSinkhorn, Sinkhorn, sharp_cost
+from methods.ssw import SphericalSlicedWasserstein, great_circles, spherical_w2_squared
 from methods.swd import SlicedWasserstein, directions, sliced_w2_squared
 from methods.uniformity import Uniformity, leave_one_out, literal
 
@@ -423,3 +424,47 @@ def test_sigreg_of_the_priors_own_draws_is_noise_of_the_order_of_one_draw(law):
         assert np.mean(values) == pytest.approx(expected, abs=4 * np.std(values) / repeats**0.5)
     point = law.sample(1, generator()).double().expand(1024, -1)
     assert float(method.penalty(step_of(point, point))) > 200 * expected
+
+
+# --- spherical SWD -----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("dim", [2, 3, 128])
+def test_spherical_swd_equals_pot_on_the_same_circles(dim):
+    z = sphere(40, dim).requires_grad_()
+    a, b = (axis.double() for axis in great_circles(30, dim, generator()))
+    planes = torch.stack([a.T, b.T], dim=2)  # (L, d, 2)
+    _, log = ot.sliced_wasserstein_sphere_unif(
+        z, projections=planes, n_projections=30, log=True)  # it does not read the number off
+    value, oracle = spherical_w2_squared(z, a, b), log["projected_emds"].mean()
+    torch.testing.assert_close(value, oracle, rtol=1e-6, atol=0)
+    torch.testing.assert_close(*(torch.autograd.grad(v, z)[0] for v in (value, oracle)))
+
+
+def test_spherical_swd_by_a_fine_grid_on_the_circle():
+    """Optimal transport to many equal points: over all cyclic shifts of the sorted order."""
+    z, m = sphere(6, 2), 3000
+    value = spherical_w2_squared(z, *torch.eye(2, dtype=torch.float64)[:, :, None])
+    u = (torch.atan2(z[:, 1], z[:, 0]) / (2 * pi)).sort()[0].repeat_interleave(m // 6)
+    grid = (torch.arange(m) + 0.5) / m
+    apart = torch.stack([(u - grid.roll(shift) + 0.5) % 1 - 0.5 for shift in range(0, m, 5)])
+    assert float(value) == pytest.approx(float(apart.square().mean(1).min()), rel=1e-3)
+
+
+@pytest.mark.parametrize("dim", [2, 3, 128])
+def test_great_circles_are_orthonormal_and_have_no_preferred_side(dim):
+    a, b = great_circles(20_000, dim, generator())
+    for found in ((a * a).sum(0), (b * b).sum(0)):
+        torch.testing.assert_close(found, torch.ones(20_000))
+    assert float((a * b).sum(0).abs().max()) < (1e-2 if dim == 2 else 1e-4)
+    second_moment = (a @ a.T + b @ b.T) / 40_000  # of points uniform on the circles
+    torch.testing.assert_close(second_moment, torch.eye(dim) / dim, rtol=0, atol=0.02 / dim**0.5)
+
+
+def test_spherical_swd_draws_fresh_circles_and_sees_a_point_mass():
+    method = SphericalSlicedWasserstein(context_of(Sphere(8)), projections=20)
+    spread, point = sphere(256, 8), sphere(1, 8).expand(256, -1)
+    values = {float(method.penalty(step_of(spread, spread))) for _ in range(5)}
+    assert len(values) == 5
+    assert max(values) < 0.01
+    # on every circle a point mass is 1/12 away: the mean of u^2 over [-1/2, 1/2]
+    assert float(method.penalty(step_of(point, point))) == pytest.approx(1 / 12, rel=1e-9)
