@@ -104,4 +104,7 @@ METHODS: dict[str, Method] = {
             "projections": Hyper(256, "LeJEPA, Algorithm 1: 256 slices")}),
     "ssw": Method(
         "ssw:SphericalSlicedWasserstein", "Spherical SWD", "Bonet et al. 2023, arXiv 2206.08780", 1,
-        {"projections": Hyper(200, "Bonet et al. 2023: 200 great circles")}, SPHERE)}
+        {"projections": Hyper(200, "Bonet et al. 2023: 200 great circles")}, SPHERE),
+    "koleo": Method(
+        "koleo:KoLeo", "KoLeo", "Sablayrolles et al. 2019, arXiv 1806.03198; DINOv2", 1, {},
+        SPHERE)}

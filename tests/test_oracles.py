@@ -9,6 +9,7 @@ import mpmath
 import numpy as np
 import ot
 import pytest
+from scipy.spatial import cKDTree
 from scipy.special import hyp0f1, hyp1f1, ive
 import torch
 from torch import nn
@@ -17,6 +18,7 @@ from torch.nn.functional import cosine_similarity, logsigmoid, normalize
 from methods.base import Context, Step
 from methods.cramer_wold import CramerWold, cramer_wold, phi
 from methods.gan import GAN
+from methods.koleo import KoLeo, koleo
 from methods.mmd import MMD, SCALES, imq_mmd
 from methods.priors import PRIORS, Gaussian, Sphere
 from methods.sigreg import SIGReg
@@ -468,3 +470,44 @@ def test_spherical_swd_draws_fresh_circles_and_sees_a_point_mass():
     assert max(values) < 0.01
     # on every circle a point mass is 1/12 away: the mean of u^2 over [-1/2, 1/2]
     assert float(method.penalty(step_of(point, point))) == pytest.approx(1 / 12, rel=1e-9)
+
+
+# --- KoLeo -------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("n", "dim"), [(2, 3), (64, 8), (500, 128)])
+def test_koleo_is_the_mean_log_distance_that_scipys_tree_finds(n, dim):
+    z = sphere(n, dim)
+    nearest = cKDTree(z).query(z, k=2)[0][:, 1]
+    oracle = -np.log(nearest + 1e-8).mean()
+    assert float(koleo(z)) == pytest.approx(oracle, rel=1e-12)
+    assert float(koleo(z.float())) == pytest.approx(oracle, rel=1e-5)
+    assert float(KoLeo(context_of(Sphere(dim))).penalty(step_of(z, z))) == float(koleo(z))
+
+
+def test_koleo_pulls_at_both_ends_of_a_pair():
+    z = sphere(40, 8).requires_grad_()
+    nearest = torch.from_numpy(cKDTree(z.detach()).query(z.detach(), k=2)[1][:, 1])
+    apart = torch.cdist(z, z)[torch.arange(40), nearest]
+    oracle = -(apart + 1e-8).log().mean()
+    torch.testing.assert_close(*(torch.autograd.grad(v, z)[0] for v in (koleo(z), oracle)))
+
+
+@pytest.mark.parametrize("gap", [0.0, 1e-7, 1e-3])
+def test_koleo_of_codes_that_coincide_has_a_finite_gradient(gap):
+    z = sphere(6, 8).float()
+    z[1:3] = z[0]
+    z[2] = normalize(z[2] + gap * torch.eye(8)[0], dim=0)
+    z.requires_grad_()
+    value = koleo(z)
+    (slope,) = torch.autograd.grad(value, z)
+    assert value.isfinite()
+    assert slope.isfinite().all()
+    # coinciding codes have their nearest at 0
+    assert float(value.detach()) > 2 * -log(1e-8) / 6 - 1
+
+
+def test_koleo_is_least_for_uniform_codes_in_the_mean():
+    spread = np.mean([float(koleo(sphere(256, 8, seed))) for seed in range(10)])
+    narrow = [float(koleo(normalize(sphere(256, 8, seed) + 0.3 * torch.eye(8)[0], dim=1)))
+              for seed in range(10)]
+    assert spread < np.mean(narrow)
