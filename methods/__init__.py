@@ -107,4 +107,5 @@ METHODS: dict[str, Method] = {
         {"projections": Hyper(200, "Bonet et al. 2023: 200 great circles")}, SPHERE),
     "koleo": Method(
         "koleo:KoLeo", "KoLeo", "Sablayrolles et al. 2019, arXiv 1806.03198; DINOv2", 1, {},
-        SPHERE)}
+        SPHERE),
+    "energy": Method("energy:Energy", "Energy distance", "Szekely and Rizzo 2013", 1, {})}

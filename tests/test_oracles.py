@@ -1,6 +1,6 @@
 """Each regularizer against a library, a closed form or an independent second implementation."""
 
-from math import exp, lgamma, log, pi, sqrt
+from math import erf, exp, lgamma, log, pi, sqrt
 
 from geomloss import SamplesLoss
 from hypothesis import given, settings
@@ -17,6 +17,7 @@ from torch.nn.functional import cosine_similarity, logsigmoid, normalize
 
 from methods.base import Context, Step
 from methods.cramer_wold import CramerWold, cramer_wold, phi
+from methods.energy import energy_distance
 from methods.gan import GAN
 from methods.koleo import KoLeo, koleo
 from methods.mmd import MMD, SCALES, imq_mmd
@@ -511,3 +512,40 @@ def test_koleo_is_least_for_uniform_codes_in_the_mean():
     narrow = [float(koleo(normalize(sphere(256, 8, seed) + 0.3 * torch.eye(8)[0], dim=1)))
               for seed in range(10)]
     assert spread < np.mean(narrow)
+
+
+# --- energy distance ---------------------------------------------------------------------------
+
+def test_energy_distance_is_geomlosss_without_the_diagonal():
+    """Half of the V-statistic is geomloss's, with 1e-4 from each point to itself."""
+    z, p = sphere(12, 5).requires_grad_(), sphere(20, 5, 1)
+    library = 2 * SamplesLoss("energy", backend="tensorized")(z, p) + 1e-4 * (1 / 12 + 1 / 20)
+    within = sum(torch.cdist(x, x).mean() / (len(x) - 1) for x in (z, p))
+    value = energy_distance(z, p)
+    torch.testing.assert_close(value, library - within)
+    torch.testing.assert_close(*(torch.autograd.grad(v, z)[0] for v in (value, library - within)))
+
+
+def test_energy_distance_of_pairs_by_hand():
+    z = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
+    p = torch.tensor([[0.0, 1.0], [0.0, -1.0]])
+    across = (1 + 1 + sqrt(9 + 9) + sqrt(9 + 25)) / 4
+    assert float(energy_distance(z, p)) == pytest.approx(2 * across - 5 - 2, rel=1e-6)
+
+
+def test_energy_distance_is_unbiased_and_that_of_two_known_laws():
+    """Between N(0, 1) and N(m, 1): 2 E|X + m| - 2 E|X|, with X of variance 2."""
+    m, n = 1.5, 50
+    normal = np.random.default_rng(0).standard_normal((400, 2, n, 1))
+    values = [float(energy_distance(*map(torch.from_numpy, (z, p + m)))) for z, p in normal]
+    expected = 2 * (2 / sqrt(pi) * exp(-m * m / 4) + m * erf(m / 2)) - 4 / sqrt(pi)
+    assert np.mean(values) == pytest.approx(expected, abs=4 * np.std(values) / 20)
+    values = [float(energy_distance(*map(torch.from_numpy, pair))) for pair in normal]
+    assert abs(np.mean(values)) < 4 * np.std(values) / 20
+
+
+def test_energy_distance_of_codes_that_coincide_has_a_finite_gradient():
+    z = sphere(1, 8).float().expand(30, -1).clone().requires_grad_()
+    (slope,) = torch.autograd.grad(energy_distance(z, z.detach()), z)
+    assert torch.equal(slope, torch.zeros_like(z))
+    assert float(energy_distance(z, z).detach()) == 0
