@@ -108,4 +108,7 @@ METHODS: dict[str, Method] = {
     "koleo": Method(
         "koleo:KoLeo", "KoLeo", "Sablayrolles et al. 2019, arXiv 1806.03198; DINOv2", 1, {},
         SPHERE),
-    "energy": Method("energy:Energy", "Energy distance", "Szekely and Rizzo 2013", 1, {})}
+    "energy": Method("energy:Energy", "Energy distance", "Szekely and Rizzo 2013", 1, {}),
+    "moments": Method(
+        "moments:Moments", "Moments", "second-moment control, cf. VICReg (Bardes et al. 2022)", 1,
+        {})}

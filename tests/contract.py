@@ -107,7 +107,7 @@ def check_spreads(kind: type[Regularizer], name: str) -> None:
 
 
 # they know the prior's law and look at none of its draws
-CLOSED_FORM = {"sigreg"}
+CLOSED_FORM = {"sigreg", "moments"}
 
 
 def check_follows_prior(kind: type[Regularizer], name: str) -> None:

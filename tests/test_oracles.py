@@ -21,6 +21,7 @@ from methods.energy import energy_distance
 from methods.gan import GAN
 from methods.koleo import KoLeo, koleo
 from methods.mmd import MMD, SCALES, imq_mmd
+from methods.moments import Moments
 from methods.priors import PRIORS, Gaussian, Sphere
 from methods.sigreg import SIGReg
 from methods.sinkhorn import SharpSinkhorn, Sinkhorn, sharp_cost
@@ -549,3 +550,27 @@ def test_energy_distance_of_codes_that_coincide_has_a_finite_gradient():
     (slope,) = torch.autograd.grad(energy_distance(z, z.detach()), z)
     assert torch.equal(slope, torch.zeros_like(z))
     assert float(energy_distance(z, z).detach()) == 0
+
+
+# --- moments -----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("law", "variance"), [(Gaussian(5), 1.0), (Sphere(5), 0.2)])
+def test_moments_are_numpys(law, variance):
+    z = 0.7 * law.sample(30, generator()).double() + 0.1
+    excess = np.cov(z.numpy(), rowvar=False) - variance * np.eye(5)
+    oracle = (z.numpy().mean(0) ** 2).sum() + np.linalg.norm(excess, "fro") ** 2 / 5
+    assert float(Moments(context_of(law)).penalty(step_of(z, z))) == pytest.approx(oracle)
+
+
+@pytest.mark.parametrize("law", [Gaussian(4), Sphere(4)])
+def test_moments_vanish_for_the_prior_and_for_others_like_it(law):
+    """Corners of a cross, as far out as the law's slices vary, have the law's two moments."""
+    method = Moments(context_of(law))
+    draws = law.sample(500_000, generator()).double()
+    assert float(method.penalty(step_of(draws, draws))) < 1e-4
+    corners = torch.cat([torch.eye(4), -torch.eye(4)]).double() * 2 / law.unit_variance_scale
+    many = corners.repeat(100_000, 1)
+    assert float(method.penalty(step_of(many, many))) < 1e-9
+    near = 0.5 * draws
+    expected = (0.75 / law.unit_variance_scale**2) ** 2
+    assert float(method.penalty(step_of(near, near))) == pytest.approx(expected, rel=0.02)
