@@ -48,12 +48,21 @@ class Method(NamedTuple):
     revision: int
     hyper: dict[str, Hyper]
     priors: tuple[str, ...] = ("sphere", "gaussian")  # to which it can match codes
+    weighted: bool = True  # by the run's `lam`
 
 
-SPHERE = ("sphere",)
+SPHERE, GAUSSIAN = ("sphere",), ("gaussian",)
 
 OBJECTIVES: dict[str, Method] = {  # whole losses, not a penalty beside a reconstruction
-    "svae": Method("svae:SVAE", "S-VAE", "Davidson et al. 2018", 1, {}, SPHERE)}
+    "svae": Method("svae:SVAE", "S-VAE", "Davidson et al. 2018", 1, {}, SPHERE, weighted=False),
+    "vae": Method(
+        "vae:VAE", "VAE", "Kingma and Welling 2013; beta: Higgins et al. 2017", 1, {
+            "beta": Hyper(1.0, "Kingma and Welling 2013", NOT_NEGATIVE)},
+        GAUSSIAN, weighted=False),
+    "rae": Method(
+        "rae:RAE", "RAE", "Ghosh et al. 2020, arXiv 1903.12436, RAE-L2", 1, {
+            "decay": Hyper(1e-6, "ours: Ghosh et al. choose it for each data set", NOT_NEGATIVE)},
+        priors=())}  # sampled from a mixture fitted to its codes: only measures of that apply
 
 METHODS: dict[str, Method] = {
     "moca": Method(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from methods.networks import Encoder, EncoderBase
 from methods.precision import autocast, full
 from methods.priors import Prior
 
@@ -70,13 +71,26 @@ class Regularizer(nn.Module):
 
 
 class Objective(nn.Module):
-    """An encoder and the loss that trains it; the loop calls its regularizer's hooks, if any."""
+    """An encoder and the loss that trains it; the loop calls its regularizer's hooks, if any.
+
+    A registered one is built from encoder, decoder, the generator for its own draws, and its
+    hyper-parameters by name, `lam` among them if it is weighted."""
 
     encoder: nn.Module
     decoder: nn.Module | None
     regularizer: Regularizer | None
     mixed = False  # True: the decoder trains in bfloat16, with a float32 output
     capturable = True  # as a CUDA graph: `loss` neither reads nor branches on tensor values
+
+    @staticmethod
+    def outputs(dim: int) -> int:
+        """The number of outputs of the network under the encoder."""
+        return dim
+
+    @staticmethod
+    def encoder_on(network: nn.Module, prior: Prior) -> EncoderBase:
+        """The encoder with that network: x (B, ...) -> codes (B, dim)."""
+        return Encoder(network, prior)
 
     def decoded(self, z: Tensor) -> Tensor:
         """Decodes codes (B, dim) to points (B, ...)."""

@@ -9,14 +9,22 @@ from methods.precision import autocast, full
 from methods.priors import Prior
 
 
-class Encoder(nn.Module):
-    """A network with its output constrained to the prior's support: x (B, ...) -> z (B, dim)."""
+class EncoderBase(nn.Module):
+    """An encoder x (B, ...) -> z (B, dim) with a network in it."""
 
     mixed = False  # True: the network trains in bfloat16, with a float32 output
 
-    def __init__(self, network: nn.Module, prior: Prior) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network, self.prior = network, prior
+        self.network = network
+
+
+class Encoder(EncoderBase):
+    """The network with its output constrained to the prior's support."""
+
+    def __init__(self, network: nn.Module, prior: Prior) -> None:
+        super().__init__(network)
+        self.prior = prior
 
     def forward(self, x: Tensor) -> Tensor:
         """Codes (B, dim)."""
@@ -30,7 +38,7 @@ class Plan(NamedTuple):
 
     shape: tuple[int, ...]  # of a point: (C, H, W), or (n,)
     dim: int  # of z
-    outputs: int  # of the encoder: dim, or dim + 1 for S-VAE
+    outputs: int  # of the encoder's network: see Objective.outputs
     width: float = 1.0  # factor on every number of channels or hidden units
     start: int = 4  # A1's decoder starts from a map of start x start
 

@@ -5,20 +5,16 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy, normalize, softplus
 
 from methods.base import Batch, Objective, Step
+from methods.networks import EncoderBase
 from methods.precision import autocast, full
+from methods.priors import Prior
 from methods.von_mises_fisher import divergence_from_uniform, sample
 
 
-class VonMisesEncoder(nn.Module):
+class VonMisesEncoder(EncoderBase):
     """Encoder to a von Mises-Fisher posterior: x -> mean direction mu, concentration kappa.
 
     `network` has d + 1 outputs; kappa = softplus + 1, as in the S-VAE code (examples/mnist.py)."""
-
-    mixed = False  # see `Encoder`
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Returns mu (B, d), of unit norm, and kappa (B, 1) > 1."""
@@ -47,6 +43,16 @@ class SVAE(Objective):
         self.encoder: VonMisesEncoder = encoder
         self.decoder: nn.Module = decoder
         self.generator = generator
+
+    @staticmethod
+    def outputs(dim: int) -> int:
+        """Mean direction and concentration."""
+        return dim + 1
+
+    @staticmethod
+    def encoder_on(network: nn.Module, prior: Prior) -> EncoderBase:
+        """The encoder to a posterior."""
+        return VonMisesEncoder(network)
 
     def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Step]:
         """Cross entropy summed over pixels plus the divergence, averaged over the batch."""

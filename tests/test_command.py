@@ -131,6 +131,7 @@ def test_invalid_method_file_prints_one_line(text, capsys, place):
 
 @pytest.mark.parametrize(("name", "message"), [
     ("mmd.py", "'mmd' is the name of a built-in method"), ("a,b.py", "use small letters"),
+    ("vae.py", "'vae' is the name of a built-in method"),
     ("floor.py", "'floor' is the name of a built-in")])
 def test_reserved_or_invalid_method_file_name_is_refused(name, message, capsys, place):
     (place.folder / name).write_text(METHOD)

@@ -33,7 +33,7 @@ from methods.priors import PRIORS, Gaussian, Sphere
 
 WAE_RUN = resolve(Run("procedural-28", 192, "mlp3", "moca", (), "1", dim=6, epochs=2, batch=64,
                       lam=5.0), "moca", {"K": 96})
-RUNS = {"moca": WAE_RUN, "svae": resolve(replace(WAE_RUN, objective="svae"), "svae", {}),
+RUNS = {"moca": WAE_RUN, "svae": resolve(WAE_RUN, "svae", {}),
         "gaussian": resolve(replace(WAE_RUN, prior="gaussian"), "mmd", {})}
 N = 60
 

@@ -50,7 +50,7 @@ def test_unknown_run_field_is_named():
 
 @pytest.mark.parametrize("change", [{"epochs": 0}, {"batch": 1001}, {"dim": -1}, {"n_prior": 0},
                                     {"precision": "fp8"}, {"optimizer": "sgd"},
-                                    {"prior": "cube"}, {"objective": "vae"}])
+                                    {"prior": "cube"}, {"objective": "gmvae"}])
 def test_invalid_run_is_refused(change):
     with pytest.raises(ValueError, match=str(next(iter(change)))):
         replace(RUN, **change)

@@ -17,7 +17,7 @@ from benchmarks.harness.train.build import evaluated
 from benchmarks.harness.train.curves import TrainingSetup
 from benchmarks.harness.train.interrupts import InterruptedRun
 from benchmarks.harness.train.loop import Trainer, train
-from methods import METHODS
+from methods import METHODS, OBJECTIVES
 
 SMALL = {  # 12 is not a multiple of the batch
     "moca": {"K": 12}, "repulsion": {"K": 12}, "gan": {"hidden": 16, "layers": 2}}
@@ -27,8 +27,8 @@ BASE = Run("synthetic-normal", 43, "mlp2", "mmd", (), "1", dim=8, epochs=4, batc
 
 
 def run_of(name, **changes):
-    if name == "svae":
-        changes = {"objective": "svae", "dataset": "procedural", **changes}
+    if name in OBJECTIVES:
+        changes = {"objective": "wae", "dataset": "procedural", **changes}
     return resolve(replace(BASE, **changes), name, SMALL.get(name, {}))
 
 
@@ -72,7 +72,7 @@ def same(a, b, path=""):
 
 
 @pytest.mark.parametrize("cut", [2, 10, 13])  # within an epoch, at its end, in a later epoch
-@pytest.mark.parametrize("name", [*METHODS, "svae"])
+@pytest.mark.parametrize("name", [*METHODS, *OBJECTIVES])
 def test_resumed_run_is_bit_for_bit_the_same(name, cut, tmp_path):
     run = run_of(name)
     whole = training_of(run, tmp_path)
@@ -94,10 +94,9 @@ IMAGES = replace(BASE, dataset="procedural", objective="wae", n_train=19, epochs
 
 
 @pytest.mark.parametrize("architecture", ["a1", "a2", "residual"])
-@pytest.mark.parametrize("name", [*METHODS, "svae"])
+@pytest.mark.parametrize("name", [*METHODS, *OBJECTIVES])
 def test_convolutional_runs_resume_bit_for_bit(name, architecture, tmp_path):
-    changes = {"objective": "svae"} if name == "svae" else {}
-    run = resolve(replace(IMAGES, architecture=architecture, **changes), name, SMALL.get(name, {}))
+    run = resolve(replace(IMAGES, architecture=architecture), name, SMALL.get(name, {}))
     whole = training_of(run, tmp_path)
     expected = finish(whole)
     resumed = training_of(run, tmp_path)

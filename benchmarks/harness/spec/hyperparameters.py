@@ -33,6 +33,14 @@ def defaults(method: str | UserMethod) -> dict[str, Scalar]:
     return {name: hyper.default for name, hyper in _registered(method).hyper.items()}
 
 
+def settable(method: str | UserMethod) -> dict[str, Scalar]:
+    """What `resolve` takes for the method, with defaults: its hyper-parameters, and `lam`.
+
+    Without `lam` if it weighs nothing in the method's loss."""
+    weighted = isinstance(method, UserMethod) or _registered(method).weighted
+    return defaults(method) | ({"lam": 1.0} if weighted else {})
+
+
 def _registered(method: str) -> Method:
     known = METHODS | OBJECTIVES
     if method not in known:
@@ -51,21 +59,36 @@ def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> 
     else:
         registered = _registered(method)
         name, revision, bounds = method, str(registered.revision), registered.hyper
-        if run.prior not in registered.priors:
-            raise UsageError(f"{name} matches codes to the prior {' or '.join(registered.priors)}, "
-                             f"not {run.prior}")
+        run = _fitting(run, name, registered)
     for key, value in hyper.items():
+        if key not in settable(method):
+            raise unknown(f"hyper-parameter of {name}", key, values)
         if key == "lam":
             run = replace(run, lam=float(_typed(f"{name}:lam", value, run.lam)))
             continue
-        if key not in values:
-            raise unknown(f"hyper-parameter of {name}", key, values)
         values[key] = _typed(f"{name}:{key}", value, values[key])
     if run.lam < 0:
         raise UsageError(f"{name}:lam cannot be below 0, as {run.lam:g} is")
     for key, known in bounds.items():
         _check(run, f"{name}:{key}", values[key], known)
     return replace(run, method=name, revision=revision, hyper=tuple(sorted(values.items())))
+
+
+def _fitting(run: Run, name: str, method: Method) -> Run:
+    """The run as the method asks: a whole loss brings its objective, prior and weight with it.
+
+    Raises UsageError for a prior to which the method cannot match codes, and for a whole loss
+    where no decoder is trained."""
+    if name in OBJECTIVES:
+        if run.objective == "latent":
+            raise UsageError(f"{name} trains a decoder; here codes alone are matched to a prior")
+        if run.prior not in method.priors:  # without any, codes are left as they are
+            run = replace(run, prior=method.priors[0] if method.priors else "gaussian")
+        return replace(run, objective=name, lam=run.lam if method.weighted else 1.0)
+    if run.prior not in method.priors:
+        raise UsageError(f"{name} matches codes to the prior {' or '.join(method.priors)}, "
+                         f"not {run.prior}")
+    return run
 
 
 def _check(run: Run, name: str, value: Scalar, known: Hyper) -> None:

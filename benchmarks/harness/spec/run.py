@@ -9,11 +9,12 @@ import hashlib
 import json
 
 from benchmarks.harness.errors import unknown
-from methods import Scalar
+from methods import OBJECTIVES, Scalar
 
 SETTLED = ("done", "diverged")  # states of a run that has an outcome
 CHOICES = {
-    "objective": ("wae", "latent", "svae"), "prior": ("sphere", "gaussian"), "optimizer": ("adam",),
+    "objective": ("wae", "latent", *OBJECTIVES), "prior": ("sphere", "gaussian"),
+    "optimizer": ("adam",),
     "precision": ("fp32", "tf32", "bf16"),  # fp32: TF32 off everywhere
 }
 
@@ -39,7 +40,7 @@ class Run:
     dim: int  # latent dimension
     epochs: int
     batch: int
-    objective: str = "wae"  # "wae"; "latent": the penalty alone; "svae"
+    objective: str = "wae"  # "wae"; "latent": the penalty alone; or in OBJECTIVES
     prior: str = "sphere"
     n_prior: int = 64  # prior draws per step
     lam: float = 1.0

@@ -9,10 +9,10 @@ from types import MappingProxyType
 from benchmarks.harness.errors import UsageError, unknown
 from benchmarks.harness.spec.artefact import Arm, Artefact, Curve, Measure
 from benchmarks.harness.spec.claims import Claim
-from benchmarks.harness.spec.hyperparameters import KINDS, UserMethod, defaults, resolve
+from benchmarks.harness.spec.hyperparameters import KINDS, UserMethod, resolve, settable
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.spec.user_data import UserData
-from methods import METHODS, OBJECTIVES, Scalar
+from methods import METHODS, Scalar
 
 
 @dataclass(frozen=True)
@@ -162,8 +162,6 @@ def arms_by_method(
         known = dict.fromkeys([*METHODS, *mine, *(arm.run.method for arm in declared)])
         if name not in known:
             raise unknown("method", name, known)
-        if settings and name in OBJECTIVES:
-            raise UsageError(f"{name} takes no settings: its loss has no free weight")
         if settings or name not in {arm.run.method for arm in declared}:
             method = mine.get(name, name)
             added.append(arm_for_method(artefact, scale, method, _parsed(name, settings, mine)))
@@ -174,8 +172,9 @@ def arms_by_method(
 
 def _parsed(method: str, settings: list[str], mine: Mapping[str, UserMethod]) -> dict[str, Scalar]:
     """The NAME=VALUE words as hyper-parameters, each in the type of its default."""
-    known = defaults(mine.get(method, method)) | {"lam": 1.0}
-    hyper: dict[str, Scalar] = {}
+    known, hyper = settable(mine.get(method, method)), dict[str, Scalar]()
+    if settings and not known:
+        raise UsageError(f"{method} takes no settings: its loss has no free weight")
     for setting in settings:
         name, _, text = setting.partition("=")
         if name not in known:

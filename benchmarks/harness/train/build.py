@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 import importlib
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 import safetensors.torch
@@ -15,12 +16,11 @@ from benchmarks.harness.errors import UsageError
 from benchmarks.harness.measure.trained_model import Model
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.train.user_method import load_module, regularizer_in
-from methods import METHODS
+from methods import METHODS, OBJECTIVES, Method
 from methods.architectures import ARCHITECTURES
 from methods.base import WAE, Context, Objective, Regularizer
-from methods.networks import Encoder, Plan
+from methods.networks import EncoderBase, Plan
 from methods.priors import PRIORS, Prior
-from methods.svae import SVAE, VonMisesEncoder
 
 
 @contextmanager
@@ -35,23 +35,30 @@ def regularizer_class(run: Run, method_file: Path) -> type[Regularizer]:
     """The class behind the run's method: the registry's, or the one in `method_file`."""
     if run.revision.startswith("sha256:"):
         return regularizer_in(load_module(method_file))
-    module, name = METHODS[run.method].where.split(":")
-    found: type[Regularizer] = getattr(importlib.import_module(f"methods.{module}"), name)
+    found: type[Regularizer] = _imported(METHODS[run.method])
     return found
+
+
+def objective_class(run: Run) -> type[Objective]:
+    """The class of the run's loss: a registered objective, or WAE."""
+    return _imported(OBJECTIVES[run.objective]) if run.objective in OBJECTIVES else WAE
+
+
+def _imported(method: Method) -> Any:
+    module, name = method.where.split(":")
+    return getattr(importlib.import_module(f"methods.{module}"), name)
 
 
 def autoencoder(
     run: Run, shape: tuple[int, ...], prior: Prior
-) -> tuple[Encoder | VonMisesEncoder, nn.Module | None]:
+) -> tuple[EncoderBase, nn.Module | None]:
     """Encoder and decoder with their initial weights; a latent-matching run has no decoder."""
-    outputs = run.dim + (1 if run.objective == "svae" else 0)  # one more for the concentration
+    kind = objective_class(run)
     with seeded(stream(run.seed, "weights")):
-        plan = Plan(shape, run.dim, outputs, run.width or 1.0, run.decoder_start or 4)
+        plan = Plan(shape, run.dim, kind.outputs(run.dim), run.width or 1.0, run.decoder_start or 4)
         networks = ARCHITECTURES[run.architecture](plan)
-    if run.objective == "svae":
-        return VonMisesEncoder(networks.encoder), networks.decoder
-    decoder = networks.decoder if run.objective == "wae" else None
-    return Encoder(networks.encoder, prior), decoder
+    decoder = None if run.objective == "latent" else networks.decoder
+    return kind.encoder_on(networks.encoder, prior), decoder
 
 
 def build(
@@ -62,8 +69,9 @@ def build(
     encoder, decoder = encoder.to(draws.device), decoder and decoder.to(draws.device)
     encoder.mixed = mixed = run.precision == "bf16"
     objective: Objective
-    if isinstance(encoder, VonMisesEncoder) and decoder:
-        objective = SVAE(encoder, decoder, draws)
+    if run.objective in OBJECTIVES:
+        weight = {"lam": run.lam} if OBJECTIVES[run.objective].weighted else {}
+        objective = objective_class(run)(encoder, decoder, draws, **weight, **dict(run.hyper))
     else:
         context = Context(encoder, run.dim, run.n_train, prior, draws)
         with seeded(stream(run.seed, "method weights")):

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.harness.errors import UsageError, unknown
 from benchmarks.harness.spec.hyperparameters import UserMethod
-from methods import METHODS
+from methods import METHODS, OBJECTIVES
 from methods.base import Regularizer
 
 
@@ -66,7 +66,7 @@ def _name(path: Path) -> str:
     if not path.is_file():
         raise UsageError(f"--with: there is no file {path}")
     name = path.stem.replace("_", "-")
-    if name in METHODS or name == "floor":
+    if name in METHODS | OBJECTIVES or name == "floor":
         raise UsageError(f"--with: {name!r} is the name of a built-in method; rename {path.name}")
     if not re.fullmatch(r"[a-z0-9-]+", name):
         raise UsageError(f"--with: {path.name!r} names the method; use small letters, digits, "
