@@ -31,12 +31,15 @@ ANY = Bounds("anything", lambda value: True)
 class Hyper(NamedTuple):
     """A hyper-parameter: its default, the source of the default, and its allowed values.
 
-    `at_least` names the field of Run that is its lower bound, for example the batch size."""
+    `at_least` names the field of Run that is its lower bound, for example the batch size, except
+    for 0. `needs` names the hyper-parameter without which it does nothing."""
 
     default: Scalar
     source: str
     bounds: Bounds = POSITIVE
     at_least: str | None = None
+    needs: str | None = None
+    later: bool = False  # came after runs were stored: the default is left out of a run's key
 
 
 class Method(NamedTuple):
@@ -64,6 +67,12 @@ OBJECTIVES: dict[str, Method] = {  # whole losses, not a penalty beside a recons
             "decay": Hyper(1e-6, "ours: Ghosh et al. choose it for each data set", NOT_NEGATIVE)},
         priors=())}  # sampled from a mixture fitted to its codes: only measures of that apply
 
+MEMORY = {  # of a regularizer that can have MoCA's
+    "memory": Hyper(0, "ours: none; MoCA's K tells the loss from the memory", NOT_NEGATIVE,
+                    at_least="batch", later=True),
+    "m0": Hyper(0.0, "ours: codes as they were; above 0, a momentum encoder's, as MoCA's", SHARE,
+                needs="memory", later=True)}
+
 METHODS: dict[str, Method] = {
     "moca": Method(
         "contrastive:Contrastive", "MoCA", "MoCA paper, Algorithm 1", 1, {
@@ -86,10 +95,10 @@ METHODS: dict[str, Method] = {
                              Bounds("one of loo, literal", ("loo", "literal").__contains__))},
         SPHERE),
     "mmd": Method(
-        "mmd:MMD", "MMD", "Tolstikhin et al. 2018, wae.py mmd_penalty", 1, {}),
+        "mmd:MMD", "MMD", "Tolstikhin et al. 2018, wae.py mmd_penalty", 1, MEMORY),
     "swd": Method(
         "swd:SlicedWasserstein", "SWD", "Kolouri et al. 2018", 1, {
-            "projections": Hyper(50, "SWAE notebooks, L = 50")}),
+            "projections": Hyper(50, "SWAE notebooks, L = 50"), **MEMORY}),
     "sinkhorn": Method(
         "sinkhorn:Sinkhorn", "Sinkhorn", "debiased Sinkhorn divergence, geomloss", 1, {
             "eps": Hyper(1.0, "ours: half the mean squared distance on the unit sphere"),

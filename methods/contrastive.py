@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from methods.base import Context, Regularizer, Step
+from methods.memory import follow, next_slots
 from methods.priors import require_sphere
 
 
@@ -46,11 +47,6 @@ def contrastive_loss(
     if not decoupled:
         denominator = torch.logaddexp(denominator, positive)
     return (denominator - positive).mean()
-
-
-def cosine_momentum(progress: Tensor, m0: float) -> Tensor:
-    """Momentum m = 1 - (1 - m0) (cos(pi t/T) + 1) / 2, from m0 to 1 (Section 3); progress = t/T."""
-    return 1 - (1 - m0) * (torch.cos(torch.pi * progress) + 1) / 2
 
 
 class Contrastive(Regularizer):
@@ -93,15 +89,10 @@ class Contrastive(Regularizer):
     @torch.no_grad()
     def after_step(self, step: Step) -> None:
         """Updates the key encoder, then the queue: this batch's keys replace the oldest."""
-        keys: list[Tensor] = list(self.key_encoder.parameters())
-        queries: list[Tensor] = list(step.encoder.parameters())
-        towards_query: list[Tensor] = [1 - cosine_momentum(step.progress, self.m0)] * len(keys)
-        torch._foreach_lerp_(keys, queries, towards_query)
-        slots = torch.arange(len(self.keys), device=self.pointer.device)
-        slots = (slots + self.pointer) % len(self.queue)
+        follow(self.key_encoder, step.encoder, step.progress, self.m0)
+        slots = next_slots(self.pointer, len(self.keys), len(self.queue))
         self.queue.index_copy_(0, slots, self.keys)
         self.owner.index_copy_(0, slots, step.index)
-        self.pointer.add_(len(self.keys)).remainder_(len(self.queue))
 
 
 class Repulsion(Contrastive):

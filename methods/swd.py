@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from methods.base import Context, Regularizer, Step
+from methods.memory import Memory
 
 
 def directions(n: int, dim: int, generator: torch.Generator) -> Tensor:
@@ -24,13 +25,26 @@ def sliced_w2_squared(z: Tensor, prior: Tensor, projections: Tensor) -> Tensor:
 
 
 class SlicedWasserstein(Regularizer):
-    """Squared sliced Wasserstein distance, with directions drawn again at every step."""
+    """Squared sliced Wasserstein distance, with directions drawn again at every step.
 
-    def __init__(self, context: Context, *, projections: int) -> None:
+    `memory`: past codes that join the batch, and as many further prior draws; m0: see `Memory`."""
+
+    def __init__(self, context: Context, *, projections: int, memory: int, m0: float) -> None:
         super().__init__()
-        self.projections, self.dim, self.generator = projections, context.dim, context.generator
+        self.projections, self.generator = projections, context.generator
+        self.prior = context.prior
+        self.memory = Memory(context, memory, m0) if memory else None
 
     def penalty(self, step: Step) -> Tensor:
         """Sliced W2^2 between the codes and the step's prior draws."""
-        projections = directions(self.projections, self.dim, self.generator).to(step.z)
-        return sliced_w2_squared(step.z, step.prior, projections)
+        z, prior = step.z, step.prior
+        projections = directions(self.projections, z.shape[1], self.generator).to(z)
+        if self.memory is not None:
+            draws = self.prior.sample(len(self.memory.codes), self.generator)
+            z, prior = torch.cat([z, self.memory.codes]), torch.cat([prior, draws.to(z)])
+        return sliced_w2_squared(z, prior, projections)
+
+    def after_step(self, step: Step) -> None:
+        """Remembers the batch's codes."""
+        if self.memory is not None:
+            self.memory.remember(step)

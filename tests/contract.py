@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmarks.harness.spec.hyperparameters import resolve
+from benchmarks.harness.spec.hyperparameters import complete, resolve
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.train.build import regularizer_class
 from methods import METHODS
@@ -19,18 +19,29 @@ from methods.priors import PRIORS
 
 DIM, BATCH, INPUTS = 8, 32, 12
 SMALL = {"moca": {"K": 64}, "repulsion": {"K": 64}, "sinkhorn": {"scaling": 0.95},
-         "gan": {"hidden": 32, "layers": 2}}
+         "gan": {"hidden": 32, "layers": 2},
+         "mmd[memory]": {"memory": 64, "m0": 0.9}, "swd[memory]": {"memory": 64}}
+WITH_MEMORY = ("mmd[memory]", "swd[memory]")  # of a momentum encoder; of the encoder
+CASES = (*METHODS, *WITH_MEMORY)
+
+
+def method_of(name):
+    """The method of a case: mmd of mmd[memory]."""
+    return name.partition("[")[0]
+
+
+def run_of(name):
+    run = Run("synthetic-normal", 64, "mlp2", "", (), "", dim=DIM, epochs=1, batch=BATCH)
+    return resolve(run, method_of(name), SMALL.get(name, {}))
 
 
 def hyper(name):
-    run = Run("synthetic-normal", 64, "mlp2", name, (), "", dim=DIM, epochs=1, batch=BATCH)
-    return dict(resolve(run, name, SMALL.get(name, {})).hyper)
+    return complete(run_of(name))
 
 
 @cache
 def kind_of(name):
-    run = Run("synthetic-normal", 64, "mlp2", name, (), "1", dim=DIM, epochs=1, batch=BATCH)
-    return regularizer_class(run, Path("unused"))
+    return regularizer_class(run_of(name), Path("unused"))
 
 
 def generator(seed):
@@ -189,7 +200,7 @@ def check_hyper(kind: type[Regularizer], name: str) -> None:
     context = build(kind, name)[1]
     with pytest.raises(TypeError):
         kind(context, **hyper(name), no_such_thing=1)
-    for key in METHODS[name].hyper:
+    for key in METHODS[method_of(name)].hyper:
         with pytest.raises(TypeError):
             kind(context, **{k: v for k, v in hyper(name).items() if k != key})
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import signal
 import sys
 
+from contract import CASES, method_of
+
 from benchmarks.harness.launch import train_and_measure  # noqa: F401 torch, once for all attempts
 from benchmarks.harness.launch.launchers import train_inline
 from benchmarks.harness.launch.options import Options
@@ -20,15 +22,16 @@ from benchmarks.harness.spec.run import Run
 from benchmarks.harness.store import checkpoints
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.harness.store.task import Task
-from methods import METHODS, OBJECTIVES
+from methods import OBJECTIVES
 
 # 3 steps an epoch, 6 in all; width 1/64 keeps every layer and norm
 BASE = Run("procedural", 24, "a1", "mmd", (), "", dim=8, epochs=2, batch=8, n_prior=8,
            halve_every=1, width=1 / 64, image_size=32)
 SMALL = {  # 12 is not a multiple of the batch
-    "moca": {"K": 12}, "repulsion": {"K": 12}, "gan": {"hidden": 16, "layers": 2}}
-RUNS = [resolve(replace(BASE, architecture=architecture), name, SMALL.get(name, {}))
-        for architecture in ("a1", "a2") for name in (*METHODS, *OBJECTIVES)]
+    "moca": {"K": 12}, "repulsion": {"K": 12}, "gan": {"hidden": 16, "layers": 2},
+    "mmd[memory]": {"memory": 12, "m0": 0.9}, "swd[memory]": {"memory": 12}}
+RUNS = [resolve(replace(BASE, architecture=architecture), method_of(name), SMALL.get(name, {}))
+        for architecture in ("a1", "a2") for name in (*CASES, *OBJECTIVES)]
 
 
 class Silent:

@@ -13,8 +13,8 @@ from methods.contrastive import (
     Repulsion,
     _LogSumExp,
     contrastive_loss,
-    cosine_momentum,
 )
+from methods.memory import cosine_momentum
 from methods.networks import Encoder
 from methods.priors import Gaussian, Sphere
 

@@ -12,12 +12,13 @@ import time
 
 from busy import HANG, await_that
 from conftest import ROOT, Place
+from contract import CASES
 import pytest
 
 from benchmarks.harness.results.write import PICTURES
 from benchmarks.harness.store import checkpoints
 from benchmarks.harness.store.run_folder import RunFolder
-from methods import METHODS, OBJECTIVES
+from methods import OBJECTIVES
 
 FEW = ("fig1-synthetic", "--scale", "smoke", "--methods", "moca,gan", "--seeds", "1")
 CHAINS, KILLS = 4, 3  # chains of timed kills: 12 kills in all, and 9 aimed ones below
@@ -197,7 +198,7 @@ def test_convolutional_runs_killed_by_sigkill_resume_bit_for_bit(tmp_path):
         subprocess.run(words, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True,
                        timeout=HANG)
     keys = sorted(path.name for path in (tmp_path / "whole" / "runs").iterdir())
-    assert len(keys) == 2 * (len(METHODS) + len(OBJECTIVES))
+    assert len(keys) == 2 * (len(CASES) + len(OBJECTIVES))
     for key in keys:
         whole, killed = (RunFolder(tmp_path / how / "runs" / key) for how in ("whole", "killed"))
         assert "from step 2 of 6" in (killed.path / "log.txt").read_text()

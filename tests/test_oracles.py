@@ -115,7 +115,7 @@ def test_mmd_is_unbiased_and_detects_a_point_mass():
 
 @pytest.mark.parametrize(("name", "base"), [("sphere", 2.0), ("gaussian", 256.0)])
 def test_mmd_base_constant_depends_on_the_prior(name, base):
-    assert MMD(context_of(PRIORS[name](128))).base == base
+    assert MMD(context_of(PRIORS[name](128)), memory=0, m0=0.0).base == base
 
 
 def test_mmd_cross_term_is_constant_on_the_sphere():
@@ -139,7 +139,7 @@ def test_swd_equals_pot_with_the_same_projections():
 
 
 def test_swd_draws_new_directions_at_every_step():
-    method = SlicedWasserstein(context_of(Sphere(8)), projections=5)
+    method = SlicedWasserstein(context_of(Sphere(8)), projections=5, memory=0, m0=0.0)
     step = step_of(sphere(16, 8), sphere(16, 8, 1))
     values = {float(method.penalty(step)) for _ in range(5)}
     assert len(values) == 5

@@ -6,6 +6,7 @@ import json
 import os
 from types import SimpleNamespace
 
+from contract import CASES, method_of
 import numpy as np
 import pytest
 from test_training import IMAGES, SMALL, finish, run_of, training_of
@@ -26,16 +27,16 @@ from benchmarks.harness.train.cuda_graph import WARM_UP, CudaGraphStep
 from benchmarks.harness.train.curves import TrainingSetup
 from benchmarks.harness.train.device import prepare_torch
 from benchmarks.harness.train.loop import Trainer
-from methods import METHODS, OBJECTIVES
+from methods import OBJECTIVES
 
-NAMES = [*METHODS, *OBJECTIVES]
+NAMES = [*CASES, *OBJECTIVES]
 
 
 def image_run(name, **changes):
     hyper = dict(SMALL.get(name, {}))
-    if "K" in hyper:
-        hyper["K"] += changes.get("batch", 0)
-    return resolve(replace(IMAGES, **{"architecture": "a2"} | changes), name, hyper)
+    for key in {"K", "memory"} & {*hyper}:
+        hyper[key] += changes.get("batch", 0)
+    return resolve(replace(IMAGES, **{"architecture": "a2"} | changes), method_of(name), hyper)
 
 
 def made(run, folder, plain):
@@ -148,7 +149,7 @@ def test_capturable_step_never_waits_for_the_device(name, tmp_path):
                 training._work()
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", CASES)
 def test_step_uses_the_same_tensors_every_time(name, tmp_path):
     """Otherwise a graph would keep using the tensors it was captured with."""
     training = made(image_run(name, n_train=19, epochs=9), tmp_path, False)

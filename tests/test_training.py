@@ -4,6 +4,7 @@ from dataclasses import replace
 import io
 import math
 
+from contract import CASES, method_of
 import pytest
 import torch
 from torch import Tensor
@@ -20,7 +21,8 @@ from benchmarks.harness.train.loop import Trainer, train
 from methods import METHODS, OBJECTIVES
 
 SMALL = {  # 12 is not a multiple of the batch
-    "moca": {"K": 12}, "repulsion": {"K": 12}, "gan": {"hidden": 16, "layers": 2}}
+    "moca": {"K": 12}, "repulsion": {"K": 12}, "gan": {"hidden": 16, "layers": 2},
+    "mmd[memory]": {"memory": 12, "m0": 0.9}, "swd[memory]": {"memory": 12}}
 # 5 steps an epoch, 20 in all; the rate is halved after every epoch
 BASE = Run("synthetic-normal", 43, "mlp2", "mmd", (), "1", dim=8, epochs=4, batch=8,
            objective="latent", n_prior=8, halve_every=1, halve_until=3, seed=3)
@@ -29,7 +31,7 @@ BASE = Run("synthetic-normal", 43, "mlp2", "mmd", (), "1", dim=8, epochs=4, batc
 def run_of(name, **changes):
     if name in OBJECTIVES:
         changes = {"objective": "wae", "dataset": "procedural", **changes}
-    return resolve(replace(BASE, **changes), name, SMALL.get(name, {}))
+    return resolve(replace(BASE, **changes), method_of(name), SMALL.get(name, {}))
 
 
 def scene_of(run, folder):
@@ -72,7 +74,7 @@ def same(a, b, path=""):
 
 
 @pytest.mark.parametrize("cut", [2, 10, 13])  # within an epoch, at its end, in a later epoch
-@pytest.mark.parametrize("name", [*METHODS, *OBJECTIVES])
+@pytest.mark.parametrize("name", [*CASES, *OBJECTIVES])
 def test_resumed_run_is_bit_for_bit_the_same(name, cut, tmp_path):
     run = run_of(name)
     whole = training_of(run, tmp_path)
@@ -94,9 +96,9 @@ IMAGES = replace(BASE, dataset="procedural", objective="wae", n_train=19, epochs
 
 
 @pytest.mark.parametrize("architecture", ["a1", "a2", "residual"])
-@pytest.mark.parametrize("name", [*METHODS, *OBJECTIVES])
+@pytest.mark.parametrize("name", [*CASES, *OBJECTIVES])
 def test_convolutional_runs_resume_bit_for_bit(name, architecture, tmp_path):
-    run = resolve(replace(IMAGES, architecture=architecture), name, SMALL.get(name, {}))
+    run = resolve(replace(IMAGES, architecture=architecture), method_of(name), SMALL.get(name, {}))
     whole = training_of(run, tmp_path)
     expected = finish(whole)
     resumed = training_of(run, tmp_path)

@@ -71,7 +71,18 @@ def resolve(run: Run, method: str | UserMethod, hyper: Mapping[str, Scalar]) -> 
         raise UsageError(f"{name}:lam cannot be below 0, as {run.lam:g} is")
     for key, known in bounds.items():
         _check(run, f"{name}:{key}", values[key], known)
-    return replace(run, method=name, revision=revision, hyper=tuple(sorted(values.items())))
+        if known.needs and values[key] and not values[known.needs]:
+            raise UsageError(f"{name}:{key}={values[key]} does nothing without {known.needs}")
+    kept = {key: value for key, value in values.items()
+            if key not in bounds or not bounds[key].later or value != bounds[key].default}
+    return replace(run, method=name, revision=revision, hyper=tuple(sorted(kept.items())))
+
+
+def complete(run: Run) -> dict[str, Scalar]:
+    """The run's hyper-parameters, with the defaults that are left out of its key."""
+    registered = (METHODS | OBJECTIVES).get(run.method)
+    known = registered.hyper if registered else {}
+    return {key: each.default for key, each in known.items() if each.later} | dict(run.hyper)
 
 
 def _fitting(run: Run, name: str, method: Method) -> Run:
@@ -93,7 +104,7 @@ def _fitting(run: Run, name: str, method: Method) -> Run:
 
 def _check(run: Run, name: str, value: Scalar, known: Hyper) -> None:
     """Raises UsageError for a value that the registry rules out in this run."""
-    if known.at_least and value < (least := getattr(run, known.at_least)):
+    if known.at_least and value and value < (least := getattr(run, known.at_least)):
         raise UsageError(f"{name}={value} is below {known.at_least} = {least}")
     if not known.bounds.holds(value):
         raise UsageError(f"{name} must be {known.bounds.says}, not {value}")

@@ -14,6 +14,7 @@ from torch import nn
 from benchmarks.harness.data.seeding import stream
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.measure.trained_model import Model
+from benchmarks.harness.spec.hyperparameters import complete
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.train.user_method import load_module, regularizer_in
 from methods import METHODS, OBJECTIVES, Method
@@ -71,12 +72,12 @@ def build(
     objective: Objective
     if run.objective in OBJECTIVES:
         weight = {"lam": run.lam} if OBJECTIVES[run.objective].weighted else {}
-        objective = objective_class(run)(encoder, decoder, draws, **weight, **dict(run.hyper))
+        objective = objective_class(run)(encoder, decoder, draws, **weight, **complete(run))
     else:
         context = Context(encoder, run.dim, run.n_train, prior, draws)
         with seeded(stream(run.seed, "method weights")):
             kind = regularizer_class(run, method_file)
-            regularizer = kind(context, **dict(run.hyper)).to(draws.device)
+            regularizer = kind(context, **complete(run)).to(draws.device)
         objective = WAE(encoder, decoder, regularizer, run.lam)
     objective.mixed = mixed
     return objective
