@@ -9,6 +9,10 @@ from benchmarks.harness.spec.run import Run
 from methods import Scalar
 
 OURS = ("uniformity", "gan", "cramer-wold")
+# a panel of methods beyond the paper: these, these with MoCA's memory, and arms of the main panel
+PANEL = "beyond the paper"
+BEYOND, REMEMBERING = ("sigreg", "ssw", "koleo", "energy", "moments"), ("swd", "mmd")
+BESIDE = {"moca[tau=1]", "mmd", "swd"}
 
 
 def template(scale: str) -> Run:
@@ -40,7 +44,13 @@ def arms(scale: str) -> tuple[Arm, ...]:
 
     main = [moca(tau, "main", "temperature", stage=0) for tau in PAPER_TAUS]
     main += [Arm(name, method(base, name)) for name in (*BASELINES, *OURS)]
-    other = [moca(tau, "temperature") for tau in OTHER_TAUS]
+    main = [replace(arm, panels=("main", PANEL, *arm.panels[1:])) if arm.name in BESIDE else arm
+            for arm in main]
+    shown = slice(1 if scale == "smoke" else None)
+    other = [Arm(name, method(base, name), (PANEL,), 1) for name in BEYOND[shown]]
+    other += [Arm(f"{name}[memory]", method(base, name, memory=base.n_train, m0=0.99), (PANEL,), 1)
+              for name in REMEMBERING[shown]]
+    other += [moca(tau, "temperature") for tau in OTHER_TAUS]
     masked = method(base, "moca", tau=0.05, mask_self=True)
     decoupled = method(base, "moca", tau=0.05, decoupled=True)
     other += [Arm("moca[tau=0.05,mask_self]", masked, ("temperature",), 1),

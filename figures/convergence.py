@@ -10,7 +10,9 @@ from pandas import DataFrame
 from figures.style import FLOOR, Look, lacking, looks, warn
 
 TITLES = {"main": "Synthetic data N(0, I), batch 64", "temperature": "Temperature, own keys, Eq. 5",
-          "full batch": "Full batch (1 step an epoch)", "uniform data": "Uniform data"}
+          "full batch": "Full batch (1 step an epoch)", "uniform data": "Uniform data",
+          "beyond the paper": "Beyond the paper; MMD and SWD with MoCA's memory"}
+TALL = ("beyond the paper",)  # panels that have a row and a legend of their own, as the first has
 EPOCHS = (0, 1, 2, 5, 10, 20, 40, 80, 160, 320)
 
 
@@ -20,32 +22,44 @@ def plain(arm: str, panel: str) -> str:
 
 
 def draw(data: DataFrame, folder: Path) -> Figure:
-    """The main panel with the legend beside it, the others in a row below; `folder` is unused."""
-    panels = list(data["panel"].drop_duplicates())
+    """Tall panels with their legends beside them, the others in a row below; `folder` is unused.
+
+    The first panel's legend also names the arms of the others in that row."""
+    first, *others = data["panel"].drop_duplicates()
+    tall = [first, *(panel for panel in others if panel in TALL)]
+    small = [panel for panel in others if panel not in TALL]
     arms = [plain(arm, panel) for arm, panel in zip(data["arm"], data["panel"], strict=True)]
     every = looks([arm for arm in dict.fromkeys(arms) if arm != "floor"])
-    figure = Figure(figsize=(7.4, 6.0 if len(panels) > 1 else 3.9))
-    top, axes = _layout(figure, panels)
+    figure = Figure(figsize=(7.4, 0.6 + 3.2 * len(tall) + 2.2 * bool(small)))
+    axes, beside = _layout(figure, tall, small)
     for panel, ax in axes.items():
         _panel(ax, data[data["panel"] == panel], panel, every)
-    for ax in (axes[panels[0]], *list(axes.values())[1:2]):
-        ax.set_ylabel("latent SWD (root)")
-    _legend(top, axes, every)
+    for panel in (*tall, *small[:1]):
+        axes[panel].set_ylabel("latent SWD (root)")
+    for panel, empty in beside.items():
+        named = [first, *small] if panel == first else [panel]
+        _legend(empty, [axes[each] for each in named], every)
     scale, seeds = data["scale"].iloc[0], int(data["n"].max(skipna=True))
     figure.suptitle(f"Latent distance to the uniform law on the sphere, {scale} scale, "
                     f"mean of {seeds} seeds, 95 % band")
     return figure
 
 
-def _layout(figure: Figure, panels: list[str]) -> tuple[Axes, dict[str, Axes]]:
-    """The axes per panel, and an empty one beside the first for the legend."""
-    others = len(panels) - 1
-    rows = 2 if others else 1
-    grid = figure.add_gridspec(rows, 1, height_ratios=[1.25, 1][:rows])
-    first, beside = grid[0].subgridspec(1, 2, width_ratios=[2.15, 1]).subplots(squeeze=False)[0]
-    beside.set_axis_off()
-    row = grid[1].subgridspec(1, others).subplots(sharey=True, squeeze=False)[0] if others else []
-    return beside, dict(zip(panels, [first, *row], strict=True))
+def _layout(
+    figure: Figure, tall: list[str], small: list[str]
+) -> tuple[dict[str, Axes], dict[str, Axes]]:
+    """The axes per panel, and per tall panel an empty one beside it for its legend."""
+    ratios = [1.25] * len(tall) + [1] * bool(small)
+    grid = figure.add_gridspec(len(ratios), 1, height_ratios=ratios)
+    axes, beside = dict[str, Axes](), dict[str, Axes]()
+    for k, panel in enumerate(tall):
+        pair = grid[k].subgridspec(1, 2, width_ratios=[2.15, 1]).subplots(squeeze=False)[0]
+        axes[panel], beside[panel] = pair
+        beside[panel].set_axis_off()
+    if small:
+        row = grid[len(tall)].subgridspec(1, len(small)).subplots(sharey=True, squeeze=False)[0]
+        axes |= dict(zip(small, row, strict=True))
+    return axes, beside
 
 
 def _panel(ax: Axes, data: DataFrame, panel: str, every: dict[str, Look]) -> None:
@@ -89,9 +103,9 @@ def _curve(ax: Axes, rows: DataFrame, look: Look) -> None:
                     xytext=(3, 4), textcoords="offset points", fontsize=7, color=look.colour)
 
 
-def _legend(beside: Axes, axes: dict[str, Axes], every: dict[str, Look]) -> None:
-    """Every arm of every panel once, in the order of `every`, and the floor last."""
-    handles = {label: handle for ax in axes.values()
+def _legend(beside: Axes, axes: list[Axes], every: dict[str, Look]) -> None:
+    """Every arm of these axes once, in the order of `every`, and the floor last."""
+    handles = {label: handle for ax in axes
                for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     labels = [look.label for look in (*every.values(), FLOOR) if look.label in handles]
     beside.legend([handles[label] for label in labels], labels, loc="center left",

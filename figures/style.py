@@ -51,7 +51,14 @@ LOOKS = {
     "uniformity": Look("Uniformity, τ = 0.05 (ours)", "#000000", ":"),
     "uniformity[literal]": Look("Uniformity, Eq. 5 as printed (ours)", "#000000", "-."),
     "gan": Look("GAN (ours)", "#CC79A7", ":"),
-    "cramer-wold": Look("Cramér-Wold (ours)", "#8C8C00", ":")}
+    "cramer-wold": Look("Cramér-Wold (ours)", "#8C8C00", ":"),
+    "sigreg": Look("SIGReg (ours)", "#6A3D9A", ":"),
+    "ssw": Look("Spherical SWD (ours)", "#33A02C", ":"),
+    "koleo": Look("KoLeo (ours)", "#A6761D", ":"),
+    "energy": Look("Energy distance (ours)", "#E7298A", ":"),
+    "moments": Look("Moments (ours)", "#444444", ":"),
+    "mmd[memory]": Look("MMD, MoCA's memory (ours)", BLUE, ":"),
+    "swd[memory]": Look("SWD, MoCA's memory (ours)", "#56B4E9", ":")}
 FLOOR = Look("uniform vs. uniform", "#777777", "-")
 SPARE = ("#AA3377", "#228833", "#4477AA", "#BB5566", "#000000")
 

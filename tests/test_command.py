@@ -354,15 +354,15 @@ def test_repeated_command_is_fast_and_imports_no_torch(fig1_sweep):
 
 def test_list_plan_and_status_report_run_states(fig1_sweep, place):
     listed = fig1_sweep.bench("list", "fig1", "--scale", "smoke").stdout
-    assert "results there; runs: 54 done" in listed
+    assert "results there; runs: 58 done" in listed
     planned = fig1_sweep.bench("plan", "fig1", "--scale", "smoke", "--seeds", "3").stdout
-    assert "81 runs (27 arms, 3 seeds): 54 done, 27 missing" in planned
-    assert "to train: 27" in planned
+    assert "87 runs (29 arms, 3 seeds): 58 done, 29 missing" in planned
+    assert "to train: 29" in planned
     assert re.search(r"about \d+\.\d core-minutes", fig1_sweep.bench(
         "plan", "fig1", "--scale", "smoke", "--seeds", "3").stdout)
     again = fig1_sweep.bench("plan", "fig1", "--scale", "smoke", "--rerun").stdout
-    assert "to train: 54" in again
-    assert "54 done" in fig1_sweep.bench("status", "fig1", "--scale", "smoke").stdout
+    assert "to train: 58" in again
+    assert "58 done" in fig1_sweep.bench("status", "fig1", "--scale", "smoke").stdout
     assert "as counted: none was measured" in place.bench("plan", "fig1").stdout
     assert not place.cache.exists()
 

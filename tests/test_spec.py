@@ -92,7 +92,7 @@ def test_more_seeds_change_no_run_key():
     few, many = (select(artefact, "paper", n, None, ()) for n in (5, 6))
     keys = [{entry.run.key for entry in chosen.entries()} for chosen in (few, many)]
     assert keys[0] < keys[1]
-    assert len(keys[0]) == 135
+    assert len(keys[0]) == 170
 
 
 def test_run_key_ignores_paths_device_and_scale_name(tmp_path, monkeypatch):
@@ -129,7 +129,8 @@ def test_figure_1_declares_the_papers_settings():
             and run.dataset == "synthetic-normal" and name not in
             ("moca[tau=0.1]", "moca[tau=0.2]", "moca[tau=0.05,mask_self]",
              "moca[tau=0.05,decoupled]", "uniformity[literal]", "moca[tau=0.1,m0=0]",
-             "repulsion[tau=0.1]")]
+             "repulsion[tau=0.1]", "sigreg", "ssw", "koleo", "energy", "moments", "swd[memory]",
+             "mmd[memory]")]
     assert main == ["moca[tau=0.05]", "moca[tau=1]", "mmd", "swd", "sinkhorn", "uniformity", "gan",
                     "cramer-wold"]
     for name in main:
@@ -142,5 +143,6 @@ def test_figure_1_declares_the_papers_settings():
     assert dict(arms["swd"].hyper) == {"projections": 50}
     assert dict(arms["sinkhorn"].hyper)["eps"] == 1.0
     assert dict(arms["gan"].hyper)["hidden"] == 512
+    assert dict(arms["swd[memory]"].hyper) == {"projections": 50, "memory": 1000, "m0": 0.99}
     assert arms["mmd full batch"].batch == arms["mmd full batch"].n_prior == 1000
     assert arms["mmd uniform data"].dataset == "synthetic-uniform"
