@@ -409,7 +409,7 @@ def test_sigreg_is_the_trapezoidal_rule_of_lejepa(law):
     z = law.sample(32, generator()).double()
     method, t = SIGReg(context_of(law), projections=64), torch.linspace(-5, 5, 17).double()
     waves = torch.exp(1j * slices_of(method, z)[..., None] * t).mean(dim=0)
-    expected = torch.tensor([law.slice_characteristic(each) for each in t.tolist()]).double()
+    expected = t.new_tensor([law.slice_characteristic(each) for each in t.tolist()])
     squared = (waves - expected).abs().square() * torch.exp(-t.square() / 2)
     oracle = 32 * torch.trapezoid(squared, t, dim=1).mean()
     torch.testing.assert_close(method.penalty(step_of(z, z)), oracle, rtol=1e-10, atol=0)
