@@ -116,6 +116,22 @@ def test_run_key_ignores_paths_device_and_scale_name(tmp_path, monkeypatch):
     assert keys("paper", artefact) == expected
 
 
+@pytest.mark.parametrize("scale", SCALES)
+def test_select_with_declared_precision_equals_select_without(scale, tmp_path):
+    for artefact in ARTEFACTS.values():
+        plain, asked, other = (select(artefact, scale, None, None, (), precision=precision)
+                               for precision in (None, "fp32", "bf16"))
+        assert asked == plain
+        folders = [chosen.results(tmp_path, tmp_path) for chosen in (plain, asked, other)]
+        assert folders[0] == folders[1] != folders[2]
+    first, *others = artefact.arms(scale)
+    mixed = replace(artefact, arms=lambda scale: (
+        replace(first, run=replace(first.run, precision="tf32")), *others))
+    asked = select(mixed, scale, None, None, (), precision="fp32")
+    assert asked.precision == "fp32"
+    assert [entry.run for entry in asked.entries()] == [entry.run for entry in plain.entries()]
+
+
 def test_entries_are_ordered_by_stage_and_seed():
     entries = select(ARTEFACTS["fig1-synthetic"], "paper", None, None, ()).entries()
     order = [(entry.arm.stage, entry.run.seed) for entry in entries]

@@ -104,6 +104,8 @@ def select(
     there = {arm.run.method for arm in added}
     added += [arm_for_method(artefact, scale, mine[name], {}) for name in mine if name not in there]
     added = without_duplicates(arms, added)
+    if all(arm.run.precision == precision for arm in (*arms, *added)):
+        precision = None  # as declared: the same results
     every = tuple(_adapted(arm, artefact, data, precision) for arm in (*arms, *added))
     declared = {arm.name for arm in artefact.arms(scale)}
     judged = [artefact.claim_for(scale, arm.name) for arm in added if arm.name not in declared]
