@@ -30,6 +30,14 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name not in longest)
 
 
+def pytest_configure(config):
+    """Hides GPUs from all tests, and from what they start, but those marked gpu.
+
+    Before torch is imported; workers of the tests inherit it."""
+    if config.option.markexpr != "gpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 class Place:
     """A test's own results folder and cache."""
 
