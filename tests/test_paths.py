@@ -3,7 +3,6 @@
 from contextlib import contextmanager
 from dataclasses import replace
 import json
-import os
 from types import SimpleNamespace
 
 from contract import CASES, method_of
@@ -15,17 +14,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks import ARTEFACTS
 from benchmarks.harness.command import main
-from benchmarks.harness.command.arguments import check_values, parser
 from benchmarks.harness.data.datasets import points
-from benchmarks.harness.launch.launchers import cores
 from benchmarks.harness.results.rows import read_csv
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.selection import select
-from benchmarks.harness.train import device
 from benchmarks.harness.train.build import evaluated, layout
 from benchmarks.harness.train.cuda_graph import WARM_UP, CudaGraphStep
 from benchmarks.harness.train.curves import TrainingSetup
-from benchmarks.harness.train.device import prepare_torch
 from benchmarks.harness.train.loop import Trainer
 from methods import OBJECTIVES
 
@@ -310,57 +305,3 @@ def test_invalid_precision_and_gpu_options_are_named(words, message, capsys, pla
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
     assert message in said[0]
-
-
-def jobs_for(words):
-    """How many processes the command would use."""
-    options = parser(main.COMMANDS).parse_args(words)
-    check_values(options, main.COMMANDS)
-    return options.jobs
-
-
-def test_workers_are_spread_over_the_gpus_in_turn(monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
-    assert device.visible_gpus() == 2
-    assert [device.device_of_worker("auto", k) for k in range(4)] == ["auto:0", "auto:1"] * 2
-    assert prepare_torch("auto:1", "fp32") == "cpu"  # a driver alone is not a usable GPU
-    assert [device.device_of_worker("cuda", k) for k in range(2)] == ["cuda:0", "cuda:1"]
-    assert device.device_of_worker("cpu", 1) == "cpu"
-    assert device.device_of_worker("cuda:1", 0) == "cuda:1"
-    assert jobs_for(["fig1", "--runs-per-gpu", "3"]) == 6
-    assert jobs_for(["fig1", "--device", "cuda:1", "--runs-per-gpu", "3"]) == 3
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert (device.visible_gpus(), device.device_of_worker("auto", 3)) == (0, "auto")
-    assert jobs_for(["fig1", "--runs-per-gpu", "3"]) == cores()
-
-
-def test_gpus_are_counted_by_their_device_nodes(monkeypatch, tmp_path):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(device, "DEVICE_FILES", tmp_path)
-    assert device.visible_gpus() == 0
-    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
-        (tmp_path / name).touch()
-    assert device.visible_gpus() == 2
-
-
-def test_multi_process_service_runs_as_long_as_the_sweep(monkeypatch, tmp_path):
-    """Uses a stand-in for the service's program that records its calls."""
-    calls = tmp_path / "calls"
-    program = tmp_path / device.CONTROL
-    program.write_text(f'#!/bin/sh\necho "$@ $CUDA_MPS_PIPE_DIRECTORY" >> {calls}\n'
-                       f'[ "$1" = -d ] || cat >> {calls}\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.delenv("CUDA_MPS_PIPE_DIRECTORY", raising=False)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    with device.shared_gpus(2):
-        folder = os.environ["CUDA_MPS_PIPE_DIRECTORY"]
-        assert calls.read_text() == f"-d {folder}\n"
-        with device.shared_gpus(2):  # somebody else has started it
-            assert os.environ["CUDA_MPS_PIPE_DIRECTORY"] == folder
-    assert calls.read_text() == f"-d {folder}\n {folder}\nquit\n"
-    assert "CUDA_MPS_PIPE_DIRECTORY" not in os.environ
-    for runs, visible in ((1, "0"), (2, "")):
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-        with device.shared_gpus(runs):
-            assert "CUDA_MPS_PIPE_DIRECTORY" not in os.environ

@@ -18,7 +18,7 @@ from benchmarks.harness.results import read
 from benchmarks.harness.results.write import draw
 from benchmarks.harness.store import provenance
 from benchmarks.harness.store.files import write_atomically, write_json
-from benchmarks.harness.train.device import check_device, prepare_torch
+from benchmarks.harness.train.device import prepare_torch, usable_device
 from benchmarks.speed import evaluation, memory, negatives, regularizers, training_step
 from benchmarks.speed.cases import SIZES, Case, Sizes, measured
 
@@ -31,10 +31,10 @@ def speed(options: Namespace) -> int:
     """Times everything on the device; 0, or 1 if a rival is not installed.
 
     Raises UsageError for a device that cannot be used."""
-    check_device(options.device)
+    usable = usable_device(options.device)
     provenance.code()  # noted before anybody edits it
-    device = prepare_torch(options.device, "fp32")
-    threads = options.jobs if device == "cpu" else cores()
+    device = prepare_torch(usable, "fp32")
+    threads = (device == "cpu" and options.jobs) or cores()
     torch.set_num_threads(threads)
     folder = _folder(options, device)
     rows, lacking = _rows(SIZES[options.scale], device)

@@ -10,14 +10,13 @@ import re
 from typing import NamedTuple, NoReturn
 
 from benchmarks.harness.errors import UsageError, unknown
-from benchmarks.harness.launch.launchers import LAUNCHERS, cores
+from benchmarks.harness.launch.launchers import LAUNCHERS
 from benchmarks.harness.launch.options import overrides
 from benchmarks.harness.spec.artefact import Artefact
 from benchmarks.harness.spec.claims import SCALES
 from benchmarks.harness.spec.run import CHOICES
 from benchmarks.harness.spec.user_data import FILE_DATASETS, UserData
 from benchmarks.harness.store.provenance import ROOT
-from benchmarks.harness.train import device
 
 DESCRIPTION = "Regenerates the MoCA paper's figures and tables, with a verdict per claim."
 DATA_DIR = "WAE_BENCH_DATA_DIR"
@@ -95,7 +94,8 @@ def parser(commands: Commands) -> Parser:
 
 
 def _add_execution(made: Parser) -> None:
-    made.add_argument("--device", default="auto", help="cpu, cuda, ... (default: the fastest)")
+    made.add_argument("--device", default="auto", help="cpu, cuda, ... (default: a GPU, "
+                        "if there is one, for runs that are sized for it)")
     made.add_argument("--precision", metavar="P", help=f"{', '.join(CHOICES['precision'])}: train "
                         "in it (default: as declared, which is fp32)")
     made.add_argument("--plain", action="store_true", help="train step by step as written, without "
@@ -135,7 +135,7 @@ def _add_places(made: Parser) -> None:
 
 
 def check_values(options: Namespace, commands: Commands) -> None:
-    """Raises UsageError for a value that makes no sense; fills in --jobs, resolves paths."""
+    """Raises UsageError for a value that makes no sense; resolves paths."""
     precisions = (None, *CHOICES["precision"])
     for kind, value, known in (("scale", options.scale, SCALES),
                                ("cluster", options.cluster, LAUNCHERS),
@@ -159,8 +159,6 @@ def check_values(options: Namespace, commands: Commands) -> None:
         raise UsageError(f"--data-dir: there is no folder {options.data_dir}")
     if not options.checkpoint_seconds >= 0:
         raise UsageError(f"--checkpoint-seconds cannot be {options.checkpoint_seconds:g}")
-    if options.jobs is None:
-        options.jobs = device.gpus_asked(options.device) * options.runs_per_gpu or cores()
     options.results_dir, options.cache_dir = (
         path.resolve() for path in (options.results_dir, options.cache_dir))
 

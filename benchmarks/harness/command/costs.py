@@ -1,17 +1,22 @@
-"""Estimated costs of runs: measured ones of similar runs, else counted operations."""
+"""Estimated costs of runs: measured ones of similar runs, else counted operations.
+
+Seconds on a processor say nothing of those on a GPU, nor do those in one precision of another."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 import csv
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from statistics import StatisticsError, mean
-from typing import NamedTuple
+from statistics import mean
+from typing import Any, NamedTuple, TypeVar
 
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.results.read import read_provenance
+from benchmarks.harness.launch.launchers import kind_of_device
+from benchmarks.harness.results.read import read_provenance, runs_of
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.spec.selection import PlannedRun, Selection
 
@@ -25,43 +30,64 @@ class Estimate(NamedTuple):
 
 
 class Estimates:
-    """Measured costs by arm, training per step; an arm that was not measured gets the mean."""
+    """Measured costs by kind of device, precision and arm; training per step."""
 
-    def __init__(self, measured: dict[str, Estimate], path: Path) -> None:
-        self.measured, self.path = measured, path  # where it was measured
+    def __init__(self, measured: dict[tuple[str, str], dict[str, Estimate]]) -> None:
+        self.measured = measured
 
     @classmethod
-    def read(cls, results: Path) -> Estimates | None:
-        """Reads them from a results folder's provenance; None if nothing was measured yet.
+    def read(cls, selection: Selection, options: Namespace) -> Estimates:
+        """Reads them from the provenance in the selection's results folder.
 
         Raises UsageError if the provenance is corrupt."""
-        path = results / "provenance.json"
-        if not path.exists():
-            return None
-        runs: dict[str, list[Estimate]] = {}
+        folder = selection.results(options.results_dir, options.cache_dir)
+        # earlier provenance lacks it; arms picked by hand are found in any
+        declared = {} if selection.custom else {arm.name: arm.run.precision
+                                                for arm in selection.arms}
+        runs: dict[tuple[str, str], dict[str, list[Estimate]]] = defaultdict(dict)
         try:
-            found = read_provenance(results)
-            for run in (found["shared"] | run for run in found["runs"].values()):
-                runs.setdefault(run["arm"], []).append(Estimate(
-                    run["train_seconds"] / run["steps"], run.get("measure_seconds", 0.0),
-                    run["disk_bytes"]))
-            measured = {arm: _mean(each) for arm, each in runs.items()}
-        except (UsageError, KeyError, TypeError, StatisticsError):
-            raise UsageError(
-                f"{path} is corrupt; restore it with git checkout, or remove it") from None
-        return cls(measured, path) if measured else None
+            for run in runs_of(read_provenance(folder)).values():
+                precision = run.get("precision", declared.get(run["arm"]))
+                if precision:
+                    arms = runs[_kind(run["device"]), precision]
+                    arms.setdefault(run["arm"], []).append(_measured(run))
+        except (UsageError, KeyError, TypeError, ZeroDivisionError, AttributeError):
+            raise UsageError(f"{folder / 'provenance.json'} is corrupt; restore it with "
+                             "git checkout, or remove it") from None
+        return cls({kind: {arm: _mean(each) for arm, each in arms.items()}
+                    for kind, arms in runs.items()})
 
-    def of(self, entry: PlannedRun) -> Estimate:
-        """The cost of a run."""
-        found = self.measured.get(entry.arm.name) or _mean(self.measured.values())
+    def arms(self, device: str, precision: str) -> dict[str, Estimate]:
+        """The measured arms."""
+        return self.measured.get((device, precision), {})
+
+    def of(self, entry: PlannedRun, device: str) -> Estimate | None:
+        """The cost of a run; of an arm that was not measured, the mean. None without any."""
+        arms = self.arms(device, entry.run.precision)
+        if not arms:
+            return None
+        found = arms.get(entry.arm.name) or _mean(arms.values())
         return found._replace(training=entry.run.steps * found.training)
+
+
+def _kind(device: str) -> str:
+    return device.partition(":")[0]
+
+
+def _measured(run: dict[str, Any]) -> Estimate:
+    """A run's cost, without measures that were taken on another kind of device."""
+    measuring = sum(measure["seconds"] for measure in run.get("measures", {}).values()
+                    if _kind(measure.get("device", run["device"])) == _kind(run["device"]))
+    return Estimate(run["train_seconds"] / run["steps"], measuring, run["disk_bytes"])
 
 
 def _mean(estimates: Iterable[Estimate]) -> Estimate:
     return Estimate(*map(mean, zip(*estimates, strict=True)))
 
 
-ASSUMED_RATE = 2e13  # operations a second that one GPU is taken to sustain in single precision
+# operations a second that a core or a GPU is taken to sustain, by precision
+CORE_RATES = {"fp32": 5e10, "tf32": 5e10, "bf16": 5e10}
+GPU_RATES = {"fp32": 2e13, "tf32": 5e13, "bf16": 1e14}
 PASSES = 3  # forward, and backward twice as much
 SHAPES = {"mnist": (1, 28, 28), "procedural-28": (1, 28, 28)}
 NETWORK_COSTS = Path(__file__).with_name("network_costs.csv")
@@ -131,33 +157,50 @@ def counted(architecture: str, shape: str, dim: int, width: float) -> NetworkCos
                                              for weights in part.parameters()))
 
 
-class Cost(NamedTuple):
+@dataclass(frozen=True)
+class Cost:
     """Cost of runs."""
 
-    seconds: float = 0.0  # of a core or GPU, by measured runs
-    operations: float = 0.0  # of runs without a measured one like them
+    seconds: Mapping[str, float] = field(default_factory=dict)  # measured, by kind of device
+    # of runs without a measured one like them, by kind of device and precision
+    operations: Mapping[tuple[str, str], float] = field(default_factory=dict)
     disk: float = 0.0  # bytes
-    longest: float = 0.0  # seconds or, with `operations`, GPU seconds of the longest run
+    longest: float = 0.0  # seconds of the longest run
 
-    def __add__(self, other: object) -> Cost:
+    def __add__(self, other: Cost) -> Cost:
         """The sum; `longest` is the longer one."""
-        assert isinstance(other, Cost)
-        return Cost(self.seconds + other.seconds, self.operations + other.operations,
+        return Cost(_sum(self.seconds, other.seconds), _sum(self.operations, other.operations),
                     self.disk + other.disk, max(self.longest, other.longest))
 
-    def told(self, jobs: int) -> str:
-        """The cost in one line."""
+    def told(self, processes: Callable[[str], int]) -> str:
+        """The cost in one line; `processes`: how many work on a kind of device."""
         parts = []
-        if self.seconds:
-            minutes = self.seconds / 60
-            parts.append(f"about {minutes:.1f} core-minutes, {minutes / jobs:.1f} minutes on "
-                         f"{jobs} processes, as measured of runs like them")
-        if self.operations:
-            span = _span(self.operations / ASSUMED_RATE)
-            parts.append(f"{self.operations:.2g} operations, {span} of a GPU at "
-                         f"{ASSUMED_RATE:.0e} a second, as counted: none was measured")
+        for device, seconds in sorted(self.seconds.items()):
+            minutes, jobs = seconds / 60, processes(device)
+            parts.append(f"about {minutes:.1f} {_unit(device)}-minutes, {minutes / jobs:.1f} "
+                         f"minutes on {jobs} processes, as measured of runs like them")
+        for (device, precision), operations in sorted(self.operations.items()):
+            rate = _rate(device, precision)
+            parts.append(f"{operations:.2g} operations, {_span(operations / rate)} of a "
+                         f"{_unit(device)} at {rate:.0e} a second in {precision}, as counted: "
+                         "none was measured")
         return (f"{'; '.join(parts)}; longest run {_span(self.longest)}; "
                 f"{self.disk / 2**20:.1f} MiB of disk")
+
+
+K = TypeVar("K")
+
+
+def _sum(one: Mapping[K, float], other: Mapping[K, float]) -> dict[K, float]:
+    return {key: one.get(key, 0.0) + other.get(key, 0.0) for key in {**one, **other}}
+
+
+def _unit(device: str) -> str:
+    return "core" if device == "cpu" else "GPU"
+
+
+def _rate(device: str, precision: str) -> float:
+    return (CORE_RATES if device == "cpu" else GPU_RATES)[precision]
 
 
 def _span(seconds: float) -> str:
@@ -165,38 +208,37 @@ def _span(seconds: float) -> str:
 
 
 class Costs:
-    """Costs by measured runs of the same arm, else of the same network, size and precision."""
+    """Costs by measured runs of the same arm, else of the same network and size."""
 
     def __init__(self, selections: Iterable[Selection], options: Namespace) -> None:
-        self.own: dict[str, Estimates] = {}
-        self.alike: dict[tuple[object, ...], tuple[Estimates, PlannedRun]] = {}
+        self.own: dict[str, tuple[Estimates, str]] = {}  # and the kind of device to be used
+        self.alike: dict[tuple[object, ...], Estimate] = {}
         for selection in selections:
-            known = Estimates.read(selection.results(options.results_dir, options.cache_dir))
-            if known is None:
-                continue
-            self.own[selection.artefact.name] = known
+            artefact, known = selection.artefact, Estimates.read(selection, options)
+            self.own[artefact.name] = known, kind_of_device(
+                artefact.resources[selection.scale], options)
             for entry in selection.entries():
-                if entry.arm.name in known.measured:
-                    self.alike.setdefault(_kind(entry), (known, entry))
+                for device, precision in known.measured:
+                    found = known.arms(device, precision).get(entry.arm.name)
+                    if found and precision == entry.run.precision:
+                        self.alike.setdefault(_like(entry.run, device), found)
 
     def of(self, artefact: str, entry: PlannedRun, *, to_train: bool) -> Cost:
         """Cost of one run; of measuring alone if it is trained already."""
-        known = self.own.get(artefact)
-        if known is None or entry.arm.name not in known.measured:
-            known, like = self.alike.get(_kind(entry), (None, entry))
-        else:
-            like = entry
-        if known is None:
-            work = training_operations(entry.run) if to_train else 0.0
-            return Cost(0.0, work, disk_bytes(entry.run) if to_train else 0.0,
-                        work / ASSUMED_RATE)
-        found = known.of(like)
+        run, (known, device) = entry.run, self.own[artefact]
+        found = (known.arms(device, run.precision).get(entry.arm.name)
+                 or self.alike.get(_like(run, device)))
+        if found is None:
+            if not to_train:
+                return Cost()
+            work = training_operations(run)
+            return Cost({}, {(device, run.precision): work}, disk_bytes(run),
+                        work / _rate(device, run.precision))
         if not to_train:
-            return Cost(found.measuring)
-        seconds = found.training * entry.run.steps / like.run.steps + found.measuring
-        return Cost(seconds, 0.0, found.disk, seconds)
+            return Cost({device: found.measuring})
+        seconds = found.training * run.steps + found.measuring
+        return Cost({device: seconds}, {}, found.disk, seconds)
 
 
-def _kind(entry: PlannedRun) -> tuple[object, ...]:
-    run = entry.run
-    return run.architecture, run.image_size, run.width, run.precision, run.batch
+def _like(run: Run, device: str) -> tuple[object, ...]:
+    return run.architecture, run.image_size, run.width, run.batch, run.precision, device

@@ -26,6 +26,7 @@ from benchmarks.harness.command.preflight import measurable
 from benchmarks.harness.command.tune import tune
 from benchmarks.harness.command.verify import verify
 from benchmarks.harness.errors import UsageError
+from benchmarks.harness.launch.launchers import cores
 from benchmarks.harness.spec.hyperparameters import UserMethod
 from benchmarks.harness.spec.selection import Selection, asked_curves, select
 from benchmarks.harness.store.run_folder import Store
@@ -33,6 +34,7 @@ from benchmarks.harness.store.run_folder import Store
 
 def _classifier(options: Namespace) -> int:
     options.paths, _ = read_datasets(options.datasets)
+    options.jobs = options.jobs or cores()
     from benchmarks.harness.train.classifier_training import train_classifier  # imports torch
     return train_classifier(options)
 

@@ -1,11 +1,13 @@
 """The commands `list`, `status`, `logs`, `cancel` and `plan`."""
 
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 from benchmarks.harness.command.costs import Cost, Costs
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.launch import slurm_queue
+from benchmarks.harness.launch.launchers import processes
 from benchmarks.harness.launch.slurm_queue import Jobs, counted, states_of
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import Selection
@@ -105,6 +107,7 @@ def cancel(selections: list[Selection], store: Store, options: Namespace) -> int
 def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Prints the runs that would be trained, shared runs and costs; trains nothing."""
     costs, jobs = Costs(selections, options), Jobs(options.cache_dir)
+    jobs_on = partial(processes, options=options)
     planned, data = set[str](), options.cache_dir / "data"
     declared, total = 0, Cost()
     for selection in selections:
@@ -128,10 +131,10 @@ def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
                         if is_packed(entries[key].run)})
         if names := [name for name in filed if not packed_folder(data, name).exists()]:
             print(f"  data to be found and packed first: {', '.join(names)}")
-        print(f"  {cost.told(options.jobs) if cost != Cost() else 'nothing to add'}")
+        print(f"  {cost.told(jobs_on) if cost != Cost() else 'nothing to add'}")
         planned |= todo
         declared, total = declared + len(entries), total + cost
     if len(selections) > 1:
         print(f"all: {declared} runs declared, {len(planned)} distinct ones to train"
-              + (f"; {total.told(options.jobs)}" if total != Cost() else ""))
+              + (f"; {total.told(jobs_on)}" if total != Cost() else ""))
     return 0

@@ -15,7 +15,12 @@ from benchmarks.harness.command import preflight
 from benchmarks.harness.command.costs import Estimates
 from benchmarks.harness.console import print_verdicts, shown
 from benchmarks.harness.errors import MissingDataError, UsageError
-from benchmarks.harness.launch.launchers import LAUNCHERS
+from benchmarks.harness.launch.launchers import (
+    LAUNCHERS,
+    device_for,
+    kind_of_device,
+    processes,
+)
 from benchmarks.harness.launch.options import Options, SlurmOptions, overrides
 from benchmarks.harness.launch.progress import Progress
 from benchmarks.harness.launch.slurm import submit
@@ -27,7 +32,7 @@ from benchmarks.harness.spec.selection import PlannedRun, Selection
 from benchmarks.harness.store import checkpoints, lease
 from benchmarks.harness.store.run_folder import RunFolder, Store
 from benchmarks.harness.store.task import UNSETTLED, Task, tasks, work_of
-from benchmarks.harness.train.device import check_device
+from benchmarks.harness.train.device import usable_device
 
 
 def run(selections: list[Selection], store: Store, options: Namespace) -> int:
@@ -85,8 +90,9 @@ class Sweep:
         self.there = read.check_results(self.folder)
         data = self.folder / "data.csv"
         self.before = data.read_text() if data.exists() else None
-        if self.options.cluster != "slurm":  # its nodes may have devices that this host lacks
-            check_device(self.options.device)
+        # a cluster's nodes may have devices that this host lacks; for "auto", see `_options`
+        if self.options.cluster != "slurm" and self.options.device != "auto":
+            usable_device(self.options.device)
         for key, task in self.tasks.items():
             if self.options.rerun and task.folder.is_being_trained():
                 raise UsageError(f"--rerun: {self.labels[key]} is being trained right now")
@@ -153,17 +159,21 @@ class Sweep:
             LAUNCHERS[self.options.cluster](list(todo.values()), self._options(len(todo)), progress)
 
     def _options(self, count: int) -> Options:
-        asked, jobs = self.options, min(self.options.jobs, count)
-        options = Options(self.cache / "data", asked.device, jobs, asked.checkpoint_seconds,
-                          asked.plain, asked.runs_per_gpu)
+        asked, artefact = self.options, self.selection.artefact
+        needs = artefact.resources[self.selection.scale]
+        device = device_for(needs, asked)
+        if asked.cluster != "slurm":
+            device = usable_device(device)
+        options = Options(self.cache / "data", device, min(processes(device, asked), count),
+                          asked.checkpoint_seconds, asked.plain, asked.runs_per_gpu)
         if asked.cluster != "slurm":
             return options
-        artefact, known = self.selection.artefact, Estimates.read(self.folder)
-        seconds = {entry.run.key: sum(known.of(entry)[:2])
-                   for entry in self.entries} if known else {}
+        known, kind = Estimates.read(self.selection, asked), kind_of_device(needs, asked)
+        seconds = {entry.run.key: sum(found[:2]) for entry in self.entries
+                   if (found := known.of(entry, kind))}
         return replace(options, slurm_options=SlurmOptions(
-            self.cache, artefact.name, artefact.resources[self.selection.scale], seconds,
-            overrides(asked.slurm), asked.runs_per_job, asked.wait))
+            self.cache, artefact.name, needs, seconds, overrides(asked.slurm), asked.runs_per_job,
+            asked.wait))
 
     def redraw(self) -> int:
         """Draws the figure from data.csv again."""

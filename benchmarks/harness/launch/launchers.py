@@ -1,5 +1,6 @@
-"""Launchers by name, and the one that trains in this process."""
+"""Launchers by name, the one that trains in this process, and what runs are trained on."""
 
+from argparse import Namespace
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -8,10 +9,12 @@ import time
 
 from benchmarks.harness.launch.execute import execute
 from benchmarks.harness.launch.local import train_in_pool
-from benchmarks.harness.launch.options import Options
+from benchmarks.harness.launch.options import Options, asks_for_gpu, overrides
 from benchmarks.harness.launch.progress import POLL_SECONDS, Progress, settled
 from benchmarks.harness.launch.slurm import train_on_slurm
+from benchmarks.harness.spec.artefact import Resources
 from benchmarks.harness.store.task import Task
+from benchmarks.harness.train.device import gpus_asked
 from benchmarks.harness.train.interrupts import stop_on_signals
 
 
@@ -43,3 +46,29 @@ LAUNCHERS: dict[str, Launcher] = {
 def cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def device_for(needs: Resources, options: Namespace) -> str:
+    """The device of runs with these needs: "auto" leaves GPUs to runs that are sized for one.
+
+    In a cluster's job, to those that ask for one: the node may show it others' GPUs."""
+    if options.device != "auto":
+        return str(options.device)
+    if options.cluster == "slurm":
+        wanted = asks_for_gpu(needs, overrides(options.slurm))
+    else:
+        wanted = needs.gpus > 0 or needs.gains_by_gpu
+    return "auto" if wanted else "cpu"
+
+
+def kind_of_device(needs: Resources, options: Namespace) -> str:
+    """The kind of that device, in torch's words: "cpu", "cuda" or another."""
+    device = device_for(needs, options)
+    if device == "auto":
+        return "cuda" if options.cluster == "slurm" or gpus_asked(device) else "cpu"
+    return device.partition(":")[0]
+
+
+def processes(device: str, options: Namespace) -> int:
+    """Processes of --cluster local: as asked; else --runs-per-gpu on each GPU, or one a core."""
+    return options.jobs or gpus_asked(device) * options.runs_per_gpu or cores()

@@ -14,6 +14,7 @@ import sys
 from threading import Thread
 
 from benchmarks.harness.launch.execute import execute
+from benchmarks.harness.launch.mps import shared_gpus
 from benchmarks.harness.launch.options import Options
 from benchmarks.harness.launch.progress import POLL_SECONDS, Progress, settled
 from benchmarks.harness.store.task import Task
@@ -26,7 +27,7 @@ LIVES = 2  # attempts at a run: when its worker dies, another worker gets it
 
 def train_in_pool(tasks: list[Task], options: Options, progress: Progress) -> None:
     """Executes the tasks on `options.jobs` processes; returns when each is settled."""
-    with device.shared_gpus(options.runs_per_gpu):
+    with shared_gpus(options.device, options.runs_per_gpu):
         Pool(tasks, options, progress).run()
 
 

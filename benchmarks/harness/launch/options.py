@@ -87,7 +87,8 @@ def _up(seconds: int) -> int:
 
 
 def parameters(
-    needs: Resources, runs: int, seconds: float | None, own: dict[str, str], known: Iterable[str]
+    needs: Resources, runs: int, seconds: float | None, own: Mapping[str, str],
+    known: Iterable[str],
 ) -> dict[str, Any]:
     """Submitit's parameters for a job of that many runs, estimated to take `seconds`.
 
@@ -109,3 +110,11 @@ def parameters(
         else:
             others[key.replace("_", "-")] = value
     return found | {"additional_parameters": others | {"requeue": True}}
+
+
+def asks_for_gpu(needs: Resources, own: Mapping[str, str]) -> bool:
+    """Whether a job of such runs asks SLURM for a GPU."""
+    asked = parameters(needs, 1, None, own, ["gpus_per_node"])
+    return any(key.startswith("gpus") or (key.startswith(("gres", "tres")) and "gpu" in str(value))
+               for key, value in {**asked, **asked["additional_parameters"]}.items()
+               if not re.search(r"\b0$", str(value)))

@@ -31,6 +31,7 @@ from benchmarks.harness.store import provenance
 from benchmarks.harness.store.files import discard
 from benchmarks.harness.store.run_folder import RunFolder
 from benchmarks.harness.store.task import Task
+from benchmarks.harness.train.device import usable_device
 from benchmarks.harness.train.interrupts import stop_on_signals
 
 EDITED = "the code changed after submission; resubmit with --retry-failed"
@@ -70,6 +71,8 @@ class JobPayload:
             return
         provenance.adopt(order["code"])
         options = Options(**order["options"] | {"data": Path(order["options"]["data"])})
+        if options.device == "auto":  # another one that cannot be used fails each run
+            options = replace(options, device=usable_device(options.device))
         with stop_on_signals(signal.SIGTERM, signal.SIGINT, REQUEUE) as stop:
             for task in tasks:
                 if not stop.is_set():  # progress is read off the runs' folders

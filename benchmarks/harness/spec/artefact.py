@@ -77,11 +77,13 @@ class Resources:
     cpus: int = 1
     memory_gb: int = 4
     minutes: int = 30  # a generous limit; a longer run resumes from its checkpoint
+    gains_by_gpu: bool = False  # takes one where it lies idle, though a processor will do
 
 
 ON_A_PROCESSOR = {"paper": Resources(minutes=60), "mini": Resources(), "smoke": Resources()}
 ON_AN_ACCELERATOR = {"paper": Resources(gpus=1, cpus=2, memory_gb=16, minutes=240),
-                     "mini": Resources(memory_gb=8, minutes=60), "smoke": Resources()}
+                     "mini": Resources(memory_gb=8, minutes=60, gains_by_gpu=True),
+                     "smoke": Resources()}
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from benchmarks.harness.measure.trained_model import in_chunks
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.store import checkpoints, provenance
 from benchmarks.harness.store.files import write_atomically, write_json
-from benchmarks.harness.train.device import prepare_torch
+from benchmarks.harness.train.device import prepare_torch, usable_device
 from benchmarks.harness.train.loop import BatchSampler
 
 EPOCHS, BATCH, SEED = 24, 512, 0
@@ -35,7 +35,7 @@ def train_classifier(options: Namespace) -> int:
     root = options.cache_dir / "data"
     run = Run("cifar10", N_TRAIN, "mlp2", "mmd", (), "", dim=1, epochs=EPOCHS, batch=BATCH)
     packed.prepare([run], root, options.data_dir, options.paths)
-    device = prepare_torch(options.device, "fp32")
+    device = prepare_torch(usable_device(options.device), "fp32")
     torch.set_num_threads(options.jobs)
     trainer = ClassifierTrainer(points(run, "train", N_TRAIN, root), device)
     place = options.cache_dir / "classifier"

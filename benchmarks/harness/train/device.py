@@ -1,29 +1,59 @@
 """Choice of devices, and torch's global settings that change the last bits of results."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from functools import cache
+from itertools import takewhile
 import os
 from pathlib import Path
 import re
-import shutil
 import subprocess
-import tempfile
+import sys
 
 from benchmarks.harness.errors import UsageError
 
+TRIAL = """
+import sys
+import torch
+try:
+    float(torch.ones(1, device=sys.argv[1]) + 1)
+except (RuntimeError, AssertionError) as error:
+    print(error)
+"""
 
-def check_device(device: str) -> None:
-    """Raises UsageError for a device that torch cannot use here."""
-    if device in ("auto", "cpu"):
-        return
-    import torch
+
+def fault_of(
+    device: str, patience: float | None = None, environment: Mapping[str, str] | None = None
+) -> str | None:
+    """Why torch cannot compute on the device; None if a child process can, in the environment.
+
+    In this process a CUDA context would stay, which keeps others off a GPU in exclusive mode.
+    `patience`: seconds after which the child counts as stuck."""
     try:
-        torch.zeros(1, device=device)
-        if torch.device(device).type == "meta":
-            raise RuntimeError("nothing is computed on it")
-    except (RuntimeError, AssertionError) as error:
-        reason = re.split(r"\. |\n", str(error))[0]
-        raise UsageError(f"--device {device} cannot be used here: {reason}") from None
+        done = subprocess.run([sys.executable, "-P", "-c", TRIAL, device], capture_output=True,
+                              text=True, check=False, timeout=patience, env=environment)
+    except subprocess.TimeoutExpired:
+        return f"no answer within {patience:g} s"
+    if done.returncode:
+        *_, last = done.stderr.splitlines() or [f"a trial ended with code {done.returncode}"]
+        return last
+    return re.split(r"\. |\n", done.stdout.strip())[0] or None
+
+
+@cache
+def usable_device(device: str) -> str:
+    """The device; "cpu", after a warning, for "auto" if torch cannot use the GPU that is visible.
+
+    Raises UsageError for another device that cannot be used here."""
+    if device == "cpu" or (device == "auto" and not visible_gpus()):
+        return device
+    reason = fault_of(device.replace("auto", "cuda"))
+    if reason is None:
+        return device
+    if device != "auto":
+        raise UsageError(f"--device {device} cannot be used here: {reason}")
+    print(f"warning: there is a GPU, but torch cannot use it ({reason}); training on the processor",
+          file=sys.stderr, flush=True)
+    return "cpu"
 
 
 def prepare_torch(device: str, precision: str) -> str:
@@ -41,7 +71,7 @@ def prepare_torch(device: str, precision: str) -> str:
 
 
 DEVICE_FILES = Path("/dev")
-CONTROL = "nvidia-cuda-mps-control"
+GPU_NAME = re.compile(r"\s*(\d+|(GPU|MIG)-.+)\s*")  # CUDA stops at the first other name
 
 
 def visible_gpus() -> int:
@@ -49,7 +79,7 @@ def visible_gpus() -> int:
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is None:
         return len(list(DEVICE_FILES.glob("nvidia[0-9]*")))
-    return sum(name.strip() not in ("", "-1") for name in named.split(","))
+    return len(list(takewhile(GPU_NAME.fullmatch, named.split(","))))
 
 
 def device_of_worker(wanted: str, worker: int) -> str:
@@ -61,29 +91,6 @@ def device_of_worker(wanted: str, worker: int) -> str:
 
 def gpus_asked(wanted: str) -> int:
     """Number of GPUs that a sweep uses."""
-    return visible_gpus() if wanted in ("auto", "cuda") else int(wanted.startswith("cuda:"))
-
-
-@contextmanager
-def shared_gpus(runs_per_gpu: int) -> Iterator[None]:
-    """Lets processes on one GPU work at the same time inside, instead of in turns.
-
-    Uses NVIDIA's multi-process service, if its program is installed and not yet started."""
-    control = shutil.which(CONTROL)
-    served = "CUDA_MPS_PIPE_DIRECTORY" in os.environ
-    if runs_per_gpu < 2 or not visible_gpus() or not control or served:
-        yield
-        return
-    with tempfile.TemporaryDirectory(prefix="mps") as folder:
-        own = {"CUDA_MPS_PIPE_DIRECTORY": folder, "CUDA_MPS_LOG_DIRECTORY": folder}
-        os.environ.update(own)
-        started = subprocess.run([control, "-d"], check=False).returncode == 0
-        if not started:
-            print(f"note: {control} does not start; processes on one GPU take turns")
-        try:
-            yield
-        finally:
-            if started:
-                subprocess.run([control], input="quit\n", text=True, check=False)
-            for name in own:
-                del os.environ[name]
+    if wanted == "auto":
+        return visible_gpus()
+    return max(1, visible_gpus()) if wanted == "cuda" else int(wanted.startswith("cuda:"))
