@@ -138,7 +138,7 @@ def planned(place, capsys, *words):
     return capsys.readouterr().out
 
 
-def test_plan_measures_by_runs_on_the_same_kind_of_device_alone(place, capsys, monkeypatch):
+def test_plan_uses_only_runs_measured_on_the_same_kind_of_device(place, capsys, monkeypatch):
     """Of Table 2, A1 was trained, on a processor; A2 never was."""
     measured(place.results / "table2", CPU)
     for words, measures, rate in (
@@ -158,7 +158,7 @@ def test_plan_measures_by_runs_on_the_same_kind_of_device_alone(place, capsys, m
     assert "of a GPU at 2e+13" in total
 
 
-def test_costs_of_two_kinds_are_told_apart():
+def test_cost_line_lists_each_kind_of_device_and_precision():
     one = Cost({"cpu": 120.0}, {("cuda", "bf16"): 6e15}, 2**20, 60.0)
     other = Cost({"cpu": 60.0, "cuda": 600.0}, {("cuda", "fp32"): 1.2e15}, 0.0, 90.0)
     assert (one + other).told({"cpu": 3, "cuda": 2}.get) == (
@@ -170,7 +170,7 @@ def test_costs_of_two_kinds_are_told_apart():
     assert one + Cost() == one
 
 
-def test_slurm_limits_come_from_runs_on_the_kind_of_device_that_jobs_ask_for(place):
+def test_slurm_limits_use_only_runs_on_the_kind_of_device_jobs_ask_for(place):
     measured(place.results / "table2", CPU, GPU)
     for words, per_step in (((), 0.005), (("--slurm", "gres=none"), 0.5)):
         selection, options = selected(place, "table2", "--cluster", "slurm", *words)

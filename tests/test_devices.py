@@ -1,5 +1,6 @@
 """Which device runs are trained on, by how many processes; what is recorded of a GPU."""
 
+import json
 import os
 from pathlib import Path
 import subprocess
@@ -27,7 +28,7 @@ from benchmarks.harness.train.device import prepare_torch
 ABSENT = "GPU-00000000-0000-0000-0000-000000000000"  # a name that no GPU has
 
 
-def test_tests_see_no_gpu_unless_those_of_a_gpu_are_asked_for(monkeypatch):
+def test_gpus_are_hidden_from_tests_unless_the_gpu_mark_is_selected(monkeypatch):
     assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
     assert not torch.cuda.is_available()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
@@ -36,7 +37,7 @@ def test_tests_see_no_gpu_unless_those_of_a_gpu_are_asked_for(monkeypatch):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == seen
 
 
-def test_workers_take_the_gpus_in_turn(monkeypatch):
+def test_workers_are_spread_over_the_gpus_in_turn(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2")
     assert device.visible_gpus() == 2
     assert [device.device_of_worker("auto", k) for k in range(4)] == ["auto:0", "auto:1"] * 2
@@ -45,10 +46,10 @@ def test_workers_take_the_gpus_in_turn(monkeypatch):
     assert device.device_of_worker("cuda:1", 0) == "cuda:1"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert (device.visible_gpus(), device.device_of_worker("auto", 3)) == (0, "auto")
-    assert prepare_torch("auto:1", "fp32") == "cpu"  # a driver alone makes no GPU of use
+    assert prepare_torch("auto:1", "fp32") == "cpu"  # a driver alone is not a usable GPU
 
 
-def test_gpus_are_counted_by_their_nodes(monkeypatch, tmp_path):
+def test_gpus_are_counted_by_their_device_nodes(monkeypatch, tmp_path):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(device, "DEVICE_FILES", tmp_path)
     assert device.visible_gpus() == 0
@@ -60,7 +61,7 @@ def test_gpus_are_counted_by_their_nodes(monkeypatch, tmp_path):
 @pytest.mark.parametrize(("named", "count"), [
     ("0,2", 2), ("3", 1), (f"{ABSENT}, MIG-1/2/3", 2), ("", 0), ("-1", 0), ("NoDevFiles", 0),
     ("1,-1,2", 1)])
-def test_gpus_are_counted_as_cuda_reads_its_variable(named, count, monkeypatch):
+def test_visible_gpus_are_counted_as_cuda_reads_its_variable(named, count, monkeypatch):
     """CUDA programming guide: only those before the first invalid one are visible."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
     assert device.visible_gpus() == count
@@ -98,7 +99,7 @@ MINI, SMOKE, SLURM = ("--scale", "mini"), ("--scale", "smoke"), ("--cluster", "s
     (("table2", *MINI, *SLURM, "--slurm", "gpus=1", "--slurm", "partition=gpu"), "auto", 2, "cuda"),
     (("table2", *MINI, *SLURM, "--slurm", "partition=gpu"), "cpu", cores(), "cpu"),
     (("table2", *MINI, *SLURM, "--device", "cuda"), "cuda", 2, "cuda")])
-def test_device_and_processes_follow_what_the_runs_are_sized_for(
+def test_device_and_processes_follow_the_declared_resources(
     words, expected, jobs, kind, monkeypatch, place
 ):
     """On a machine with two GPUs."""
@@ -111,13 +112,13 @@ def test_device_and_processes_follow_what_the_runs_are_sized_for(
     assert kind_of_device(needs, one.options) == kind
 
 
-def test_without_a_gpu_there_is_a_process_a_core(place):
+def test_processes_without_a_gpu_are_one_a_core(place):
     assert sweep_of(place, ["table2", "--runs-per-gpu", "3"])._options(99).jobs == cores()
     assert sweep_of(place, ["table2"])._options(1).jobs == 1
 
 
 @pytest.fixture
-def dead_gpu(monkeypatch):
+def unusable_gpu(monkeypatch):
     """A GPU is visible, and torch cannot use it."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ABSENT)
     device.usable_device.cache_clear()
@@ -125,7 +126,7 @@ def dead_gpu(monkeypatch):
     device.usable_device.cache_clear()
 
 
-def test_auto_says_once_that_it_does_not_use_the_gpu(dead_gpu, capsys, place):
+def test_auto_with_unusable_gpu_warns_once_and_uses_the_processor(unusable_gpu, capsys, place):
     for _ in range(2):
         found = sweep_of(place, ["table2", "--scale", "mini"])._options(99)
         assert (found.device, found.jobs) == ("cpu", cores())
@@ -134,7 +135,9 @@ def test_auto_says_once_that_it_does_not_use_the_gpu(dead_gpu, capsys, place):
     assert "()" not in line
 
 
-def test_slurm_job_says_that_it_does_not_use_its_gpu(dead_gpu, capsys, monkeypatch, tmp_path):
+def test_slurm_job_with_unusable_gpu_warns_and_uses_the_processor(
+    unusable_gpu, capsys, monkeypatch, tmp_path
+):
     seen = []
     monkeypatch.setattr(sbatch, "execute", lambda task, options, *rest: seen.append(options.device))
     monkeypatch.setattr(device, "fault_of", lambda device: "the driver is too old")
@@ -157,7 +160,7 @@ print(usable_device("cpu"), "torch" in sys.modules)
 """
 
 
-def test_a_device_is_tried_in_a_child_process():
+def test_device_check_leaves_torch_out_of_the_calling_process():
     """This process would keep a context, which blocks a GPU in exclusive mode."""
     done = subprocess.run([sys.executable, "-c", TRY, "cuda"], capture_output=True, text=True,
                           check=True, cwd=ROOT)
@@ -167,7 +170,7 @@ def test_a_device_is_tried_in_a_child_process():
     assert rest == "cpu False"
 
 
-def test_a_child_that_works_hangs_or_dies_is_told_apart(monkeypatch, tmp_path):
+def test_device_check_tells_working_hanging_and_dying_children_apart(monkeypatch, tmp_path):
     assert device.fault_of("cpu") is None
     assert device.fault_of("cpu", 0.001) == "no answer within 0.001 s"
     for body, said in (("import os; os.abort()", "a trial ended with code -6"),
@@ -196,7 +199,7 @@ esac
 
 
 class Service:
-    """NVIDIA's program on PATH; `calls`: how it was called and what it was told."""
+    """A stand-in for NVIDIA's program on PATH; `calls`: its arguments and input, a line each."""
 
     def __init__(self, folder, monkeypatch, servers="4711"):
         self.log, program = folder / "calls", folder / mps.CONTROL
@@ -213,14 +216,14 @@ class Service:
 
 
 def served(device, patience, environment):
-    """In the place of a client that computes, which takes a GPU."""
+    """Stands in for a client that computes on a GPU."""
     assert device == "cuda"
     assert Path(environment[mps.PLACES[0]], "running").exists()
 
 
 @pytest.mark.parametrize(("named", "seen"), [
     ("0", "all"), ("0,2", "all"), (ABSENT, ABSENT), ("MIG-4", "MIG-4")])
-def test_the_multi_process_service_runs_as_long_as_the_sweep(named, seen, monkeypatch, tmp_path):
+def test_multi_process_service_runs_as_long_as_the_sweep(named, seen, monkeypatch, tmp_path):
     """With the numbers of GPUs that its clients have: it is started by names, or without any."""
     service = Service(tmp_path, monkeypatch)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
@@ -230,14 +233,14 @@ def test_the_multi_process_service_runs_as_long_as_the_sweep(named, seen, monkey
         assert os.environ["CUDA_VISIBLE_DEVICES"] == named
         assert f"-d gpus:{seen}" in service.calls
         before = service.calls
-        with mps.shared_gpus("auto", 2):  # somebody has started it
+        with mps.shared_gpus("auto", 2):  # it runs already
             assert service.calls == before
-    assert "ended" in service.calls  # it had time to, and then its folder went
+    assert "ended" in service.calls  # waited for, and its folder removed after
     assert not Path(folder).exists()
     assert not set(mps.PLACES) & set(os.environ)
 
 
-def test_the_multi_process_service_is_left_out_where_nobody_needs_it(monkeypatch, tmp_path):
+def test_multi_process_service_is_not_started_without_need(monkeypatch, tmp_path):
     service = Service(tmp_path, monkeypatch)
     for runs, visible, asked in ((1, "0", "auto"), (2, "", "auto"), (2, "0", "cpu")):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
@@ -246,7 +249,7 @@ def test_the_multi_process_service_is_left_out_where_nobody_needs_it(monkeypatch
     assert not service.calls
 
 
-def test_a_multi_process_service_of_the_machine_is_used(monkeypatch, tmp_path):
+def test_multi_process_service_of_the_machine_is_used_if_it_runs(monkeypatch, tmp_path):
     """One that answers where no folder is named."""
     program = tmp_path / mps.CONTROL
     program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n')
@@ -262,7 +265,7 @@ def test_a_multi_process_service_of_the_machine_is_used(monkeypatch, tmp_path):
 @pytest.mark.parametrize(("servers", "client", "reason"), [
     ("4711", lambda *trial: "MPS client failed", "MPS client failed"),
     ("", served, "it has no server for a client")], ids=["failing client", "no server"])
-def test_a_multi_process_service_that_does_not_serve_is_ended(
+def test_multi_process_service_that_does_not_serve_is_stopped_with_a_note(
     servers, client, reason, monkeypatch, tmp_path, capsys
 ):
     """As seen by a client, and by the service's list of servers."""
@@ -275,3 +278,45 @@ def test_a_multi_process_service_that_does_not_serve_is_ended(
     assert service.calls.count("quit -t 10") == 1
     assert capsys.readouterr().out == (f"note: {mps.CONTROL} does not serve ({reason}); "
                                        "processes on one GPU take turns\n")
+
+
+def test_gpu_provenance_has_model_driver_libraries_and_settings(monkeypatch, tmp_path):
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 580.95.05\necho 580.95.05\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"a GPU called {device}")
+    device._driver.cache_clear()
+    for precision, tf32 in (("tf32", True), ("fp32", False)):
+        prepare_torch("cpu", precision)
+        found = device.gpu_provenance("cuda:1")
+        assert json.loads(json.dumps(found)) == found
+        flags = found.pop("torch_flags")
+        assert found == {"gpu": "a GPU called cuda:1", "driver": "580.95.05",
+                         "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+        assert (flags["matmul.allow_tf32"], flags["cudnn.allow_tf32"]) == (tf32, tf32)
+        assert flags["float32_matmul_precision"] == ("high" if tf32 else "highest")
+        assert isinstance(flags["cudnn.deterministic"], bool)
+    device._driver.cache_clear()
+    program.write_text("#!/bin/sh\nexit 9\n")
+    assert device.gpu_provenance("cuda")["driver"] is None
+    device._driver.cache_clear()
+
+
+def test_gpu_peaks_are_reset_by_each_call(monkeypatch):
+    peaks = {"allocated": 0, "reserved": 0}
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: peaks["allocated"])
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda device: peaks["reserved"])
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats",
+                        lambda device: peaks.update(allocated=0, reserved=0))
+    peaks |= {"allocated": 3 * 2**20, "reserved": 2**22}
+    assert device.gpu_peaks("cuda") == {"gpu_peak_allocated_mib": 3.0,
+                                        "gpu_peak_reserved_mib": 4.0}
+    assert set(device.gpu_peaks("cuda").values()) == {0.0}
+    assert device.gpu_peaks("cpu") == device.gpu_provenance("cpu") == {}
+
+
+def test_provenance_of_a_cpu_run_has_its_precision_and_no_gpu(fig1_sweep):
+    found = json.loads((fig1_sweep.smoke / "provenance.json").read_text())["shared"]
+    assert (found["device"], found["precision"]) == ("cpu", "fp32")
+    assert not {"gpu", "driver", "cuda", "cudnn", "torch_flags"} & set(found)

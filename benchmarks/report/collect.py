@@ -64,7 +64,8 @@ def _end(path: Path) -> str:
     return "\n".join(lines[-LINES:])
 
 
-NAMES = ("python", "platform", "processor", "device", "gpu", "path", "precision")
+NAMES = ("python", "platform", "processor", "device", "gpu", "driver", "cuda", "cudnn", "path",
+         "precision")
 
 
 class Cost(NamedTuple):

@@ -18,7 +18,7 @@ from benchmarks.harness.results import read
 from benchmarks.harness.results.write import draw
 from benchmarks.harness.store import provenance
 from benchmarks.harness.store.files import write_atomically, write_json
-from benchmarks.harness.train.device import prepare_torch, usable_device
+from benchmarks.harness.train.device import gpu_provenance, prepare_torch, usable_device
 from benchmarks.speed import evaluation, memory, negatives, regularizers, training_step
 from benchmarks.speed.cases import SIZES, Case, Sizes, measured
 
@@ -101,5 +101,5 @@ def _write(
         write_atomically(folder / name, frame.to_csv(index=False).encode())
     write_json(folder / "provenance.json", {
         **provenance.code(), **provenance.environment(), "device": device, "gpu": _gpu(device),
-        "threads": threads})
+        **gpu_provenance(device), "threads": threads})
     draw("speed", (folder / "data.csv").read_text(), folder)

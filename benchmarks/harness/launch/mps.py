@@ -72,7 +72,7 @@ def _answer(control: str, environment: Mapping[str, str], words: str | None) -> 
     with tempfile.TemporaryFile("w+") as out:  # the service would keep a pipe open
         try:
             done = subprocess.run([control, "-d"] if words is None else [control], check=False,
-                                  input=f"{words}\n", env=environment, text=True, stdout=out,
+                                  input=f"{words or ''}\n", env=environment, text=True, stdout=out,
                                   stderr=subprocess.STDOUT, timeout=ANSWER_SECONDS)
         except subprocess.TimeoutExpired:
             return None

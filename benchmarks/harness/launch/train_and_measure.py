@@ -18,7 +18,7 @@ from benchmarks.harness.store.run_folder import RunFolder
 from benchmarks.harness.store.task import Task
 from benchmarks.harness.train import build
 from benchmarks.harness.train.curves import TrainingSetup
-from benchmarks.harness.train.device import prepare_torch
+from benchmarks.harness.train.device import gpu_peaks, gpu_provenance, prepare_torch
 from benchmarks.harness.train.loop import Trainer, train
 
 
@@ -32,13 +32,14 @@ def train_run(
     folder, began = task.folder, time.time()
     run = folder.run()
     device = prepare_torch(options.device, run.precision)
+    machine = provenance.environment() | {"device": device} | gpu_provenance(device)
+    gpu_peaks(device)  # forgets those of earlier runs
     data = points(run, "train", run.n_train, options.data).x
     setup = TrainingSetup(run, data, options.data, device)
     training = Trainer(setup, task.recorded, folder.path / "method.py", options.plain)
     warning = _resume(task, training)
-    training.attempts.append({
-        **provenance.code(), **provenance.environment(), "device": device,
-        "data": identity(run, options.data)})
+    training.attempts.append(
+        {**provenance.code(), **machine, "data": identity(run, options.data)})
     log.write(f"{time.ctime()}: {device}, from step {training.step} of {run.steps}"
               f"{'; ' + warning if warning else ''}\n")
 
@@ -81,9 +82,10 @@ def _provenance(training: Trainer, began: float, size: int) -> dict[str, Any]:
     attempts = {"each_attempt": training.attempts} if any(x != first for x in later) else {}
     return {
         **training.attempts[-1], **attempts, "path": training.path,
-        "attempts": len(training.attempts), "started": round(began),
-        "train_seconds": round(training.seconds, 3), "steps": training.step,
-        "peak_memory_mib": provenance.peak_memory_mib(), "disk_bytes": size, "job": job()}
+        "precision": training.run.precision, "attempts": len(training.attempts),
+        "started": round(began), "train_seconds": round(training.seconds, 3),
+        "steps": training.step, "peak_memory_mib": provenance.peak_memory_mib(),
+        **gpu_peaks(training.device), "disk_bytes": size, "job": job()}
 
 
 def measure_run(
@@ -105,4 +107,5 @@ def measure_run(
     log.write(f"{measure.id}: {shown or ', '.join(files)} ({seconds:.1f} s)\n")
     held.check_held()
     folder.save_measurement(measure, numbers, files, {
-        **provenance.code(), **provenance.environment(), "device": device, "seconds": seconds})
+        **provenance.code(), **provenance.environment(), "device": device,
+        **gpu_provenance(device), "seconds": seconds})

@@ -19,7 +19,7 @@ from benchmarks.harness.measure.trained_model import in_chunks
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.store import checkpoints, provenance
 from benchmarks.harness.store.files import write_atomically, write_json
-from benchmarks.harness.train.device import prepare_torch, usable_device
+from benchmarks.harness.train.device import gpu_provenance, prepare_torch, usable_device
 from benchmarks.harness.train.loop import BatchSampler
 
 EPOCHS, BATCH, SEED = 24, 512, 0
@@ -139,8 +139,8 @@ def write(trainer: ClassifierTrainer, accuracy: float, device: str, data: str | 
                                       in trainer.network.state_dict().items()})
     write_atomically(WEIGHTS, weights)
     write_json(WEIGHTS.with_suffix(".json"), {
-        **code, **provenance.environment(), "device": device, "data": data,
-        "sha256": hashlib.sha256(weights).hexdigest(), "test_accuracy": accuracy,
+        **code, **provenance.environment(), "device": device, **gpu_provenance(device),
+        "data": data, "sha256": hashlib.sha256(weights).hexdigest(), "test_accuracy": accuracy,
         "n_train": len(trainer.x), "n_test": N_TEST, "epochs": EPOCHS, "batch": BATCH,
         "precision": "bf16 in training, fp32 in use", "seed": SEED,
         "train_seconds": round(trainer.seconds)})

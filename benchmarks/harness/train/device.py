@@ -94,3 +94,42 @@ def gpus_asked(wanted: str) -> int:
     if wanted == "auto":
         return visible_gpus()
     return max(1, visible_gpus()) if wanted == "cuda" else int(wanted.startswith("cuda:"))
+
+
+def gpu_provenance(device: str) -> dict[str, object]:
+    """A GPU's model, driver and libraries, and torch's settings for it; empty for a processor."""
+    import torch
+    if torch.device(device).type != "cuda":
+        return {}
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    return {
+        "gpu": torch.cuda.get_device_name(device), "driver": _driver(),
+        "cuda": torch.version.cuda, "cudnn": cudnn.version(),  # type: ignore[no-untyped-call]
+        "torch_flags": {
+            "matmul.allow_tf32": matmul.allow_tf32, "cudnn.allow_tf32": cudnn.allow_tf32,
+            "cudnn.deterministic": cudnn.deterministic, "cudnn.benchmark": cudnn.benchmark,
+            "float32_matmul_precision": torch.get_float32_matmul_precision()}}
+
+
+@cache
+def _driver() -> str | None:
+    """The version of NVIDIA's driver; None if its program does not say it."""
+    try:
+        done = subprocess.run(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
+                              capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return next(iter(done.stdout.split()), None) if done.returncode == 0 else None
+
+
+def gpu_peaks(device: str) -> dict[str, float]:
+    """Peaks of GPU memory in MiB since the last call: of tensors, and of what torch holds for them.
+
+    Empty for a processor."""
+    import torch
+    if torch.device(device).type != "cuda":
+        return {}
+    tensors, held = torch.cuda.max_memory_allocated(device), torch.cuda.max_memory_reserved(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    return {"gpu_peak_allocated_mib": round(tensors / 2**20, 1),
+            "gpu_peak_reserved_mib": round(held / 2**20, 1)}
