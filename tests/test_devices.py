@@ -174,7 +174,8 @@ def test_device_check_tells_working_hanging_and_dying_children_apart(monkeypatch
     assert device.fault_of("cpu") is None
     assert device.fault_of("cpu", 0.001) == "no answer within 0.001 s"
     for body, said in (("import os; os.abort()", "a trial ended with code -6"),
-                       ("raise SystemExit('no such library')", "no such library")):
+                       ("raise SystemExit('no such library')", "no such library"),
+                       ("print('welcome')", None)):
         monkeypatch.setattr(device, "TRIAL", body)
         assert device.fault_of("cpu") == said
 

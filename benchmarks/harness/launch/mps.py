@@ -55,7 +55,7 @@ def _fault(control: str, clients: Mapping[str, str]) -> str | None:
         return "it does not start"
     if reason := fault_of("cuda", CLIENT_SECONDS, clients):
         return reason
-    served = re.search(r"\d", _answer(control, clients, SERVERS) or "")
+    served = re.search(r"^\d+", _answer(control, clients, SERVERS) or "", re.MULTILINE)
     return None if served else "it has no server for a client"
 
 
@@ -73,7 +73,7 @@ def _answer(control: str, environment: Mapping[str, str], words: str | None) -> 
         try:
             done = subprocess.run([control, "-d"] if words is None else [control], check=False,
                                   input=f"{words or ''}\n", env=environment, text=True, stdout=out,
-                                  stderr=subprocess.STDOUT, timeout=ANSWER_SECONDS)
+                                  stderr=subprocess.DEVNULL, timeout=ANSWER_SECONDS)
         except subprocess.TimeoutExpired:
             return None
         out.seek(0)

@@ -17,7 +17,8 @@ import torch
 try:
     float(torch.ones(1, device=sys.argv[1]) + 1)
 except (RuntimeError, AssertionError) as error:
-    print(error)
+    print(str(error) or repr(error))
+    sys.exit(1)
 """
 
 
@@ -33,10 +34,11 @@ def fault_of(
                               text=True, check=False, timeout=patience, env=environment)
     except subprocess.TimeoutExpired:
         return f"no answer within {patience:g} s"
-    if done.returncode:
-        *_, last = done.stderr.splitlines() or [f"a trial ended with code {done.returncode}"]
-        return last
-    return re.split(r"\. |\n", done.stdout.strip())[0] or None
+    if done.returncode == 0:
+        return None
+    if done.stdout:
+        return re.split(r"\. |\n", done.stdout.strip())[0]
+    return (done.stderr.splitlines() or [f"a trial ended with code {done.returncode}"])[-1]
 
 
 @cache
