@@ -102,12 +102,13 @@ def test_kernel_distance_equals_the_unbiased_polynomial_mmd():
     x, y = features(50, 8, 0), features(50, 8, 1, shift=0.2)
     kernels = [polynomial_kernel(*pair, degree=3) for pair in ((x, x), (y, y), (x, y))]
     within = sum((k.sum() - np.trace(k)) / (50 * 49) for k in kernels[:2])
-    assert squared_mmd(x, y) == pytest.approx(within - 2 * kernels[2].mean(), rel=1e-9)
+    assert float(squared_mmd(x, y)) == pytest.approx(within - 2 * kernels[2].mean(), rel=1e-9)
 
 
 def test_kernel_distance_has_mean_zero_and_grows_with_a_shift(monkeypatch):
     monkeypatch.setattr(kernel_distance_module, "SUBSETS", 8)
-    values = [squared_mmd(features(100, 8, 2 * k), features(100, 8, 2 * k + 1)) for k in range(60)]
+    values = [float(squared_mmd(features(100, 8, 2 * k), features(100, 8, 2 * k + 1)))
+              for k in range(60)]
     assert abs(np.mean(values)) < 3 * np.std(values) / 60**0.5
     real = features(1500, 8, 0)
     scores = [kernel_distance(real, features(1200, 8, 1, shift), draws())[0]

@@ -131,7 +131,7 @@ def test_reconstruction_error_is_the_squared_error_per_image(model):
 
 
 def test_latent_swd_measure_equals_the_curves_statistic_on_test_codes(model):
-    curve = LatentSWD(model.run, model.test.x)
+    curve = LatentSWD(model.run, model.test.x, "cpu")
     expected = curve(lambda x: model.encoder(to_float(x)))
     assert MEASURES["latent_swd"](model).numbers == {
         "test_swd2_root": expected["swd2_root"], "test_floor_root": expected["floor_root"]}

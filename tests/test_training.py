@@ -131,7 +131,7 @@ def test_methods_share_initial_weights_batches_and_prior_draws(tmp_path):
         order = first_batches(training, 12)
         prior = [training.prior.sample(8, training.draws["prior"]) for _ in range(3)]
         seen[name] = [weights, order, prior, training.data,
-                      LatentSWD(run_of(name), training.data).reference.tolist()]
+                      LatentSWD(run_of(name), training.data, "cpu").reference.tolist()]
     for name in METHODS:
         same(seen["mmd"], seen[name], name)
     other = training_of(run_of("mmd", seed=4), tmp_path)
@@ -252,7 +252,7 @@ def test_latent_swd_equals_pot_and_its_floor_that_of_uniform_draws(tmp_path):
     import ot
     training = training_of(run_of("mmd", n_train=500), tmp_path)
     codes = training.objective.encoder(training.data).detach()
-    curve = LatentSWD(training.run, training.data)
+    curve = LatentSWD(training.run, training.data, "cpu")
     reference_draws = torch.Generator().manual_seed(0)
     with torch.no_grad():
         values = curve(training.objective.encoder)
@@ -270,7 +270,8 @@ def test_latent_swd_equals_pot_and_its_floor_that_of_uniform_draws(tmp_path):
 def test_latent_swd_floor_at_the_papers_size(tmp_path):
     """METHODS section 3: root .0066 to .0068 for 1000 points in 128 dimensions."""
     runs = [run_of("mmd", n_train=1000, dim=128, seed=seed) for seed in range(3)]
-    floors = [LatentSWD(run, scene_of(run, tmp_path).data).floor["floor_root"] for run in runs]
+    floors = [LatentSWD(run, scene_of(run, tmp_path).data, "cpu").floor["floor_root"]
+              for run in runs]
     assert all(0.0064 < floor < 0.0072 for floor in floors)
 
 

@@ -12,7 +12,7 @@ SCORE_NAMES = {"inception": ("fid", "kid"), "cifar10": ("fd_cifar10", "kd_cifar1
 def feature_scores(
     extractor: str, *, real: Tensor, made: Tensor, draws: torch.Generator
 ) -> dict[str, float]:
-    """All scores by column name; features (n, d) and (m, d)."""
+    """All scores by column name; features (n, d) and (m, d), on one device, where it computes."""
     frechet, kernel = SCORE_NAMES[extractor]
     mean, deviation = kernel_distance(real, made, draws)
     manifold = manifold_scores(real=real, made=made)
@@ -81,26 +81,37 @@ def kernel(x: Tensor, y: Tensor) -> Tensor:
     return (x @ y.T / x.shape[1] + 1) ** 3
 
 
-def squared_mmd(x: Tensor, y: Tensor) -> float:
-    """Unbiased estimate from features x (n, d) and y (n, d); it may be negative."""
+def squared_mmd(x: Tensor, y: Tensor) -> Tensor:
+    """() unbiased estimate from features x (n, d) and y (n, d); it may be negative."""
     n = len(x)
     xx, yy, xy = kernel(x, x), kernel(y, y), kernel(x, y)
     within = (xx.sum() - xx.trace() + yy.sum() - yy.trace()) / (n * (n - 1))
-    return float(within - 2 * xy.mean())
+    return within - 2 * xy.mean()
 
 
 def kernel_distance(real: Tensor, made: Tensor, draws: torch.Generator) -> tuple[float, float]:
-    """Mean and standard deviation over random subsets of 1000, or of all features if fewer."""
+    """Mean and standard deviation over random subsets of 1000, or of all features if fewer.
+
+    Subsets are drawn on the CPU, so that every device has the same; a GPU is waited for once."""
     size = min(SUBSET, len(real), len(made))
-    values = []
-    for _ in range(SUBSETS):
-        chosen = [torch.randperm(len(x), generator=draws)[:size] for x in (real, made)]
-        values.append(squared_mmd(real[chosen[0]].double(), made[chosen[1]].double()))
-    return float(torch.tensor(values).mean()), float(torch.tensor(values).std())
+    pairs = [[torch.randperm(len(x), generator=draws)[:size] for x in (real, made)]
+             for _ in range(SUBSETS)]
+    chosen = [torch.stack(side).to(real.device) for side in zip(*pairs, strict=True)]
+    values = torch.stack([squared_mmd(real[i].double(), made[j].double())
+                          for i, j in zip(*chosen, strict=True)]).float().cpu()
+    return float(values.mean()), float(values.std())
 
 
 NEIGHBOURS = 5  # k of Naeem et al.
 CHUNK = 1000
+
+
+def precise(features: Tensor) -> Tensor:
+    """Features (n, d) as distances are computed from them: on a GPU in float64.
+
+    In float32 a GPU would round otherwise than a CPU, and find other points inside a ball. On a CPU
+    they stay as they are, since stored results have been computed so."""
+    return features if features.is_cpu else features.double()
 
 
 def radii(features: Tensor, k: int = NEIGHBOURS) -> Tensor:
@@ -116,8 +127,10 @@ def manifold_scores(*, real: Tensor, made: Tensor, k: int = NEIGHBOURS) -> dict[
     precision: share of made points inside some real point's ball. recall: share of real points
     inside some made point's ball. density: real balls around a made point, over k. coverage: share
     of real balls that hold a made point. A ball reaches to the k-th neighbour of its own kind."""
+    real, made = precise(real), precise(made)
     real_radii, made_radii = radii(real, k), radii(made, k)
-    inside = torch.zeros(len(made), dtype=torch.long)  # real balls around each made point
+    # real balls around each made point
+    inside = torch.zeros(len(made), dtype=torch.long, device=made.device)
     recalled, covered = [], []
     for part, radius in zip(real.split(CHUNK), real_radii.split(CHUNK), strict=True):  # type: ignore[no-untyped-call]
         distance = torch.cdist(part, made)  # (chunk, m)
@@ -125,8 +138,7 @@ def manifold_scores(*, real: Tensor, made: Tensor, k: int = NEIGHBOURS) -> dict[
         inside += within.sum(dim=0)
         covered.append(within.any(dim=1))
         recalled.append((distance <= made_radii).any(dim=1))
-    return {
-        "precision": float((inside > 0).double().mean()),
-        "recall": float(torch.cat(recalled).double().mean()),
-        "density": float(inside.double().mean() / k),
-        "coverage": float(torch.cat(covered).double().mean())}
+    precision, density = (inside > 0).double().mean(), inside.double().mean() / k
+    recall, coverage = (torch.cat(hits).double().mean() for hits in (recalled, covered))
+    found = torch.stack([precision, recall, density, coverage]).cpu()
+    return dict(zip(("precision", "recall", "density", "coverage"), found.tolist(), strict=True))

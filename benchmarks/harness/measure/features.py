@@ -104,7 +104,7 @@ def prepared(inception: nn.Module, device: str) -> nn.Module:
 
 
 def inception_features(inception: nn.Module, x: Tensor, device: str) -> Tensor:
-    """(n, 2048), on the CPU, of 8-bit images (n, 3, H, W), or grey ones."""
+    """(n, 2048), where they are measured, of 8-bit images (n, 3, H, W), or grey ones."""
     def features_of(part: Tensor) -> Tensor:
         shown = part.to(device).expand(-1, 3, -1, -1)
         pixels = shown.contiguous(memory_format=torch.channels_last).float() / 255

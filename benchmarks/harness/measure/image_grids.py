@@ -32,7 +32,7 @@ def tiles(run: Run, x: Tensor, z: Tensor, decode: Callable[[Tensor], Tensor]) ->
     steps = torch.linspace(0, 1, n)[:, None]
     paths = [prior.between(z[2 * row], z[2 * row + 1], steps) for row in range(INTERPOLATION_ROWS)]
     return {
-        "reconstructions.png": png(torch.cat([x, decode(z)]), n),
+        "reconstructions.png": png(torch.cat([x, decode(z).cpu()]), n),
         "samples.png": png(decode(draws), n),
         "interpolations.png": png(decode(torch.cat(paths)), n)}
 
@@ -40,7 +40,8 @@ def tiles(run: Run, x: Tensor, z: Tensor, decode: Callable[[Tensor], Tensor]) ->
 def png(images: Tensor, columns: int) -> bytes:
     """A grid of images (n, C, H, W) in [0, 1], rounded to 8 bits, `columns` in a row."""
     buffer = io.BytesIO()
-    to_pil_image(make_grid(as_8_bits(images), columns, GAP, pad_value=255)).save(buffer, "PNG")
+    grid = make_grid(as_8_bits(images).cpu(), columns, GAP, pad_value=255)
+    to_pil_image(grid).save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -54,7 +55,7 @@ def samples(trained: TrainedModel) -> MeasureResult:
 
 def reconstructions(trained: TrainedModel) -> MeasureResult:
     """reconstructions.png: the first n test images, each with its reconstruction on the right."""
-    pairs = torch.stack([to_float(trained.test.x), trained.decode(trained.codes)], dim=1)
+    pairs = torch.stack([to_float(trained.test.x), trained.decode(trained.codes).cpu()], dim=1)
     return MeasureResult({}, {"reconstructions.png": png(pairs.flatten(0, 1), ROW)})
 
 
@@ -68,5 +69,5 @@ def interpolations(trained: TrainedModel) -> MeasureResult:
     rows = []
     for first in range(0, trained.n - 1, 2):
         path = trained.prior.between(z[first], z[first + 1], steps)
-        rows += [x[first:first + 1], trained.decode(path), x[first + 1:first + 2]]
+        rows += [x[first:first + 1], trained.decode(path).cpu(), x[first + 1:first + 2]]
     return MeasureResult({}, {"interpolations.png": png(torch.cat(rows), ROW + 2)})

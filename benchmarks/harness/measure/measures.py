@@ -15,7 +15,12 @@ from benchmarks.harness.measure.feature_scores import as_8_bits, feature_scores
 from benchmarks.harness.measure.image_grids import tiles
 from benchmarks.harness.measure.image_swd import image_swd
 from benchmarks.harness.measure.latent_metrics import LatentSWD
-from benchmarks.harness.measure.trained_model import MeasureResult, TrainedModel, in_chunks
+from benchmarks.harness.measure.trained_model import (
+    POINTS_AT_ONCE,
+    MeasureResult,
+    TrainedModel,
+    in_chunks,
+)
 
 SWD_DRAWS = 2  # random seeds of Figure 2's distance (METHODS section 3)
 
@@ -30,8 +35,9 @@ def distances(trained: TrainedModel) -> MeasureResult:
     """`swd_image_std`, the paper's normalisation, and `swd_image_unit`: means over two draws.
 
     Grey images count as three equal channels, as for the feature extractors below."""
-    real, made = (images.to(trained.device).expand(-1, 3, -1, -1)
-                  for images in (to_float(trained.test.x), trained.samples.clamp(0, 1)))
+    made = trained.samples.clamp(0, 1)
+    real, made = (images.to(made.device).expand(-1, 3, -1, -1)
+                  for images in (to_float(trained.test.x), made))
     draws = trained.draws("evaluation")
     found = [image_swd(real, made, draws) for _ in range(SWD_DRAWS)]
     return MeasureResult({f"swd_image_{kind}": sum(values[kind] for values in found) / SWD_DRAWS
@@ -83,14 +89,19 @@ def clusters(trained: TrainedModel) -> MeasureResult:
 
 def reconstruction(trained: TrainedModel) -> MeasureResult:
     """`test_reconstruction`: squared error summed over an image, its mean over the test set."""
-    x = to_float(trained.test.x)
-    error = (trained.decode(trained.codes) - x).double().square().flatten(1).sum(1).mean()
+    def errors(codes: Tensor, x: Tensor) -> Tensor:
+        made = trained.decode(codes)
+        return (made - to_float(x).to(made.device)).double().square().flatten(1).sum(1)
+
+    # in parts: in float64, ten thousand large images would fill a GPU
+    parts = (torch.split(x, POINTS_AT_ONCE) for x in (trained.codes, trained.test.x))
+    error = torch.cat([errors(*part) for part in zip(*parts, strict=True)]).mean()
     return MeasureResult({"test_reconstruction": float(error)}, {})
 
 
 def latent_swd(trained: TrainedModel) -> MeasureResult:
     """`test_swd2_root` of the codes to the prior, and `test_floor_root` of the prior to itself."""
-    values = LatentSWD(trained.run, trained.test.x)(trained.encode)
+    values = LatentSWD(trained.run, trained.test.x, trained.device)(trained.encode)
     return MeasureResult({f"test_{name}": values[name] for name in ("swd2_root", "floor_root")}, {})
 
 

@@ -26,11 +26,21 @@ class Model(NamedTuple):
 POINTS_AT_ONCE = 1000
 
 
+WITHOUT_FLOAT64 = ("mps",)  # kinds of device
+
+
+def measured_on(device: torch.device | str) -> torch.device:
+    """Where outputs of a network on the device are measured: there, or on the CPU for float64."""
+    place = torch.device(device)
+    return torch.device("cpu") if place.type in WITHOUT_FLOAT64 else place
+
+
 def in_chunks(
     network: Callable[[Tensor], Tensor], x: Tensor, chunk: int = POINTS_AT_ONCE
 ) -> Tensor:
-    """network(x), computed `chunk` points at a time, on the CPU."""
-    return torch.cat([network(part).cpu() for part in torch.split(x, chunk)])
+    """network(x), computed `chunk` points at a time, where it is measured."""
+    found = torch.cat([network(part) for part in torch.split(x, chunk)])
+    return found.to(measured_on(found.device))
 
 
 class MeasureResult(NamedTuple):
@@ -51,14 +61,14 @@ class TrainedModel:
 
     @cached_property
     def codes(self) -> Tensor:
-        """(n, dim) codes of the test points; for a stochastic encoder, the mean direction."""
-        return in_chunks(self.encode, self.test.x)
+        """(n, dim) codes of the test points, on the CPU; of a random encoder, mean directions."""
+        return in_chunks(self.encode, self.test.x).cpu()
 
     @cached_property
     def training_codes(self) -> Tensor:
-        """(n, dim) codes of the first n training points, which packing has shuffled."""
+        """(n, dim) codes of the first n training points, which packing has shuffled; on the CPU."""
         x = points(self.run, "train", self.run.n_train, self.root).x
-        return in_chunks(self.encode, x[:self.n])
+        return in_chunks(self.encode, x[:self.n]).cpu()
 
     @cached_property
     def samples(self) -> Tensor:
@@ -86,7 +96,7 @@ class TrainedModel:
         return self.encoder(to_float(x.to(self.device)))  # type: ignore[no-any-return]
 
     def decode(self, z: Tensor) -> Tensor:
-        """Images (n, C, H, W) in [0, 1] of codes, on the CPU."""
+        """Images (n, C, H, W) in [0, 1] of codes, where they are measured."""
         assert isinstance(self.decoder, nn.Module)
         decoder = self.decoder
         return in_chunks(lambda part: decoder(part.to(self.device)), z)

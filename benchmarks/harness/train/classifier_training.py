@@ -129,7 +129,7 @@ def accuracy_of(network: nn.Module, test: Split, device: str) -> float:
     network.eval()
     with torch.no_grad():
         logits = in_chunks(lambda part: network(to_float(part.to(device))), test.x)
-    return float((logits.argmax(dim=1) == test.labels).double().mean())
+    return float((logits.argmax(dim=1).cpu() == test.labels).double().mean())
 
 
 def write(trainer: ClassifierTrainer, accuracy: float, device: str, data: str | None) -> None:

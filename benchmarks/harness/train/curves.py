@@ -29,7 +29,7 @@ Point = Callable[[Model], Mapping[str, float]]
 
 def _latent_swd(setup: TrainingSetup, curve: Curve) -> Point:
     """Latent SWD of the training set's codes, as in Figure 1."""
-    distance = LatentSWD(setup.run, setup.data)
+    distance = LatentSWD(setup.run, setup.data, setup.device)
     return lambda model: distance(lambda x: model.encoder(to_float(x.to(setup.device))))
 
 
