@@ -59,7 +59,10 @@ class SVAE(Objective):
         x = torch.bernoulli(batch.x, generator=self.generator)
         mu, kappa = self.encoder.posterior(x)
         z = sample(mu, kappa, self.generator)
-        likelihood = binary_cross_entropy(self.decoded(z), x, reduction="sum") / len(x)
+        p = self.decoded(z)
+        # of NaN it raises, on a GPU by an assertion that ends the process; the loss is to be NaN
+        likelihood = binary_cross_entropy(p.nan_to_num(0.5), x, reduction="sum") / len(x)
+        likelihood = likelihood.where(~p.isnan().any(), torch.nan)
         divergence = divergence_from_uniform(kappa, mu.shape[1]).mean()
         step = Step(self.encoder, x, batch.index, z, batch.prior, batch.progress)
         terms = {"loss": likelihood + divergence, "divergence": divergence,

@@ -1,12 +1,15 @@
 """S-VAE against mpmath, the mean resultant length, and its own equations."""
 
+from itertools import count
+
 import mpmath
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import normalize
+from torch.nn.functional import binary_cross_entropy, normalize
 
 from methods.base import Batch
+from methods.priors import Sphere
 from methods.svae import SVAE, VonMisesEncoder
 from methods.von_mises_fisher import divergence_from_uniform, mean_resultant, sample
 
@@ -118,6 +121,75 @@ def test_concentrated_draws_stay_at_their_direction(kappa):
     z = sample(mu, torch.full((200, 1), kappa), torch.Generator().manual_seed(1))
     # the mean of 1 - mu.z is about (m - 1) / (2 kappa)
     assert float((1 - (z.double() * mu.double()).sum(1)).mean()) < 4 / kappa + 1e-6
+
+
+@pytest.fixture
+def bounded(monkeypatch):
+    """Fails where a sampler would draw for ever."""
+    rounds, draw = count(), Sphere.sample
+
+    def counted(self, n, generator):
+        assert next(rounds) < 1000
+        return draw(self, n, generator)
+
+    monkeypatch.setattr(Sphere, "sample", counted)
+
+
+@pytest.mark.parametrize("kappa", [1e9, 1e15, 1e30])
+def test_concentration_that_single_precision_cannot_tell_from_infinity_ends(kappa, bounded):
+    mu = normalize(torch.randn(3, 6, generator=generator()), dim=1)
+    z = sample(mu, torch.tensor([[5.0], [kappa], [5.0]]), generator(1))
+    assert z.isfinite().all(1).tolist() == [True, False, True]
+
+
+def test_nan_mean_direction_ends(bounded):
+    mu = normalize(torch.randn(3, 6, generator=generator()), dim=1)
+    mu[1, 2] = torch.nan
+    z = sample(mu, torch.full((3, 1), 5.0), generator(1))
+    assert z.isfinite().all(1).tolist() == [True, False, True]
+
+
+def objective_of(decoder):
+    torch.manual_seed(0)
+    objective = SVAE(VonMisesEncoder(nn.Linear(20, 7)), decoder(nn.Linear(6, 20)), generator())
+    x = (torch.rand(64, 20, generator=generator(3)) > 0.5).float()
+    return objective, Batch(x, torch.arange(64), torch.empty(0), torch.tensor(0.0))
+
+
+class Spoiling(nn.Module):
+    """Pixels, of which one is not a number."""
+
+    def __init__(self, linear):
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, z):
+        p = self.linear(z).sigmoid()
+        return torch.where(torch.arange(20) == 7, torch.nan, p)
+
+
+def test_loss_of_pixels_that_are_not_numbers_is_nan():
+    objective, batch = objective_of(Spoiling)
+    terms, _ = objective.loss(batch)
+    assert {name: bool(term.isnan()) for name, term in terms.items()} == {
+        "loss": True, "cross_entropy": True, "divergence": False}
+    terms["loss"].backward()  # a step is taken, whatever it comes to
+
+
+def test_loss_of_sound_pixels_is_the_plain_one_bit_for_bit():
+    objective, batch = objective_of(lambda linear: nn.Sequential(linear, nn.Sigmoid()))
+    grads = []
+    for plain in (False, True):
+        objective.zero_grad()
+        objective.generator.manual_seed(0)
+        terms, step = objective.loss(batch)
+        if plain:
+            entropy = binary_cross_entropy(objective.decoder(step.z), step.x, reduction="sum") / 64
+            assert torch.equal(entropy, terms["cross_entropy"])
+            terms["loss"] = entropy + terms["divergence"]
+        terms["loss"].backward()
+        grads.append([p.grad.clone() for p in objective.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*grads, strict=True))
 
 
 @pytest.mark.parametrize("kappa", [torch.nan, torch.inf, -torch.inf])
