@@ -2,8 +2,11 @@
 
 from contextlib import contextmanager
 from dataclasses import replace
+import gc
 import json
+import re
 from types import SimpleNamespace
+import weakref
 
 from contract import CASES, method_of
 import numpy as np
@@ -15,14 +18,25 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from benchmarks import ARTEFACTS
 from benchmarks.harness.command import main
 from benchmarks.harness.data.datasets import points
+from benchmarks.harness.data.seeding import default_generators
+from benchmarks.harness.launch.execute import execute
+from benchmarks.harness.launch.options import Options
+from benchmarks.harness.measure.measures import MEASURES
+from benchmarks.harness.measure.trained_model import MeasureResult
 from benchmarks.harness.results.rows import read_csv
+from benchmarks.harness.spec.artefact import Curve, Measure
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.selection import select
+from benchmarks.harness.store.run_folder import Store
+from benchmarks.harness.store.task import Task
 from benchmarks.harness.train.build import evaluated, layout
 from benchmarks.harness.train.cuda_graph import WARM_UP, CudaGraphStep
 from benchmarks.harness.train.curves import TrainingSetup
+from benchmarks.harness.train.device import prepare_torch
+from benchmarks.harness.train.interrupts import StopRequest
 from benchmarks.harness.train.loop import Trainer
 from methods import OBJECTIVES
+from methods.base import WAE
 
 NAMES = [*CASES, *OBJECTIVES]
 
@@ -167,12 +181,28 @@ def test_step_uses_the_same_tensors_every_time(name, tmp_path):
 
 
 class FakeCuda:
-    """Stands in for torch.cuda while capturing; records the calls."""
+    """Stands in for torch.cuda while capturing; records the calls.
 
-    def __init__(self, fails=""):
-        self.said, self.fails = [], fails
-        self.Stream = lambda: SimpleNamespace(wait_stream=lambda other: None)
-        self.current_stream = self.Stream
+    As in torch, a failed capture raises a second error when it ends, and leaves its stream the
+    current one."""
+
+    def __init__(self, monkeypatch):
+        self.said, self.capturing = [], False
+        self.current = self.outside = self.Stream()
+        for name in ("Stream", "current_stream", "set_stream", "stream", "graph", "CUDAGraph",
+                     "synchronize"):
+            monkeypatch.setattr(torch.cuda, name, getattr(self, name))
+
+    def Stream(self):  # noqa: N802 torch's name
+        return SimpleNamespace(wait_stream=lambda other: None)
+
+    def current_stream(self):
+        return self.current
+
+    def set_stream(self, stream):
+        self.current = stream
+
+    def synchronize(self): ...
 
     @contextmanager
     def stream(self, stream):
@@ -182,46 +212,233 @@ class FakeCuda:
     @contextmanager
     def graph(self, graph, stream):
         self.said.append("capture")
-        yield
-        if self.fails:
-            raise RuntimeError(self.fails)
+        self.current, self.capturing = stream, True
+        try:
+            yield
+        except RuntimeError:
+            raise RuntimeError("operation failed due to a previous error")  # noqa: B904
+        finally:
+            self.capturing = False
+        self.current = self.outside
 
     def CUDAGraph(self):  # noqa: N802 torch's name
         return SimpleNamespace(replay=lambda: self.said.append("replay"),
                                register_generator_state=lambda draws: self.said.append(draws))
 
 
-def test_graph_is_captured_after_warm_up_and_then_replayed(monkeypatch):
-    fake, draws = FakeCuda(), torch.Generator()
-    monkeypatch.setattr(torch, "cuda", fake)
-    execute = CudaGraphStep(lambda: fake.said.append("step"), [draws], "moca", dict)
+@pytest.fixture
+def cuda(monkeypatch):
+    return FakeCuda(monkeypatch)
+
+
+def executed(step, draws=(), places=dict):
+    """Executes a step until its graph has been replayed twice."""
+    execute = CudaGraphStep(draws, "mine")
     for _ in range(WARM_UP + 2):
-        execute()
-    assert fake.said == [*["aside", "step"] * WARM_UP, draws, "capture", "step", "replay", "replay"]
+        execute(step, places)
+    return execute
 
 
-def test_failed_capture_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(torch, "cuda", FakeCuda("operation not permitted"))
-    execute = CudaGraphStep(lambda: None, [], "mine", dict)
-    for _ in range(WARM_UP):
-        execute()
-    with pytest.raises(RuntimeError, match=r"mine cannot be captured .*not permitted.*--plain"):
-        execute()
+def test_graph_is_captured_after_warm_up_and_then_replayed(cuda):
+    draws = torch.Generator()
+    executed(lambda: cuda.said.append("step"), [draws])
+    assert cuda.said == [*["aside", "step"] * WARM_UP, draws, "capture", "step", "replay", "replay"]
+    assert cuda.current is cuda.outside
 
 
-def test_captured_step_that_rebinds_its_tensors_is_refused(monkeypatch):
+FORBIDDEN = "CUDA error: operation not permitted when stream is capturing"
+
+
+def in_capture(cuda, fail):
+    def step():
+        if cuda.capturing:
+            fail()
+    return step
+
+
+def forbidden():
+    raise RuntimeError(f"{FORBIDDEN}\nSearch for it in the manual")
+
+
+def in_turn():
+    try:
+        forbidden()
+    finally:
+        raise RuntimeError("what comes of it")
+
+
+@pytest.mark.parametrize("fail", [forbidden, in_turn])
+def test_failed_capture_names_its_first_error_and_says_what_to_do(fail, cuda):
+    with pytest.raises(RuntimeError) as caught:
+        executed(in_capture(cuda, fail))
+    assert str(caught.value) == ("a step of mine cannot be captured as a CUDA graph "
+                                 f"({FORBIDDEN}); say capturable = False in its class, or --plain")
+    assert cuda.current is cuda.outside
+    assert gc.isenabled()
+
+
+def test_capture_that_runs_out_of_memory_says_so(cuda):
+    def fail():
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError, match=r"^CUDA out of memory$"):
+        executed(in_capture(cuda, fail))
+    assert cuda.current is cuda.outside
+
+
+def test_capture_is_not_blamed_for_an_error_of_an_earlier_step(cuda, monkeypatch):
+    def fail():
+        raise torch.AcceleratorError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(torch.cuda, "synchronize", fail)
+    with pytest.raises(torch.AcceleratorError, match=r"assert triggered$"):
+        executed(lambda: None)
+    assert "capture" not in cuda.said
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_garbage_is_collected_before_a_capture_and_not_inside(collecting, cuda):
+    class Node:
+        pass
+
+    node, seen = Node(), []
+    node.itself, dead = node, weakref.ref(node)
+    del node
+    (gc.enable if collecting else gc.disable)()
+    try:
+        executed(in_capture(cuda, lambda: seen.extend([gc.isenabled(), dead()])))
+        assert gc.isenabled() is collecting
+    finally:
+        gc.enable()
+    assert seen == [False, None]
+
+
+def test_captured_step_that_rebinds_its_tensors_is_refused(cuda):
     """A graph would keep reading the tensor it was captured with."""
-    monkeypatch.setattr(torch, "cuda", FakeCuda())
     places = {"regularizer.mean": 1}
 
     def rebind():
         places["regularizer.mean"] += 1
 
-    execute = CudaGraphStep(rebind, [], "mine", lambda: dict(places))
-    for _ in range(WARM_UP):
-        execute()
     with pytest.raises(RuntimeError, match=r"regularizer\.mean is another tensor"):
-        execute()
+        executed(rebind, places=lambda: dict(places))
+
+
+def test_restored_training_captures_its_graph_again(cuda, tmp_path):
+    """The old graph would update tensors that `restore` has replaced, such as Adam's moments."""
+    training = made(image_run("mmd", n_train=100), tmp_path, False)
+    training.graph = CudaGraphStep([], "mmd")
+    for _ in range(WARM_UP + 1):
+        training.advance()
+    assert training.graph.graph
+    training.restore(training.state())
+    assert training.graph.graph is None
+    cuda.said.clear()
+    for _ in range(WARM_UP + 1):
+        training.advance()
+    assert cuda.said == [*["aside"] * WARM_UP, "capture", "replay"]
+
+
+def test_torchs_default_generators_are_seeded_by_the_run(monkeypatch):
+    """The CPU's and the GPU's; they have different names in a checkpoint."""
+    on_gpu = [torch.Generator(), torch.Generator()]
+    monkeypatch.setattr(torch.cuda, "default_generators", on_gpu)
+    found = [default_generators(seed, torch.device("cuda:1")) for seed in (3, 3, 4)]
+    assert [[*draws] for draws in found] == [["global", "global cuda"]] * 3
+    assert found[0]["global"] is torch.default_generator
+    assert found[0]["global cuda"] is on_gpu[1]
+    first, again, other = (
+        [torch.rand(3, generator=draws).tolist()
+         for draws in default_generators(seed, torch.device("cuda:1")).values()]
+        for seed in (3, 3, 4))
+    assert first == again
+    assert first[1] != other[1]
+    assert [*default_generators(3, torch.device("cpu"))] == ["global"]
+
+
+# operations whose GPU kernels add in a varying order, according to
+# torch.use_deterministic_algorithms; without index_copy and scatter, which vary only if an index
+# occurs twice, as the slots of a queue and the ranks of a sort do not
+VARYING = re.compile(
+    r"index_add|index_put|scatter_add|scatter_reduce|^put|cumsum|histc|bincount|kthvalue|median|"
+    r"embedding|nll_loss2d|ctc_loss|grid_sampl|adaptive_|max_pool|avg_pool3d|reflection_pad|"
+    r"replication_pad|upsample_(bi|tri)?(linear|cubic)|repeat_interleave|resize_$")
+
+
+class Kernels(TorchDispatchMode):
+    """Records the operations of a step; index_put only if it accumulates."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name, kwargs = func.overloadpacket.__name__, kwargs or {}
+        if "index_put" not in name or any(args[3:4]) or kwargs.get("accumulate"):
+            self.names.add(name)
+        return func(*args, **kwargs)
+
+
+@pytest.mark.parametrize("architecture", ["a1", "a2", "residual"])
+@pytest.mark.parametrize("name", NAMES)
+def test_steps_use_no_kernel_that_adds_in_a_varying_order(name, architecture, tmp_path):
+    """Except cuDNN's, which fp32 asks to be deterministic: steps repeat bit for bit on a GPU."""
+    training = made(image_run(name, architecture=architecture, n_train=100), tmp_path, False)
+    with Kernels() as seen:
+        training.advance()
+    assert len(seen.names) > 30
+    assert not {kernel for kernel in seen.names if VARYING.search(kernel)}
+
+
+FLAGS = ((torch.backends.cuda.matmul, "allow_tf32"), (torch.backends.cudnn, "allow_tf32"),
+         (torch.backends.cudnn, "deterministic"), (torch.backends.cudnn, "benchmark"))
+OF_FP32 = [False, False, True, False]
+
+
+@pytest.fixture
+def flags():
+    """The current values of FLAGS; restores them."""
+    def read():
+        return [getattr(owner, name) for owner, name in FLAGS]
+
+    before = read()
+    yield read
+    for (owner, name), value in zip(FLAGS, before, strict=True):
+        setattr(owner, name, value)
+
+
+def test_precision_sets_the_flags_of_the_gpu(flags):
+    for precision, expected in (("tf32", [True, True, False, False]), ("fp32", OF_FP32),
+                                ("bf16", [False] * 4), ("fp32", OF_FP32)):
+        torch.backends.cudnn.benchmark = True
+        prepare_torch("cpu", precision)
+        assert flags() == expected
+
+
+def test_tf32_run_is_measured_in_fp32(flags, tmp_path, monkeypatch):
+    """Its curves during training, and its measures after it."""
+    run = image_run("mmd", width=1 / 64, precision="tf32")
+    seen = {"trained": [], "measured": []}
+
+    def spy(model):
+        seen["measured"].append(flags())
+        return MeasureResult({"error": 0.0}, {})
+
+    loss = WAE.loss
+
+    def watched(self, batch):
+        seen["trained"].append(flags())
+        return loss(self, batch)
+
+    monkeypatch.setitem(MEASURES, "reconstruction", spy)
+    monkeypatch.setattr(WAE, "loss", watched)
+    curves = (Curve("reconstruction", 8, 1),)
+    task = Task(Store(tmp_path / "runs").folder(run.key), curves,
+                (Measure("reconstruction", 8),), curves)
+    task.folder.write_spec(run, None)
+    assert execute(task, Options(tmp_path / "data", "cpu"), StopRequest(), float) == "done"
+    assert seen["measured"] == [OF_FP32] * (1 + run.epochs + 1)
+    assert seen["trained"] == [[True, True, False, False]] * run.steps
 
 
 @pytest.mark.parametrize("name", NAMES)

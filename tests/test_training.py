@@ -10,13 +10,17 @@ import torch
 from torch import Tensor
 
 from benchmarks.harness.data.datasets import points
+from benchmarks.harness.launch.execute import execute
+from benchmarks.harness.launch.options import Options
 from benchmarks.harness.measure.latent_metrics import LatentSWD
 from benchmarks.harness.spec.artefact import Curve
 from benchmarks.harness.spec.hyperparameters import UserMethod, resolve
 from benchmarks.harness.spec.run import Run
+from benchmarks.harness.store.run_folder import Store
+from benchmarks.harness.store.task import Task
 from benchmarks.harness.train.build import evaluated
 from benchmarks.harness.train.curves import TrainingSetup
-from benchmarks.harness.train.interrupts import InterruptedRun
+from benchmarks.harness.train.interrupts import InterruptedRun, StopRequest
 from benchmarks.harness.train.loop import Trainer, train
 from methods import METHODS, OBJECTIVES
 
@@ -218,6 +222,17 @@ def test_divergence_is_recorded_with_its_step(tmp_path):
     assert finish(resumed) == outcome
 
 
+@pytest.mark.parametrize("lr", [1e20, 1e30])
+def test_svae_whose_codes_become_nan_has_diverged(lr, tmp_path):
+    """It is not an error that torch has no cross entropy of NaN."""
+    run = run_of("svae", lr=lr)
+    task = Task(Store(tmp_path / "runs").folder(run.key))
+    task.folder.write_spec(run, None)
+    state = execute(task, Options(tmp_path / "data", "cpu"), StopRequest(), float)
+    assert state == "diverged", task.folder.error()
+    assert 0 < task.folder.result()["diverged_step"] < run.steps
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_wae_learns_to_reconstruct_images_under_every_method(name, tmp_path):
     run = run_of(name, dataset="procedural", objective="wae", n_train=64, epochs=12, lam=1.0,
@@ -325,8 +340,10 @@ def test_loop_gives_every_method_the_same_prior_draws_and_batches(tmp_path, monk
     assert [round(float(batch[3]) * 20) for batch in seen["mmd"]] == [0, 1, 2, 3, 4, 5]
 
 
-def test_weights_not_finite_after_the_last_step_are_a_divergence(tmp_path):
-    training = training_of(run_of("mmd"), tmp_path)
+@pytest.mark.parametrize("curves", [(Curve("latent_swd"),), ()])
+def test_weights_not_finite_after_the_last_step_are_a_divergence(curves, tmp_path):
+    """Also without a curve, which would show it."""
+    training = Trainer(scene_of(run_of("mmd"), tmp_path), curves, tmp_path)
     advance = training.advance
 
     def sabotage():

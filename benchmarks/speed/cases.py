@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
-from benchmarks.harness.train.cuda_graph import WARM_UP, CudaGraphStep
+from benchmarks.harness.train.cuda_graph import WARM_UP
 from benchmarks.harness.train.curves import TrainingSetup
 from benchmarks.harness.train.loop import Trainer
 from benchmarks.recipes import CIFAR10, resized
@@ -125,6 +125,6 @@ def training(
     made = Trainer(TrainingSetup(run, images(IMAGES, side), NOWHERE, device), (), NOWHERE, plain)
     if regularizer is not None:
         made.objective.regularizer = regularizer
-    for _ in range(WARM_UP + 1 if isinstance(made.execute, CudaGraphStep) else 0):
+    for _ in range(WARM_UP + 1 if made.graph else 0):
         made.advance()
     return made

@@ -91,10 +91,10 @@ def _provenance(training: Trainer, began: float, size: int) -> dict[str, Any]:
 def measure_run(
     folder: RunFolder, held: lease.Lease, measure: Measure, options: Options, log: TextIO
 ) -> None:
-    """Measures the trained model and stores the result."""
+    """Measures the trained model, in fp32 always, and stores the result."""
     from benchmarks.harness.measure.measures import MEASURES
     run, began = folder.run(), time.monotonic()
-    device = prepare_torch(options.device, run.precision)
+    device = prepare_torch(options.device, "fp32")
     # one thread, as in training: their number changes the order of sums
     with torch.no_grad(), threadpool_limits(1):
         test = points(run, measure.split, measure.n_eval, options.data)

@@ -16,6 +16,7 @@ from benchmarks.harness.errors import UsageError
 from benchmarks.harness.measure.trained_model import Model
 from benchmarks.harness.spec.hyperparameters import complete
 from benchmarks.harness.spec.run import Run
+from benchmarks.harness.train.device import single_precision
 from benchmarks.harness.train.user_method import load_module, regularizer_in
 from methods import METHODS, OBJECTIVES, Method
 from methods.architectures import ARCHITECTURES
@@ -112,13 +113,13 @@ def load_model(run: Run, shape: tuple[int, ...], path: Path, device: str) -> Mod
 
 @contextmanager
 def evaluated(objective: Objective) -> Iterator[Model]:
-    """The model of a training in progress, in evaluation mode; back in training mode after."""
+    """The model of a training in progress, evaluated in fp32; back in training mode after."""
     model = Model(objective.encoder, getattr(objective, "decoder", None))
     parts = [part for part in model if part is not None]
     for part in parts:
         part.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), single_precision():
             yield model
     finally:
         for part in parts:

@@ -1,7 +1,9 @@
 """Choice of devices, and torch's global settings that change the last bits of results."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
+import gc
 from itertools import takewhile
 import os
 from pathlib import Path
@@ -58,18 +60,70 @@ def usable_device(device: str) -> str:
     return "cpu"
 
 
+def set_precision(precision: str) -> None:
+    """Sets what changes the last bits on a GPU, for "fp32", "tf32" or "bf16".
+
+    In fp32 a resumed run is the uninterrupted one bit for bit, on the same model of GPU with the
+    same versions: TF32 is off, and cuDNN's kernels are deterministic and not chosen by timing. No
+    other kernel of our methods adds in a varying order, and torch gives cuBLAS, which needs it, a
+    workspace per stream; torch.use_deterministic_algorithms would only slow it down. In tf32 and
+    bf16 cuDNN uses its fastest kernels: a resumed run agrees up to rounding."""
+    import torch
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.deterministic = precision == "fp32"
+    torch.backends.cudnn.benchmark = False
+
+
+@contextmanager
+def single_precision() -> Iterator[None]:
+    """The settings of fp32 inside; measures are computed in them, whatever the run's precision."""
+    import torch
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.deterministic
+    set_precision("fp32")
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32, cudnn.deterministic = before
+
+
 def prepare_torch(device: str, precision: str) -> str:
-    """Sets threads and TF32, which change last bits; resolves the device "auto" or "auto:1"."""
+    """Sets threads and precision, which change last bits; resolves "auto" or "auto:1"."""
     import torch
     # the number of threads changes the order of sums, so every launcher uses one
     torch.set_num_threads(1)
-    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    set_precision(precision)
     if device.startswith("auto"):
         device = device.replace("auto", "cuda") if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda:"):
         torch.cuda.set_device(device)  # streams and graphs are made on the current one
     return device
+
+
+def gpu_is_lost() -> bool:
+    """Whether an error has made the GPU unusable in this process; a new process can use it.
+
+    After a kernel's fault, such as a failed assertion or an illegal access, also one of another
+    process under MPS, every call fails; after a failed capture, torch's generator may."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return False
+    try:
+        torch.cuda.synchronize()
+        torch.rand(1, device="cuda")
+    except RuntimeError as error:
+        return not isinstance(error, torch.OutOfMemoryError)
+    return False
+
+
+def free_gpu() -> None:
+    """Releases the GPU memory of runs that have ended, for the next run or another process."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        gc.collect()  # a user's method may refer to itself
+        if not gpu_is_lost():
+            torch.cuda.empty_cache()
 
 
 DEVICE_FILES = Path("/dev")

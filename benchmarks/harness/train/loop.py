@@ -1,7 +1,7 @@
 """The training loop: a run in progress, its steps, epochs and checkpoints."""
 
 from collections.abc import Callable
-from math import inf, isfinite
+from math import inf, isfinite, nan
 from pathlib import Path
 import time
 from typing import Any
@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.harness.data.datasets import to_float
-from benchmarks.harness.data.seeding import generator, stream
+from benchmarks.harness.data.seeding import default_generators, generator
 from benchmarks.harness.spec.artefact import Curve
-from benchmarks.harness.train.build import NOTES, build, layout
+from benchmarks.harness.train.build import NETWORKS, NOTES, build, layout
 from benchmarks.harness.train.cuda_graph import CudaGraphStep
 from benchmarks.harness.train.curves import CurveRecorder, TrainingSetup
 from benchmarks.harness.train.interrupts import InterruptedRun
@@ -34,9 +34,7 @@ class Trainer:
         self.layout = torch.contiguous_format if plain else layout(run, device)
         self.prior = PRIORS[run.prior](run.dim)
         self.draws = {name: generator(run.seed, name, device) for name in ("prior", "method")}
-        draws = [*self.draws.values()]  # on the device
-        # a user's method may draw from it
-        self.draws["global"] = torch.default_generator.manual_seed(stream(run.seed, "global"))
+        self.draws |= default_generators(run.seed, self.data.device)
         self.objective = build(run, tuple(self.data.shape[1:]), self.prior, self.draws["method"],
                                method_file)
         self.objective.to(memory_format=self.layout)
@@ -44,8 +42,8 @@ class Trainer:
         self.batches = BatchSampler(run.n_train, run.batch, generator(run.seed, "order"), device)
         self.recorder = CurveRecorder(curves, setup)
         graphed = not plain and self.data.is_cuda and self.objective.capturable
-        self.execute: Callable[[], None] = (
-            CudaGraphStep(self._work, draws, run.method, self.places) if graphed else self._work)
+        on_gpu = [draws for draws in self.draws.values() if draws.device.type == "cuda"]
+        self.graph = CudaGraphStep(on_gpu, run.method) if graphed else None
         self.step, self.seconds, self.attempts = 0, 0.0, list[dict[str, Any]]()
         self.clock = torch.zeros((), dtype=torch.long, device=device)  # `step`, on the device
         self.epoch_log = EpochLog(device)
@@ -54,8 +52,7 @@ class Trainer:
     @property
     def path(self) -> str:
         """Execution path for provenance: eager or graph, and the memory layout."""
-        name = "graph" if isinstance(self.execute, CudaGraphStep) else "eager"
-        return name + NOTES[self.layout]
+        return ("graph" if self.graph else "eager") + NOTES[self.layout]
 
     @property
     def epoch(self) -> int:
@@ -84,7 +81,10 @@ class Trainer:
         if self.step % self.run.steps_per_epoch == 0:
             self.batches.renew()
         self.optimizers.set_rates(self.run.lr_factor(self.epoch))
-        self.execute()
+        if self.graph:
+            self.graph(self._work, self.places)
+        else:
+            self._work()
         self.step += 1
 
     def _work(self) -> None:
@@ -118,8 +118,12 @@ class Trainer:
         return {name: tensor.data_ptr() for name, tensor in held.items()}
 
     def record(self) -> None:
-        """The row of the epoch just completed; none, and diverged, if a number is not finite."""
-        measured = self.recorder(self.objective, self.epoch)
+        """The row of the epoch just completed; none, and diverged, if a number is not finite.
+
+        Weights count too: after the last step no loss is computed that would show it."""
+        finite = all(bool(value.isfinite().all()) for name, value
+                     in self.objective.state_dict().items() if name.startswith(NETWORKS))
+        measured = self.recorder(self.objective, self.epoch) if finite else {"weights": nan}
         self.epoch_log.close(self.epoch, self.run.steps_per_epoch, max(self.step - 1, 0), measured)
 
     def state(self) -> dict[str, Any]:
@@ -140,13 +144,15 @@ class Trainer:
         self.objective.load_state_dict(state["objective"])
         self.optimizers.restore(state["optimizers"])
         self.batches.restore(state["batches"])
-        for name, draws in self.draws.items():
-            draws.set_state(state["draws"][name])
+        for name, drawn in state["draws"].items():
+            self.draws[name].set_state(drawn)
         self.epoch_log.restore(state["ledger"])
         self.step, self.seconds = state["step"], state["seconds"]
         self.clock.fill_(self.step)
         self.attempts = state["attempts"]
         self.recorder.columns, self.snapshots = state["columns"], state["snapshots"]
+        if self.graph:
+            self.graph.drop()  # the optimizers' moments and the epoch's sums are new tensors
 
 
 def train(
