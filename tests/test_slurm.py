@@ -304,6 +304,18 @@ def test_slurm_failing_and_diverging_runs_do_not_stop_the_others(site, cluster):
     assert "submitted" in send(site, *words, "--retry-failed")
 
 
+@pytest.mark.slow
+def test_slurm_job_that_loses_its_gpu_continues_in_another_process(site, cluster):
+    """It is requeued, which takes half a minute, and does not repeat the run that failed."""
+    send(site, *SMOKE, "--seeds", "2", "--methods", "sae", "--runs-per-job", "20",
+         "--with", str(ROOT / "tests" / "faulty.py"))
+    cluster.await_empty()
+    for folder in runs(site):
+        failed = folder.run().method == "faulty"
+        assert folder.state() == ("failed" if failed else "done")
+        assert log_of(folder).count("from step") == 1
+
+
 def test_slurm_full_disk_fails_only_its_own_run(slowed, site, cluster):
     """The run's folder is a full file system of its own."""
     place = Place(site.folder / "declared")

@@ -12,6 +12,10 @@ class MissingDataError(UsageError):
     """A data set is not available; runs on other data sets can go on."""
 
 
+class LostGpuError(Exception):
+    """The GPU is unusable in this process; the other runs need a new one."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for an unknown name, with the nearest known name or all of them."""
     known = list(known)

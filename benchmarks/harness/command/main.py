@@ -25,7 +25,7 @@ from benchmarks.harness.command.arguments import (
 from benchmarks.harness.command.preflight import measurable
 from benchmarks.harness.command.tune import tune
 from benchmarks.harness.command.verify import verify
-from benchmarks.harness.errors import UsageError
+from benchmarks.harness.errors import LostGpuError, UsageError
 from benchmarks.harness.launch.launchers import cores
 from benchmarks.harness.spec.hyperparameters import UserMethod
 from benchmarks.harness.spec.selection import Selection, asked_curves, select
@@ -137,7 +137,7 @@ def main(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader has closed the pipe, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         return 1
-    except OSError as error:  # a full disk, say: every file is whole, so going on later is safe
+    except (OSError, LostGpuError) as error:  # every file is whole, so going on later is safe
         print(f"bench.py: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.store import lease, provenance
 from benchmarks.harness.store.files import remove_leftovers
 from benchmarks.harness.store.task import Task
+from benchmarks.harness.train.device import free_gpu
 from benchmarks.harness.train.interrupts import InterruptedRun, StopRequest
 
 Report = Callable[[float], None]
@@ -19,7 +20,8 @@ def execute(task: Task, options: Options, stop: StopRequest, report: Report) -> 
     """Trains and measures the task's run unless that is done or another process has it.
 
     Returns "done", "diverged", "failed", "interrupted" or "elsewhere". An exception ends up in the
-    run's log and error.json: it costs this run, never its siblings."""
+    run's log and error.json: it costs this run, never its siblings, if the process executes no
+    other after a fault on the GPU: see `gpu_is_lost`."""
     folder = task.folder
     held = lease.acquire(folder.path)
     if held is None:
@@ -46,6 +48,7 @@ def execute(task: Task, options: Options, stop: StopRequest, report: Report) -> 
                 return "failed"
     finally:
         held.release()
+        free_gpu()  # the error, whose traceback refers to the run, is gone by now
 
 
 def _perform(

@@ -7,6 +7,7 @@ from functools import partial
 import os
 import time
 
+from benchmarks.harness.errors import LostGpuError
 from benchmarks.harness.launch.execute import execute
 from benchmarks.harness.launch.local import train_in_pool
 from benchmarks.harness.launch.options import Options, asks_for_gpu, overrides
@@ -14,12 +15,14 @@ from benchmarks.harness.launch.progress import POLL_SECONDS, Progress, settled
 from benchmarks.harness.launch.slurm import train_on_slurm
 from benchmarks.harness.spec.artefact import Resources
 from benchmarks.harness.store.task import Task
-from benchmarks.harness.train.device import gpus_asked
+from benchmarks.harness.train.device import gpu_is_lost, gpus_asked
 from benchmarks.harness.train.interrupts import stop_on_signals
 
 
 def train_inline(tasks: list[Task], options: Options, progress: Progress) -> None:
-    """Executes the tasks in order; raises KeyboardInterrupt after a signal."""
+    """Executes the tasks in order.
+
+    Raises KeyboardInterrupt after a signal, LostGpuError after a fault on the GPU."""
     queue, waiting = deque(tasks), list[Task]()
     while queue or waiting:
         if not queue:
@@ -36,6 +39,9 @@ def train_inline(tasks: list[Task], options: Options, progress: Progress) -> Non
             waiting.append(task)
         else:
             progress.finished(task.folder, state)
+        if gpu_is_lost():
+            raise LostGpuError("a run has made the GPU unusable in this process; "
+                               "the same command goes on with the other runs")
 
 
 Launcher = Callable[[list[Task], Options, Progress], None]

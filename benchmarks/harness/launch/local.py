@@ -22,6 +22,7 @@ from benchmarks.harness.train import device
 from benchmarks.harness.train.interrupts import stop_on_signals
 
 SHUT_DOWN_SECONDS = 60.0
+LOST = "GPU lost"  # message of a worker whose GPU is unusable, and which ends
 LIVES = 2  # attempts at a run: when its worker dies, another worker gets it
 
 
@@ -55,7 +56,7 @@ class Pool:
 
     def _assign(self) -> None:
         for worker in self.workers:
-            if self.queue and worker.task is None:
+            if self.queue and worker.task is None and not worker.ends:
                 self._give(worker)
         while self.queue and len(self.workers) < self.options.jobs:
             taken = {worker.number for worker in self.workers}
@@ -71,10 +72,14 @@ class Pool:
             worker.line.send(task)
 
     def _listen(self, worker: Worker) -> None:
+        alive = worker.process.is_alive()  # asked first: a dead one has said all that it will say
         for message in worker.messages():
             assert worker.task
             if isinstance(message, float):
                 self.progress.moved(worker.task.folder, message)
+                continue
+            if message == LOST:
+                worker.ends = True
                 continue
             task, worker.task = worker.task, None
             if message == "elsewhere":
@@ -83,7 +88,7 @@ class Pool:
                 self.queue.append(task)
             else:
                 self.progress.finished(task.folder, message)
-        if not worker.process.is_alive():
+        if not alive:
             self._bury(worker)
 
     def _bury(self, worker: Worker) -> None:
@@ -136,7 +141,11 @@ def _work(orders: connection.Connection, options: Options) -> None:
             except OSError as error:  # not even a claim could be written
                 print(f"{task.folder.path}: {error}", file=sys.stderr)
                 state = "failed"
+            if lost := device.gpu_is_lost():
+                say(LOST)  # before the state, after which it would be given another run
             say(state)
+            if lost:
+                os._exit(1)  # without destructors, which would call the GPU
 
 
 class Worker:
@@ -151,6 +160,7 @@ class Worker:
         self.process.start()
         theirs.close()
         self.task: Task | None = None
+        self.ends = False  # it takes no other run
 
     def messages(self) -> Iterator[float | str]:
         """The worker's messages; a dead worker sends no more."""

@@ -31,7 +31,7 @@ from benchmarks.harness.store import provenance
 from benchmarks.harness.store.files import discard
 from benchmarks.harness.store.run_folder import RunFolder
 from benchmarks.harness.store.task import Task
-from benchmarks.harness.train.device import usable_device
+from benchmarks.harness.train.device import gpu_is_lost, usable_device
 from benchmarks.harness.train.interrupts import stop_on_signals
 
 EDITED = "the code changed after submission; resubmit with --retry-failed"
@@ -57,7 +57,10 @@ class JobPayload:
             "code": provenance.code(), "fingerprint": fingerprint}))
 
     def __call__(self) -> None:
-        """Executes the tasks; on a signal, stores a checkpoint and requeues itself if possible."""
+        """Executes the tasks; on a signal, stores a checkpoint and requeues itself if possible.
+
+        It also requeues itself if a run makes the GPU unusable, so that a new process executes the
+        others; runs that failed before it was requeued are not repeated."""
         order = json.loads(self.text)
         tasks = [Task(RunFolder(Path(fields["folder"])),
                       tuple(Curve(**curve) for curve in fields["curves"]),
@@ -75,9 +78,12 @@ class JobPayload:
             options = replace(options, device=usable_device(options.device))
         with stop_on_signals(signal.SIGTERM, signal.SIGINT, REQUEUE) as stop:
             for task in tasks:
-                if not stop.is_set():  # progress is read off the runs' folders
+                if not stop.is_set() and not task.folder.has_failed():
+                    # progress is read off the runs' folders
                     state = execute(task, options, stop, lambda fraction: None)
                     print(f"{task.folder.key}: {state}", flush=True)
+                    if task is not tasks[-1] and gpu_is_lost():
+                        stop.signals.add(REQUEUE)
         if REQUEUE in stop.signals:
             signal.raise_signal(REQUEUE)  # to submitit's own handler, which is in force again
         if stop.is_set():
