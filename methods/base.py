@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.networks import Encoder, EncoderBase
-from methods.precision import autocast, full
+from methods.precision import call
 from methods.priors import Prior
 
 
@@ -95,9 +95,7 @@ class Objective(nn.Module):
     def decoded(self, z: Tensor) -> Tensor:
         """Decodes codes (B, dim) to points (B, ...)."""
         assert self.decoder is not None
-        with autocast(self.decoder, z.device, self.mixed):
-            x: Tensor = self.decoder(z)
-        return full(x)
+        return call(self.decoder, z, self.mixed)
 
     def loss(self, batch: Batch) -> tuple[dict[str, Tensor], Step]:
         """Returns scalars by name (all recorded, "loss" minimised) and the regularizer's Step."""

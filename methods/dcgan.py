@@ -5,7 +5,7 @@ from math import log2
 
 from torch import nn
 
-from methods.networks import Networks, Plan
+from methods.networks import BatchNorm, Networks, Plan
 from methods.precision import Pixels
 
 CHANNELS = (128, 256, 512, 1024)
@@ -22,7 +22,7 @@ def a1(plan: Plan) -> Networks:
     bottom = height // 2 ** len(widths)
     encoder: list[nn.Module] = []
     for inputs, outputs in pairwise([channels, *widths]):
-        encoder += [nn.Conv2d(inputs, outputs, 5, 2, 2), nn.BatchNorm2d(outputs), nn.ReLU()]
+        encoder += [nn.Conv2d(inputs, outputs, 5, 2, 2), BatchNorm(outputs), nn.ReLU()]
     encoder += [nn.Flatten(),
                 nn.Linear(widths[-1] * bottom * (width // 2 ** len(widths)), plan.outputs)]
     return Networks(nn.Sequential(*encoder), _decoder(plan, widths[::-1]))
@@ -37,7 +37,7 @@ def _decoder(plan: Plan, widths: list[int]) -> nn.Sequential:
     layers: list[nn.Module] = [nn.Linear(plan.dim, start[0] * start[1] * start[2]),
                                nn.Unflatten(1, start), nn.ReLU()]
     for inputs, outputs in pairwise(hidden):
-        layers += [_doubling(inputs, outputs), nn.BatchNorm2d(outputs), nn.ReLU()]
+        layers += [_doubling(inputs, outputs), BatchNorm(outputs), nn.ReLU()]
     last = (_doubling(hidden[-1], channels) if doublings == len(hidden)
             else nn.ConvTranspose2d(hidden[-1], channels, 5, 1, 2))
     return nn.Sequential(*layers, last, Pixels())

@@ -13,13 +13,26 @@ def cosine_momentum(progress: Tensor, m0: float) -> Tensor:
     return 1 - (1 - m0) * (torch.cos(torch.pi * progress) + 1) / 2
 
 
+def move_towards(keys: list[Tensor], queries: list[Tensor], share: Tensor) -> None:
+    """Adds share (queries - keys) to the keys, in place; share: ().
+
+    Three kernels on a GPU, however many tensors there are. `torch._foreach_lerp_` takes a share on
+    the GPU only as one tensor per key, and then launches a kernel for each."""
+    way = torch._foreach_sub(queries, keys)
+    torch._foreach_mul_(way, share)
+    torch._foreach_add_(keys, way)
+
+
 @torch.no_grad()
 def follow(key_encoder: nn.Module, encoder: nn.Module, progress: Tensor, m0: float) -> None:
     """Averages the encoder's parameters into the key encoder's, in place, by `cosine_momentum`."""
     keys: list[Tensor] = list(key_encoder.parameters())
     queries: list[Tensor] = list(encoder.parameters())
-    towards_query: list[Tensor] = [1 - cosine_momentum(progress, m0)] * len(keys)
-    torch._foreach_lerp_(keys, queries, towards_query)
+    share = 1 - cosine_momentum(progress, m0)
+    if share.is_cpu:  # rounds once where `move_towards` rounds twice: other last bits
+        torch._foreach_lerp_(keys, queries, [share] * len(keys))
+    else:
+        move_towards(keys, queries, share)
 
 
 def next_slots(pointer: Tensor, count: int, length: int) -> Tensor:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from torch import Tensor, nn
+from torch.nn.functional import batch_norm
 
-from methods.precision import autocast, full
+from methods.precision import call
 from methods.priors import Prior
 
 
@@ -28,9 +29,7 @@ class Encoder(EncoderBase):
 
     def forward(self, x: Tensor) -> Tensor:
         """Codes (B, dim)."""
-        with autocast(self, x.device, self.mixed):
-            raw = self.network(x)
-        return self.prior.constrain(full(raw))
+        return self.prior.constrain(call(self.network, x, self.mixed))
 
 
 class Plan(NamedTuple):
@@ -52,6 +51,19 @@ class Networks(NamedTuple):
 
     encoder: nn.Module
     decoder: nn.Module
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch norm over (B, C, H, W) that does not count its batches.
+
+    With a fixed momentum nothing reads the count, and each would be a kernel in every step. Its
+    buffer stays, so that the weights of older runs load."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalised by the batch while training, by the running statistics otherwise."""
+        assert self.momentum is not None
+        return batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias,
+                          self.training, self.momentum, self.eps)
 
 
 Architecture = Callable[[Plan], Networks]

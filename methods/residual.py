@@ -5,7 +5,7 @@ from math import log2
 
 from torch import nn
 
-from methods.networks import Networks, Plan
+from methods.networks import BatchNorm, Networks, Plan
 from methods.precision import Pixels
 from methods.resnet import basic_block
 
@@ -22,12 +22,12 @@ def residual(plan: Plan) -> Networks:
     widths = [channels, *(plan.channels(full) for full in CHANNELS[:count])]
     encoder = [layer for inputs, outputs in pairwise(widths)
                for layer in (nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False),
-                             nn.BatchNorm2d(outputs), nn.ReLU(), basic_block(outputs, outputs))]
+                             BatchNorm(outputs), nn.ReLU(), basic_block(outputs, outputs))]
     decoder: list[nn.Module] = []
     for inputs, outputs in pairwise(widths[:0:-1]):
         decoder += [basic_block(inputs, inputs),
                     nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False),
-                    nn.BatchNorm2d(outputs), nn.ReLU()]
+                    BatchNorm(outputs), nn.ReLU()]
     decoder += [basic_block(widths[1], widths[1]),
                 nn.ConvTranspose2d(widths[1], channels, 4, 2, 1), Pixels()]
     size = widths[-1] * MAP * MAP

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from methods.networks import Networks, Plan
+from methods.networks import BatchNorm, Networks, Plan
 from methods.precision import Pixels
 
 CHANNELS = (64, 128, 256, 512)
@@ -22,7 +22,7 @@ def a2(plan: Plan) -> Networks:
     widths = [plan.channels(count) for count in CHANNELS]
     factor = height // (MAP * 2 ** (len(widths) - 1))
     encoder: list[nn.Module] = [nn.Conv2d(channels, widths[0], 3, factor, 1, bias=False),
-                                nn.BatchNorm2d(widths[0]), nn.ReLU()]
+                                BatchNorm(widths[0]), nn.ReLU()]
     for inputs, outputs in pairwise([widths[0], *widths]):
         stride = 1 if len(encoder) == 3 else 2
         encoder += [_down(inputs, outputs, stride), *_same(outputs)]
@@ -41,7 +41,7 @@ def basic_block(
 ) -> nn.Module:
     """A BasicBlock of torchvision, imported here because its import takes longer than torch's."""
     from torchvision.models.resnet import BasicBlock
-    block: nn.Module = BasicBlock(inputs, outputs, stride, shortcut)
+    block: nn.Module = BasicBlock(inputs, outputs, stride, shortcut, norm_layer=BatchNorm)
     return block
 
 
@@ -53,7 +53,7 @@ def _down(inputs: int, outputs: int, stride: int) -> nn.Module:
     shortcut = None
     if stride > 1 or inputs != outputs:
         shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False),
-                                 nn.BatchNorm2d(outputs))
+                                 BatchNorm(outputs))
     return basic_block(inputs, outputs, stride, shortcut)
 
 
@@ -63,11 +63,11 @@ class UpBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.residual = nn.Sequential(
-            nn.Conv2d(inputs, inputs, 3, 1, 1, bias=False), nn.BatchNorm2d(inputs), nn.ReLU(),
+            nn.Conv2d(inputs, inputs, 3, 1, 1, bias=False), BatchNorm(inputs), nn.ReLU(),
             nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(outputs))
+            BatchNorm(outputs))
         self.shortcut = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs),
+            nn.Conv2d(inputs, outputs, 1, bias=False), BatchNorm(outputs),
             nn.Upsample(scale_factor=2))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from torch.nn.functional import binary_cross_entropy, normalize, softplus
 
 from methods.base import Batch, Objective, Step
 from methods.networks import EncoderBase
-from methods.precision import autocast, full
+from methods.precision import call
 from methods.priors import Prior
 from methods.von_mises_fisher import divergence_from_uniform, sample
 
@@ -18,8 +18,7 @@ class VonMisesEncoder(EncoderBase):
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Returns mu (B, d), of unit norm, and kappa (B, 1) > 1."""
-        with autocast(self, x.device, self.mixed):
-            raw = full(self.network(x))
+        raw = call(self.network, x, self.mixed)
         return normalize(raw[:, :-1], dim=1), softplus(raw[:, -1:]) + 1
 
     def forward(self, x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from methods.base import Batch, Objective, Step
 from methods.networks import EncoderBase
-from methods.precision import autocast, full
+from methods.precision import call
 from methods.priors import Prior
 
 
@@ -14,9 +14,7 @@ class GaussianEncoder(EncoderBase):
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Returns mean and log variance, both (B, d)."""
-        with autocast(self, x.device, self.mixed):
-            raw = full(self.network(x))
-        mean, log_variance = raw.chunk(2, dim=1)
+        mean, log_variance = call(self.network, x, self.mixed).chunk(2, dim=1)
         return mean, log_variance
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,11 +1,13 @@
 """Algorithm 1 against its equations: loss, momentum, queue, own keys."""
 
+from dataclasses import replace
 from math import exp, log
 
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from methods.base import Context, Step
 from methods.contrastive import (
@@ -14,7 +16,7 @@ from methods.contrastive import (
     _LogSumExp,
     contrastive_loss,
 )
-from methods.memory import cosine_momentum
+from methods.memory import cosine_momentum, move_towards
 from methods.networks import Encoder
 from methods.priors import Gaussian, Sphere
 
@@ -149,6 +151,44 @@ def test_gaussian_prior_is_refused():
 def test_momentum_rises_from_m0_to_one(m0):
     ends = cosine_momentum(torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64), m0)
     torch.testing.assert_close(ends, torch.tensor([m0, (1 + m0) / 2, 1], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("share", [0.0, 1e-6, 0.01, 0.5, 0.7, 1.0])
+def test_keys_move_by_a_share_of_their_way(share):
+    draws = torch.Generator().manual_seed(0)
+    keys, queries = ([torch.randn(n, 3, generator=draws) for n in (1, 4, 9)] for _ in range(2))
+    expected = [key.double().lerp(query.double(), share)
+                for key, query in zip(keys, queries, strict=True)]
+    move_towards(keys, queries, torch.tensor(share))
+    for key, exact in zip(keys, expected, strict=True):
+        torch.testing.assert_close(key.double(), exact, rtol=1e-6, atol=3e-7)
+
+
+class Counted(TorchDispatchMode):
+    """Lists the operations on lists of tensors."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func.overloadpacket.__name__.startswith("_foreach"):
+            self.calls.append(str(func))
+        return func(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("layers", [1, 30])
+def test_momentum_update_has_three_kernels_for_any_number_of_layers(layers):
+    """Anywhere but on a processor, in forms of which torch has one kernel for all tensors."""
+    network = nn.Sequential(*(nn.Linear(DIM, DIM) for _ in range(layers)))
+    method, encoder = moca(encoder=Encoder(network, Sphere(DIM)))
+    now = step(encoder.to("meta"), torch.randn(BATCH, DIM, device="meta"))
+    method.to("meta").keys = now.z
+    now = replace(now, progress=now.progress.to("meta"), index=now.index.to("meta"))
+    with Counted() as counted:
+        method.after_step(now)
+    assert counted.calls == [
+        "aten._foreach_sub.List", "aten._foreach_mul_.Tensor", "aten._foreach_add_.List"]
 
 
 def test_key_encoder_averages_parameters_but_not_batch_norm_buffers():

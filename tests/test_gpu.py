@@ -148,7 +148,8 @@ def trainer(run, folder, plain=False, last=None, data=None):
         if last is not None:
             kept = torch.channels_last if last else torch.contiguous_format
             forced.setattr(loop, "layout", lambda run, device: kept)
-        return Trainer(TrainingSetup(run, data, folder, DEVICE), (), folder / "method.py", plain)
+        return Trainer(TrainingSetup(run, data, folder, DEVICE), (), folder / "method.py",
+                       Execution(plain=plain))
 
 
 def synchronize():

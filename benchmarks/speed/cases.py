@@ -14,6 +14,7 @@ from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.train.cuda_graph import WARM_UP
 from benchmarks.harness.train.curves import TrainingSetup
+from benchmarks.harness.train.execution import FAST, Execution
 from benchmarks.harness.train.loop import Trainer
 from benchmarks.recipes import CIFAR10, resized
 from methods.base import Regularizer
@@ -116,13 +117,14 @@ def run(architecture: str, method: str, width: float | None, precision: str = "f
 
 
 def training(
-    run: Run, device: str, plain: bool = False, regularizer: Regularizer | None = None
+    run: Run, device: str, execution: Execution = FAST, regularizer: Regularizer | None = None
 ) -> Trainer:
     """A training without curves; `regularizer` replaces the run's own.
 
     On a GPU it is advanced until its CUDA graph is captured."""
     side = run.image_size or 32
-    made = Trainer(TrainingSetup(run, images(IMAGES, side), NOWHERE, device), (), NOWHERE, plain)
+    setup = TrainingSetup(run, images(IMAGES, side), NOWHERE, device)
+    made = Trainer(setup, (), NOWHERE, execution)
     if regularizer is not None:
         made.objective.regularizer = regularizer
     for _ in range(WARM_UP + 1 if made.graph else 0):

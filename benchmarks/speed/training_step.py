@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.train.build import autoencoder
+from benchmarks.harness.train.execution import FAST, Execution
 from benchmarks.speed.cases import BATCH, Case, Sizes, images, run, training
 from methods import METHODS
 from methods.base import Regularizer, Step
@@ -29,12 +30,29 @@ class Nothing(Regularizer):
 
 
 def paths(sizes: Sizes, device: str) -> list[Case]:
-    """Cases of WAE-MMD with each architecture on each path."""
-    ways = (("fast, fp32", "fp32", False), ("fast, bf16", "bf16", False),
-            ("plain, fp32", "fp32", True))
-    return [Case("training step", _what(architecture), who,
-                 training(run(architecture, "mmd", sizes.width, precision), device, plain).advance)
-            for architecture in SIDES for who, precision, plain in ways]
+    """Cases of WAE-MMD with each architecture on each path; on a GPU also `executions`."""
+    ways = (("fast, fp32", "fp32", FAST), ("fast, bf16", "bf16", FAST),
+            ("plain, fp32", "fp32", Execution(plain=True)))
+    every = [Case("training step", _what(architecture), who,
+                  training(run(architecture, "mmd", sizes.width, precision), device, way).advance)
+             for architecture in SIDES for who, precision, way in ways]
+    return every if device == "cpu" else [*every, *executions(sizes, device)]
+
+
+EXECUTIONS = {
+    "bf16": FAST,
+    "bf16, compiled": Execution(compiled=True),
+    "bf16, forked": Execution(forked=True),
+    "bf16, compiled and forked": Execution(compiled=True, forked=True),
+    "fp32": FAST,
+    "fp32, channels last": Execution(channels_last=True)}
+
+
+def executions(sizes: Sizes, device: str) -> list[Case]:
+    """Cases of MoCA's step with A2, executed in every way that might be faster on a GPU."""
+    return [Case("training step", "MoCA step, a2, 64 images of 32 x 32", who,
+                 training(run("a2", "moca", sizes.width, who[:4]), device, way).advance)
+            for who, way in EXECUTIONS.items()]
 
 
 def beside_pythae(sizes: Sizes, device: str, folder: Path) -> list[Case]:

@@ -19,6 +19,7 @@ from benchmarks.harness.store.task import Task
 from benchmarks.harness.train import build
 from benchmarks.harness.train.curves import TrainingSetup
 from benchmarks.harness.train.device import gpu_peaks, gpu_provenance, prepare_torch
+from benchmarks.harness.train.execution import Execution
 from benchmarks.harness.train.loop import Trainer, train
 
 
@@ -36,7 +37,8 @@ def train_run(
     gpu_peaks(device)  # forgets those of earlier runs
     data = points(run, "train", run.n_train, options.data).x
     setup = TrainingSetup(run, data, options.data, device)
-    training = Trainer(setup, task.recorded, folder.path / "method.py", options.plain)
+    training = Trainer(setup, task.recorded, folder.path / "method.py",
+                       Execution(plain=options.plain))
     warning = _resume(task, training)
     training.attempts.append(
         {**provenance.code(), **machine, "data": identity(run, options.data)})

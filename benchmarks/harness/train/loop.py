@@ -12,9 +12,10 @@ from torch import Tensor
 from benchmarks.harness.data.datasets import to_float
 from benchmarks.harness.data.seeding import default_generators, generator
 from benchmarks.harness.spec.artefact import Curve
-from benchmarks.harness.train.build import NETWORKS, NOTES, build, layout
+from benchmarks.harness.train.build import NETWORKS, build
 from benchmarks.harness.train.cuda_graph import CudaGraphStep
 from benchmarks.harness.train.curves import CurveRecorder, TrainingSetup
+from benchmarks.harness.train.execution import FAST, Execution
 from benchmarks.harness.train.interrupts import InterruptedRun
 from benchmarks.harness.train.optimizers import Optimizers
 from methods.base import Batch
@@ -26,22 +27,23 @@ class Trainer:
 
     def __init__(
         self, setup: TrainingSetup, curves: tuple[Curve, ...], method_file: Path,
-        plain: bool = False,
+        execution: Execution = FAST,
     ) -> None:
         run, device = setup.run, setup.device
         self.run, self.device = run, device
         self.data = setup.data.to(device)
-        self.layout = torch.contiguous_format if plain else layout(run, device)
+        self.execution, self.layout = execution, execution.layout(run, device)
         self.prior = PRIORS[run.prior](run.dim)
         self.draws = {name: generator(run.seed, name, device) for name in ("prior", "method")}
         self.draws |= default_generators(run.seed, self.data.device)
         self.objective = build(run, tuple(self.data.shape[1:]), self.prior, self.draws["method"],
                                method_file)
         self.objective.to(memory_format=self.layout)
+        self.begin_step = execution.prepare(self.objective, device)
         self.optimizers = Optimizers(self.objective, run)
         self.batches = BatchSampler(run.n_train, run.batch, generator(run.seed, "order"), device)
         self.recorder = CurveRecorder(curves, setup)
-        graphed = not plain and self.data.is_cuda and self.objective.capturable
+        graphed = not execution.plain and self.data.is_cuda and self.objective.capturable
         on_gpu = [draws for draws in self.draws.values() if draws.device.type == "cuda"]
         self.graph = CudaGraphStep(on_gpu, run.method) if graphed else None
         self.step, self.seconds, self.attempts = 0, 0.0, list[dict[str, Any]]()
@@ -51,8 +53,8 @@ class Trainer:
 
     @property
     def path(self) -> str:
-        """Execution path for provenance: eager or graph, and the memory layout."""
-        return ("graph" if self.graph else "eager") + NOTES[self.layout]
+        """Execution path for provenance: eager or graph, the memory layout, what else is on."""
+        return ("graph" if self.graph else "eager") + self.execution.note(self.layout)
 
     @property
     def epoch(self) -> int:
@@ -92,6 +94,7 @@ class Trainer:
 
         All on the device and on the same tensors every time, so that it can be captured."""
         batch = self.batch()
+        self.begin_step()
         self.optimizers.freeze_adversary(True)
         terms, step = self.objective.loss(batch)
         self.optimizers.minimise(terms["loss"], "main")
@@ -236,12 +239,12 @@ class EpochLog:
 
     def add(self, terms: dict[str, Tensor], step: Tensor) -> None:
         """Adds up the step's losses and notes the first non-finite one, without a host sync."""
-        finite = torch.ones((), dtype=torch.bool, device=step.device)
         for name, value in terms.items():
             if name not in self.sums:
                 self.sums[name] = torch.zeros_like(value)
-            self.sums[name].add_(value.detach())
-            finite = finite & value.detach().isfinite()
+        values = [value.detach() for value in terms.values()]
+        torch._foreach_add_([self.sums[name] for name in terms], values)
+        finite = torch.cat([value.reshape(-1) for value in values]).isfinite().all()
         first = (self.diverged_at < 0) & ~finite
         self.diverged_at.copy_(torch.where(first, step, self.diverged_at))
 

@@ -21,6 +21,7 @@ class Optimizers:
         against = list(self.network.parameters()) if self.network else []
         others = set(against)
         own = [p for p in objective.parameters() if p.requires_grad and p not in others]
+        self.factor = 1.0  # of the rates that the optimizers have now
         self.rates = {"main": run.lr}
         self.adams = {"main": _adam(own, run.lr, run.beta1 or BETA1)}
         if regularizer and self.network:
@@ -28,7 +29,10 @@ class Optimizers:
             self.adams["adversary"] = _adam(against, lr, regularizer.adversary_beta1)
 
     def set_rates(self, factor: float) -> None:
-        """Sets each learning rate to its initial value times the factor."""
+        """Sets each learning rate to its initial value times the factor, if that has changed."""
+        if factor == self.factor:
+            return
+        self.factor = factor
         for name, optimizer in self.adams.items():
             group, rate = optimizer.param_groups[0], self.rates[name] * factor
             if isinstance(group["lr"], Tensor):  # in place: a CUDA graph reads it there
