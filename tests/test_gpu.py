@@ -43,6 +43,7 @@ from benchmarks.harness.train import build, loop
 from benchmarks.harness.train.cuda_graph import WARM_UP
 from benchmarks.harness.train.curves import TrainingSetup
 from benchmarks.harness.train.device import prepare_torch
+from benchmarks.harness.train.execution import Execution
 from benchmarks.harness.train.interrupts import StopRequest
 from benchmarks.harness.train.loop import Trainer
 from benchmarks.recipes import CIFAR10

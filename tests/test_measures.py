@@ -20,7 +20,13 @@ from benchmarks.harness.errors import UsageError
 from benchmarks.harness.measure.image_grids import GAP, png
 from benchmarks.harness.measure.latent_metrics import LatentSWD
 from benchmarks.harness.measure.measures import MEASURES
-from benchmarks.harness.measure.trained_model import POINTS_AT_ONCE, TrainedModel, in_chunks
+from benchmarks.harness.measure.trained_model import (
+    POINTS_AT_ONCE,
+    Model,
+    TrainedModel,
+    in_chunks,
+    points_at_once,
+)
 from benchmarks.harness.spec.artefact import Measure
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
@@ -222,6 +228,35 @@ def test_evaluation_in_chunks_equals_one_call():
     sizes = []
     assert torch.equal(in_chunks(lambda part: sizes.append(len(part)) or part + 1, x), x + 1)
     assert sizes == [POINTS_AT_ONCE, POINTS_AT_ONCE, 7]
+
+
+@pytest.mark.parametrize(("shape", "on_gpu"), [
+    ((1, 28, 28), 1000), ((3, 32, 32), 1000), ((3, 64, 64), 250), ((3, 256, 256), 15),
+    ((3, 4096, 4096), 1), ((100,), 1000)])
+def test_a_gpu_is_given_fewer_points_at_once_where_they_are_large(shape, on_gpu):
+    assert points_at_once(shape, "cpu") == POINTS_AT_ONCE == 1000
+    assert points_at_once(shape, "cuda:0") == on_gpu
+
+
+def test_networks_are_given_as_many_points_as_the_model_says(trained):
+    whole, seen = trained["moca"][0], []
+
+    def told(network):
+        return lambda x: seen.append(len(x)) or network(x)
+
+    model = TrainedModel(whole.run, Model(told(whole.encoder), whole.decoder), whole.test,
+                         whole.root, "cpu")
+    model.at_once = 25
+    with torch.no_grad():
+        torch.testing.assert_close(model.codes, whole.codes)
+        assert seen == [25, 25, 10]
+        assert len(model.training_codes) == N
+        MEASURES["latent_swd"](model)
+        assert seen == [25, 25, 10] * 3
+        decoder = whole.decoder.register_forward_pre_hook(lambda _, z: seen.append(len(z[0])))
+        torch.testing.assert_close(model.samples, whole.samples)
+        decoder.remove()
+    assert seen[9:12] == [25, 25, 10]
 
 
 MEASURE = Measure("tsne", 200)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from benchmarks.harness.data.seeding import generator
 from benchmarks.harness.measure.slices import average, sorted_slices
-from benchmarks.harness.measure.trained_model import in_chunks, measured_on
+from benchmarks.harness.measure.trained_model import in_chunks, measured_on, points_at_once
 from benchmarks.harness.spec.run import Run
 from methods.priors import PRIORS
 from methods.swd import directions
@@ -27,7 +27,7 @@ class LatentSWD:
     def __init__(self, run: Run, data: Tensor, device: str) -> None:
         draws = generator(run.seed, "evaluation")
         prior = PRIORS[run.prior](run.dim)
-        self.data = data
+        self.data, self.at_once = data, points_at_once(data.shape[1:], device)
         self.place = measured_on(device)
         self.projections = directions(PROJECTIONS, run.dim, draws).to(self.place)
         self.reference = self._slices(prior.sample(len(data), draws))
@@ -37,7 +37,7 @@ class LatentSWD:
 
     def __call__(self, encoder: Callable[[Tensor], Tensor]) -> dict[str, float]:
         """`swd2_sq`, the mean over directions of W2^2; `swd2_root`, its root; and their floors."""
-        squared = self._squared(in_chunks(encoder, self.data))
+        squared = self._squared(in_chunks(encoder, self.data, self.at_once))
         return {"swd2_sq": squared, "swd2_root": squared**0.5, **self.floor}
 
     def _slices(self, z: Tensor) -> Tensor:

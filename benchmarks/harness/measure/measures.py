@@ -53,7 +53,7 @@ def cifar10_scores(trained: TrainedModel) -> MeasureResult:
         return network.features(torch.nn.functional.interpolate(
             shown.expand(-1, 3, -1, -1), size=(32, 32), mode="bilinear", antialias=True))
 
-    return _scored("cifar10", trained, lambda x: in_chunks(penultimate, x))
+    return _scored("cifar10", trained, lambda x: in_chunks(penultimate, x, trained.at_once))
 
 
 def inception_scores(trained: TrainedModel) -> MeasureResult:

@@ -1,7 +1,8 @@
 """A trained model as measures see it, and the result of a measure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,17 @@ class Model(NamedTuple):
 
 
 POINTS_AT_ONCE = 1000
+PIXELS_AT_ONCE = POINTS_AT_ONCE * 32 * 32  # a quarter of a gigabyte in A2's widest layer
+
+
+def points_at_once(shape: Sequence[int], device: str) -> int:
+    """How many points (C, H, W) or (n,) a network is given at once.
+
+    On a GPU they have at most PIXELS_AT_ONCE pixels together, so that large images fit. On a
+    processor their number is fixed: it changes the last bits of a result."""
+    pixels = prod(shape[1:])
+    return POINTS_AT_ONCE if device == "cpu" else max(1, min(
+        POINTS_AT_ONCE, PIXELS_AT_ONCE // pixels))
 
 
 WITHOUT_FLOAT64 = ("mps",)  # kinds of device
@@ -58,17 +70,18 @@ class TrainedModel:
         self.root = root  # of packed data sets
         self.weights = root.parent / "weights"  # of downloaded networks
         self.encoder, self.decoder = model
+        self.at_once = points_at_once(test.x.shape[1:], device)
 
     @cached_property
     def codes(self) -> Tensor:
         """(n, dim) codes of the test points, on the CPU; of a random encoder, mean directions."""
-        return in_chunks(self.encode, self.test.x).cpu()
+        return in_chunks(self.encode, self.test.x, self.at_once).cpu()
 
     @cached_property
     def training_codes(self) -> Tensor:
         """(n, dim) codes of the first n training points, which packing has shuffled; on the CPU."""
         x = points(self.run, "train", self.run.n_train, self.root).x
-        return in_chunks(self.encode, x[:self.n]).cpu()
+        return in_chunks(self.encode, x[:self.n], self.at_once).cpu()
 
     @cached_property
     def samples(self) -> Tensor:
@@ -99,7 +112,7 @@ class TrainedModel:
         """Images (n, C, H, W) in [0, 1] of codes, where they are measured."""
         assert isinstance(self.decoder, nn.Module)
         decoder = self.decoder
-        return in_chunks(lambda part: decoder(part.to(self.device)), z)
+        return in_chunks(lambda part: decoder(part.to(self.device)), z, self.at_once)
 
     @property
     def random_state(self) -> int:
