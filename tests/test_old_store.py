@@ -6,6 +6,7 @@ from conftest import ROOT
 import pytest
 
 from benchmarks import ARTEFACTS
+from benchmarks.harness.command import main
 from benchmarks.harness.spec.selection import select
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.harness.store.task import tasks
@@ -81,3 +82,27 @@ def contents(place):
     """Returns the bytes of every file in the store."""
     return {path: path.read_bytes() for path in (place.cache / "runs").rglob("*")
             if path.is_file()}
+
+
+def test_run_without_the_weights_for_a_measure_is_trained_again_and_said_to_be(old_place, capsys):
+    def said(*words):
+        main.main([*words, "fig7", "--scale", "smoke", "--methods", "svae", "--seeds", "1",
+                   "--cluster", "debug", *old_place.options])
+        return capsys.readouterr().out.splitlines()
+
+    folder = old_place.cache / "runs" / "d3c15ec9b888f7b2"
+    measure = folder / "measures" / "latent_swd@200.json"
+    measure.unlink()
+    again = ("  of these trained already, but without the weights for a measure that is wanted "
+             "now: 1")
+    planned = said("plan")
+    assert planned[0].endswith(": 1 lacks-weights")
+    assert "  to train: 1, of which shared with an artefact above: 0" in planned
+    assert again in planned
+    assert not any("to be measured" in line for line in planned)
+    assert said()[:2] == ["fig7-tsne: training 1 of 1 runs, smoke scale", again]
+    assert "training again" in (folder / "log.txt").read_text()
+    measure.unlink()
+    planned = said("plan")
+    assert "  trained, and to be measured: 1" in planned  # the weights are here now
+    assert again not in planned

@@ -13,7 +13,7 @@ from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.spec.user_data import is_packed, packed_folder
 from benchmarks.harness.store.run_folder import Store
-from benchmarks.harness.store.task import TO_TRAIN, tasks
+from benchmarks.harness.store.task import TO_TRAIN, tasks, why_again
 
 
 def list_artefacts(selections: list[Selection], store: Store, options: Namespace) -> int:
@@ -123,8 +123,8 @@ def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
         print(f"{name}, {selection.scale} scale: {len(entries)} runs "
               f"({len(selection.arms)} arms, {selection.seeds} seeds): {counted(states.values())}")
         print(f"  to train: {len(todo)}, of which shared with an artefact above: {len(shared)}")
-        if again := sum(state == "lacks-curve" for state in states.values()):
-            print(f"  of these trained already, but without a curve that is wanted now: {again}")
+        for line in why_again(states.values()):
+            print(line)
         if lacking:
             print(f"  trained, and to be measured: {len(lacking)}")
         filed = sorted({entries[key].run.packed_name for key in todo | lacking

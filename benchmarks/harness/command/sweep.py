@@ -31,7 +31,7 @@ from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import PlannedRun, Selection
 from benchmarks.harness.store import checkpoints, lease
 from benchmarks.harness.store.run_folder import RunFolder, Store
-from benchmarks.harness.store.task import UNSETTLED, Task, tasks, work_of
+from benchmarks.harness.store.task import UNSETTLED, Task, tasks, why_again, work_of
 from benchmarks.harness.train.device import usable_device
 
 
@@ -87,9 +87,7 @@ class Sweep:
     def check(self) -> None:
         """Raises UsageError for what would stop the sweep half-way."""
         preflight.check_storage(self.store.root, to_write=False)
-        self.there = read.check_results(self.folder)
-        data = self.folder / "data.csv"
-        self.before = data.read_text() if data.exists() else None
+        self.look()
         # a cluster's nodes may have devices that this host lacks; for "auto", see `_options`
         if self.options.cluster != "slurm" and self.options.device != "auto":
             usable_device(self.options.device)
@@ -102,10 +100,17 @@ class Sweep:
             self.absent = preflight.prepare_data(self.entries, self.tasks, self.store.root,
                                                  self.cache / "data", self.options)
 
+    def look(self) -> None:
+        """Notes what is published; raises UsageError if it is corrupt, or cannot be written."""
+        self.there = read.check_results(self.folder)
+        data = self.folder / "data.csv"
+        self.before = data.read_text() if data.exists() else None
+
     def submit(self, everything: Mapping[str, Task]) -> None:
         """Submits missing runs, each with the measures and curves that any artefact asks of it."""
         self._declare()
         if todo := self._todo():
+            self._say_why(todo)
             submit([everything[key] for key in todo], self._options(len(todo)))
 
     def run(self) -> int:
@@ -116,7 +121,7 @@ class Sweep:
             self._work(todo)
         for error in self.absent.values():
             print(f"{self.selection.artefact.name}: a part is not run, {error}")
-        return self._conclude()
+        return self.conclude()
 
     def _todo(self) -> dict[str, Task]:
         return {entry.run.key: task for entry in self.entries
@@ -155,8 +160,14 @@ class Sweep:
         if self.options.cluster != "slurm" or self.options.wait:
             print(f"{self.selection.artefact.name}: {work_of(todo.values())} of "
                   f"{len(self.entries)} runs, {self.selection.scale} scale", flush=True)
+        if self.options.cluster != "slurm":  # there it is said where they are submitted
+            self._say_why(todo)
         with Progress({key: self.labels[key] for key in todo}, finished) as progress:
             LAUNCHERS[self.options.cluster](list(todo.values()), self._options(len(todo)), progress)
+
+    def _say_why(self, todo: dict[str, Task]) -> None:
+        for line in why_again(task.state() for task in todo.values()):
+            print(line, flush=True)
 
     def _options(self, count: int) -> Options:
         asked, artefact = self.options, self.selection.artefact
@@ -207,7 +218,7 @@ class Sweep:
         lacking = {outcome for outcome in self.there - outcomes if outcome[0] in declared}
         return self.partial if lacking else self.folder
 
-    def _conclude(self) -> int:
+    def conclude(self) -> int:
         """Publishes a sweep: tables, figure, verdicts, missing runs; 0 if none is missing."""
         jobs = Jobs(self.cache)
         states = {key: jobs.state(task) for key, task in self.tasks.items()}

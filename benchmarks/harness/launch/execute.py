@@ -57,8 +57,9 @@ def _perform(
     provenance.code()  # noted before the code it describes is imported
     from benchmarks.harness.launch import train_and_measure  # torch, only where a run is trained
     folder = task.folder
-    unmeasured = task.outcome() == "unmeasured"
-    if lost := unmeasured and not folder.weights_are_whole():
+    state = task.outcome()
+    if lost := state == "lacks-weights" or (
+            state == "unmeasured" and not folder.weights_are_whole()):
         log.write("the trained weights are missing or damaged: training again\n")
     if lost or not task.is_trained():
         train_and_measure.train_run(task, held, options, stop.is_set, report, log)

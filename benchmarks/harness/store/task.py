@@ -11,8 +11,10 @@ from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import PlannedRun
 from benchmarks.harness.store.run_folder import RunFolder, Store
 
-STATES = (*SETTLED, "failed", "running", "queued", "lost", "unmeasured", "lacks-curve", "missing")
-TO_TRAIN = ("missing", "lost", "lacks-curve")  # and, with --retry-failed, "failed"
+# trained, and to be trained again: the state, and what is not there
+LACKING = {"lacks-curve": "a curve", "lacks-weights": "the weights for a measure"}
+STATES = (*SETTLED, "failed", "running", "queued", "lost", "unmeasured", *LACKING, "missing")
+TO_TRAIN = ("missing", "lost", *LACKING)  # and, with --retry-failed, "failed"
 UNSETTLED = ("running", "unmeasured", *TO_TRAIN)
 
 
@@ -44,15 +46,19 @@ class Task:
         if not self._covers(result):
             return "lacks-curve"
         state = str(result["status"])
-        return "unmeasured" if state == "done" and self.lacking() else state
+        if state != "done" or not self.lacking():
+            return state
+        here = all(path.exists() for path in self.folder.weights_named(result))
+        return "unmeasured" if here else "lacks-weights"
 
     def state(self) -> str:
         """One of STATES.
 
-        "unmeasured": trained, but a measure is missing. "lacks-curve": trained, but a curve is
-        missing; the run is trained again, and its outcome counts until then."""
+        "unmeasured": trained, but a measure is missing. Those LACKING more: trained, but a curve is
+        missing, or a measure and the weights to take it of; the run is trained again, and its
+        outcome counts until then."""
         state = self.outcome()
-        if state not in ("unmeasured", "lacks-curve"):
+        if state not in ("unmeasured", *LACKING):
             return state
         if self.folder.has_failed():
             return "failed"
@@ -81,6 +87,13 @@ def work_of(todo: Iterable[Task]) -> str:
     counts = Counter("measuring" if task.state() == "unmeasured" else "training" for task in todo)
     return " and ".join(f"{what} {counts[what]}" for what in ("training", "measuring")
                         if counts[what])
+
+
+def why_again(states: Iterable[str]) -> list[str]:
+    """A line for each reason why some of the runs are trained again."""
+    counts = Counter(states)
+    return [f"  of these trained already, but without {what} that is wanted now: {counts[state]}"
+            for state, what in LACKING.items() if counts[state]]
 
 
 T = TypeVar("T")
