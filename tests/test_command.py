@@ -93,11 +93,30 @@ MISTAKES = {
     ("cancel",): "cancel takes the names of artefacts, or all",
     ("logs",): "logs takes one run",
     ("logs", "0123"): "begin with '0123'",
+    ("fig1", "collect"): "the command comes first: bench.py collect NAME...",
+    ("collect", "fgi1"): "did you mean 'fig1'?",
+    ("collect", "runs.tar.xz"): "take in the runs there: bench.py collect --from runs.tar.xz",
+    ("collect", "--from", "runs.aa", "runs.tar.ab"): "bench.py collect --from runs.tar.ab",
+    ("collect", "tests"): "bench.py collect --from tests",
+    ("collect", "--from", "nowhere"): "--from: there is no file or folder nowhere",
+    ("collect", "--from", "tests"): "--from: tests holds no runs; name a cache, its folder runs",
+    ("collect", "--from"): "expected one argument",
+    ("collect", "--from", ""): "argument --from: is empty",
+    ("collect", "fig1", "--retry-failed"): "--retry-failed does nothing for collect",
+    ("plan", "fig1", "--from", "runs.tar.xz"): "--from goes with collect",
+    ("fig1", "--weights"): "--weights goes with pack",
+    ("pack",): "bench.py pack NAME... runs.tar.xz",
+    ("pack", "fig1"): "bench.py pack NAME... runs.tar.xz",
+    ("pack", "runs.tar.xz"): "bench.py pack NAME... runs.tar.xz",
+    ("pack", "fig1", "runs.zip"): "bench.py pack NAME... runs.tar.xz",
+    ("pack", "fgi1", "runs.tar.xz"): "did you mean 'fig1'?",
+    ("pack", "fig1", "nowhere/runs.tar.xz"): "pack: there is no folder nowhere",
 }
 
 
 @pytest.mark.parametrize("words", MISTAKES, ids=" ".join)
-def test_command_line_mistake_prints_one_line(words, capsys, place):
+def test_command_line_mistake_prints_one_line(words, capsys, place, monkeypatch):
+    monkeypatch.chdir(ROOT)
     status, lines = ask(capsys, place, *words)
     assert status == 2
     assert len(lines) == 1

@@ -25,7 +25,7 @@ MOST_SEEDS = 1000  # a slip of the finger would keep a core busy with naming run
 TRAINING = ("redraw", "rerun", "retry_failed")  # options of commands that train
 SELECTING = ("methods", "own", "seeds")  # that select runs
 CHANGING = ("datasets", "precision")  # that change runs
-SPELT = {"own": "with", "datasets": "dataset"}  # other than as they are kept
+SPELT = {"own": "with", "datasets": "dataset", "source": "from"}  # other than as they are kept
 
 
 class Command(NamedTuple):
@@ -112,6 +112,10 @@ def _add_execution(made: Parser) -> None:
                         "sbatch, such as partition=gpu, time=4:00:00, setup='module load cuda'")
     made.add_argument("--checkpoint-seconds", type=float, default=120.0, metavar="S",
                         help="time between checkpoints of a run (default: %(default)g)")
+    made.add_argument("--from", dest="source", type=folder, metavar="PATH", help="with collect: "
+                      "another cache, or the archive of one, also split into parts")
+    made.add_argument("--weights", action="store_true", help="with pack: the trained weights too, "
+                      "so that more can be measured where the runs are collected")
     made.add_argument("--serve", nargs="?", const="127.0.0.1:8000", metavar="PORT", help="with "
                         "report: show it on this machine alone, with the state of running sweeps; "
                         "HOST:PORT for others to see (default: 127.0.0.1:8000)")
@@ -163,16 +167,29 @@ def check_values(options: Namespace, commands: Commands) -> None:
         path.resolve() for path in (options.results_dir, options.cache_dir))
 
 
+def _take_file(options: Namespace) -> None:
+    """Takes the file off the words of `pack NAME... FILE`; raises UsageError without one."""
+    *names, file = options.words[1:] or [""]
+    if not names or not file.endswith(".tar.xz"):
+        raise UsageError("pack takes names and a file: bench.py pack NAME... runs.tar.xz")
+    options.words, options.file = ["pack", *names], Path(file)
+    if not options.file.parent.is_dir():
+        raise UsageError(f"pack: there is no folder {options.file.parent}")
+
+
 def _check_together(options: Namespace) -> None:
     """Raises UsageError for options that need another one, or exclude each other."""
+    if options.words[0] == "pack":
+        _take_file(options)
     for name in ("slurm", "wait", "runs_per_job"):
         if getattr(options, name) and options.cluster != "slurm":
             raise UsageError(f"--{name.replace('_', '-')} goes with --cluster slurm")
     if options.runs_per_gpu > 1 and options.cluster != "local":
         raise UsageError("--runs-per-gpu goes with --cluster local")
-    for name in ("serve", "export"):
-        if getattr(options, name) and options.words[0] != "report":
-            raise UsageError(f"--{name} goes with report")
+    for name, command in (("serve", "report"), ("export", "report"), ("source", "collect"),
+                          ("weights", "pack")):
+        if getattr(options, name) and options.words[0] != command:
+            raise UsageError(f"--{SPELT.get(name, name)} goes with {command}")
     if options.serve and options.export:
         raise UsageError("report takes one of --serve and --export at a time")
 
@@ -231,6 +248,9 @@ def _artefact_named(
         raise UsageError(f"the command comes first: bench.py {name} NAME...")
     if name in commands:
         raise UsageError(f"{name} is a command, not an artefact: bench.py {name}")
+    if ".tar" in name or Path(name).exists():
+        raise UsageError(f"{name!r} is a path, not an artefact; to take in the runs there: "
+                         f"bench.py collect --from {name}")
     near = get_close_matches(name.lower().replace("figure", "fig"), [*known, *commands], n=1)
     hint = f"did you mean {near[0]!r}?" if near else "bench.py list names them"
     raise UsageError(f"unknown artefact or command {name!r}; {hint}")

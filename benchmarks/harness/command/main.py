@@ -11,7 +11,7 @@ import sys
 from benchmarks import ARTEFACTS, TUNINGS
 from benchmarks.ambiguities import AMBIGUITIES
 from benchmarks.derived_claims import CLAIMS, PARTS
-from benchmarks.harness.command import status, sweep
+from benchmarks.harness.command import collect, status, sweep
 from benchmarks.harness.command.arguments import (
     CHANGING,
     SELECTING,
@@ -81,6 +81,10 @@ COMMANDS = {
     "logs": Command("logs RUN", "what a run printed; status names the runs", status.logs, "run",
                     READING),
     "cancel": Command("cancel NAME...", "ends the cluster's jobs for an artefact", status.cancel),
+    "collect": Command("collect NAME...", "takes in runs of other machines (--from) and publishes "
+                       "what there is; trains nothing", collect.collect),
+    "pack": Command("pack NAME... FILE", "packs finished runs into a .tar.xz, to be collected "
+                    "elsewhere", collect.pack),
     "tune": Command("tune TABLE",
                     "chooses lambda for the table's regularizers, on validation images", tune,
                     "tables", ()),

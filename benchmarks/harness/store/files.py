@@ -1,10 +1,13 @@
 """Atomic writing: a temporary file, then a rename, so that no file is ever half-written."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 import json
 import os
 from pathlib import Path
 import shutil
 import socket
+from typing import BinaryIO
 
 from benchmarks.harness.store.lease import start_time
 
@@ -14,18 +17,27 @@ def temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes `data`; if the process or machine dies, the file holds its old content or all new."""
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which takes the place of `path` once it is complete.
+
+    If the process or machine dies, `path` holds its old content or all new."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = temporary(path)
     try:
         with open(fresh, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes `data`, see `replacing`."""
+    with replacing(path) as file:
+        file.write(data)
 
 
 def write_json(path: Path, value: object) -> None:
