@@ -1,5 +1,6 @@
 """Runs of other machines: packed, taken in, refused, published; and what is said of them."""
 
+from dataclasses import replace
 import io
 import json
 import lzma
@@ -407,6 +408,17 @@ def test_refused_run_leaves_the_others_to_be_taken(there, place, capsys):
     assert "fig1-synthetic, smoke scale: 2 done, 1 missing" in said
 
 
+def test_run_that_diverged_before_its_first_row_is_whole(there):
+    """As where a step towards a reconstruction error begins at infinity."""
+    folder = RunFolder(there / MMD)
+    run = replace(folder.run(), stop_at=50.0)
+    (folder.path / "spec.json").unlink()
+    folder.write_spec(run, None)
+    rewrite(folder.path / "result.json", lambda content: content.update(
+        status="diverged", diverged_step=0, rows=[], curves={}))
+    assert intake.checked(run.key, archive.files_of(folder.path)).result["rows"] == []
+
+
 def test_outcome_of_a_users_method_needs_its_file(tmp_path, there):
     method = UserMethod("mine", "class Mine: ...", {})
     folder = RunFolder(there / MMD)
@@ -487,7 +499,7 @@ class Killed(BaseException):
 
 def test_death_while_taking_a_run_leaves_it_unfinished_or_whole(there, tmp_path, monkeypatch):
     """Over a run that was begun here: at every moment it is unfinished, or theirs."""
-    theirs, replace, moment = whole(there / SVAE), os.replace, 0
+    theirs, rename, moment = whole(there / SVAE), os.replace, 0
     while True:
         ours = RunFolder(tmp_path / str(moment) / SVAE)
         ours.path.mkdir(parents=True)
@@ -499,7 +511,7 @@ def test_death_while_taking_a_run_leaves_it_unfinished_or_whole(there, tmp_path,
         def mortal(*paths, left=left):
             if next(left, None) is None:
                 raise Killed
-            replace(*paths)
+            rename(*paths)
 
         monkeypatch.setattr(os, "replace", mortal)
         try:

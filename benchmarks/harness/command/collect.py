@@ -52,7 +52,7 @@ def _take_in(selections: Sequence[Selection], store: Store, options: Namespace) 
                     others[theirs.run.precision] += key not in labels
                     wanted = everything or key in labels
                     outcome = take(theirs, store.folder(key)) if wanted else FOREIGN
-            except UsageError as error:
+            except (UsageError, FileNotFoundError) as error:  # the latter: where a run is at work
                 outcome = "disagreeing" if isinstance(error, DisagreementError) else "refused"
                 lines.append(f"  {outcome}: {key}, {label}: {error}")
             if outcome == "being trained here":

@@ -99,7 +99,8 @@ def _refuse_faults(name: str, faults: Callable[[], Mapping[str, bool]]) -> None:
 def _faults_of_result(run: Run, result: dict[str, Any]) -> dict[str, bool]:
     rows, done = result["rows"], result["status"] == "done"
     losses = [{name for name in row if name.startswith("train_")} for row in rows[1:]]
-    arrived = run.stop_at is not None and rows[-1].get("train_reconstruction", inf) <= run.stop_at
+    last = rows[-1] if rows else {}
+    arrived = run.stop_at is not None and last.get("train_reconstruction", inf) <= run.stop_at
     snapshots = {str(epoch) for epoch in run.snapshots or () if epoch < len(rows)}
     step = result["diverged_step"]
     return {
