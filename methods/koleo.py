@@ -17,8 +17,10 @@ def koleo(z: Tensor) -> Tensor:
     with torch.no_grad():  # on the sphere the nearest has the largest scalar product
         itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
         nearest = (z @ z.T).masked_fill(itself, -torch.inf).argmax(dim=1)
+        # of ones and zeros: a GPU adds up the gradients of z[nearest] in a varying order
+        chosen = (torch.arange(len(z), device=z.device) == nearest[:, None]).to(z.dtype)
     # not from the scalar product, in which close codes lose their digits
-    return -torch.log((z - z[nearest]).norm(dim=1) + EPS).mean()
+    return -torch.log((z - chosen @ z).norm(dim=1) + EPS).mean()
 
 
 class KoLeo(Regularizer):

@@ -273,7 +273,7 @@ def test_latent_swd_equals_pot_and_its_floor_that_of_uniform_draws(tmp_path):
         values = curve(training.objective.encoder)
     assert values["swd2_root"] == pytest.approx(values["swd2_sq"] ** 0.5)
     other = training.prior.sample(500, reference_draws)
-    again = type(curve)(training.run, training.data)
+    again = type(curve)(training.run, training.data, "cpu")
     again.reference = again._slices(other)
     oracle = ot.sliced_wasserstein_distance(codes, other, projections=curve.projections, p=2)
     with torch.no_grad():

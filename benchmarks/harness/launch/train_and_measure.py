@@ -35,10 +35,7 @@ def train_run(
     device = prepare_torch(options.device, run.precision)
     machine = provenance.environment() | {"device": device} | gpu_provenance(device)
     gpu_peaks(device)  # forgets those of earlier runs
-    data = points(run, "train", run.n_train, options.data).x
-    setup = TrainingSetup(run, data, options.data, device)
-    training = Trainer(setup, task.recorded, folder.path / "method.py",
-                       Execution(plain=options.plain))
+    training = _trainer(task, options, device)
     warning = _resume(task, training)
     training.attempts.append(
         {**provenance.code(), **machine, "data": identity(run, options.data)})
@@ -64,6 +61,14 @@ def train_run(
     held.check_held()
     model = build.weights_to_bytes(training.objective)
     folder.finish(result, _provenance(training, began, folder.size() + len(model)), model)
+
+
+def _trainer(task: Task, options: Options, device: str) -> Trainer:
+    """The run before its first step."""
+    run = task.folder.run()
+    data = points(run, "train", run.n_train, options.data).x
+    return Trainer(TrainingSetup(run, data, options.data, device), task.recorded,
+                   task.folder.path / "method.py", Execution(plain=options.plain))
 
 
 def _resume(task: Task, training: Trainer) -> str | None:
