@@ -251,12 +251,11 @@ def test_networks_are_given_as_many_points_as_the_model_says(trained):
         torch.testing.assert_close(model.codes, whole.codes)
         assert seen == [25, 25, 10]
         assert len(model.training_codes) == N
-        MEASURES["latent_swd"](model)
-        assert seen == [25, 25, 10] * 3
+        assert seen == [25, 25, 10] * 2
         decoder = whole.decoder.register_forward_pre_hook(lambda _, z: seen.append(len(z[0])))
         torch.testing.assert_close(model.samples, whole.samples)
         decoder.remove()
-    assert seen[9:12] == [25, 25, 10]
+    assert seen[6:9] == [25, 25, 10]
 
 
 MEASURE = Measure("tsne", 200)
@@ -367,5 +366,6 @@ class Hollow(Regularizer):
     def after_step(self, step):
         if step.progress > 0.8:  # the last step: too late for any loss to show it
             with torch.no_grad():
-                list(self.encoder[0].parameters())[-1].fill_(torch.nan)
+                # finite, as weights that are not would be divergence; the codes are NaN
+                list(self.encoder[0].parameters())[-2].fill_(3e38)
 """
