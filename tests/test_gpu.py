@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 from busy import HANG, await_that
 from conftest import Place
+from contract import CASES, method_of
 from mortal_runs import Silent
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ from benchmarks.harness.results.read import largest_difference
 from benchmarks.harness.spec.hyperparameters import UserMethod, resolve
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.harness.store.task import Task
-from benchmarks.harness.train import build, loop
+from benchmarks.harness.train import build
 from benchmarks.harness.train.cuda_graph import WARM_UP
 from benchmarks.harness.train.curves import TrainingSetup
 from benchmarks.harness.train.device import prepare_torch
@@ -48,7 +49,7 @@ from benchmarks.harness.train.interrupts import StopRequest
 from benchmarks.harness.train.loop import Trainer
 from benchmarks.recipes import CIFAR10
 from benchmarks.speed.cases import images
-from methods import METHODS
+from methods import OBJECTIVES
 from methods.priors import PRIORS
 
 DEVICE = os.environ.get("WAE_BENCH_TEST_DEVICE", "cuda")
@@ -56,7 +57,7 @@ GPU = DEVICE.startswith("cuda")
 pytestmark = [pytest.mark.gpu,
               pytest.mark.skipif(GPU and not torch.cuda.is_available(), reason="needs a GPU")]
 SECONDS = 170 if GPU else 10 * HANG  # for all tests; those that would begin later are skipped
-NAMES = [*METHODS, "svae"]
+NAMES = [*CASES, *OBJECTIVES]
 STEPS, CUT = (20, 9) if GPU else (6, 4)  # cut after the capture
 REPLAYS = 200 if GPU else 4  # steps of the timings
 POINTS, SIZE = (3000, 2048) if GPU else (150, 64)  # of compared features
@@ -136,21 +137,18 @@ def small(name, **changes):
     """A2 at width 1/16 with the method, STEPS steps of 64 images."""
     run = replace(CIFAR10.template("smoke", "a2"), n_train=64 * STEPS, epochs=1, lr=1e-5)
     if name == "svae":
-        run = replace(run, objective="svae", dim=16)
-    hyper = {"moca": {"K": 96}, "repulsion": {"K": 96}, "gan": {"critic_lr": 1e-5}}.get(name, {})
-    return resolve(replace(run, **changes), name, hyper)
+        run = replace(run, dim=16)
+    hyper = {"moca": {"K": 96}, "repulsion": {"K": 96}, "gan": {"critic_lr": 1e-5},
+             "mmd[memory]": {"memory": 96, "m0": 0.9}, "swd[memory]": {"memory": 96}}
+    return resolve(replace(run, **changes), method_of(name), hyper.get(name, {}))
 
 
 def trainer(run, folder, plain=False, last=None, data=None):
     """A training on the device; `last`: whether images lie channels last, None as declared."""
     prepare_torch(DEVICE, run.precision)
     data = points(run, "train", run.n_train, folder).x if data is None else data
-    with pytest.MonkeyPatch.context() as forced:
-        if last is not None:
-            kept = torch.channels_last if last else torch.contiguous_format
-            forced.setattr(loop, "layout", lambda run, device: kept)
-        return Trainer(TrainingSetup(run, data, folder, DEVICE), (), folder / "method.py",
-                       Execution(plain=plain))
+    return Trainer(TrainingSetup(run, data, folder, DEVICE), (), folder / "method.py",
+                   Execution(plain=plain, channels_last=last))
 
 
 def synchronize():
