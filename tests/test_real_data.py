@@ -101,7 +101,7 @@ def test_image_swd_of_cifar_10_has_its_known_value(cifar10):
 
 def test_shipped_classifier_ranks_images_by_damage(cifar10):
     """Distances rise from real training images over stronger and stronger blurs to noise."""
-    network = features.shipped_classifier()
+    network = features.shipped_classifier("cifar10")
 
     def fitted(images):
         with torch.no_grad():
@@ -119,9 +119,9 @@ def test_shipped_classifier_ranks_images_by_damage(cifar10):
 
 
 def test_shipped_classifier_has_its_stated_accuracy(cifar10):
-    said = json.loads(features.WEIGHTS.with_suffix(".json").read_text())
-    assert features.WEIGHTS.stat().st_size <= 8e6
+    said = json.loads(features.weights_of("cifar10").with_suffix(".json").read_text())
+    assert features.weights_of("cifar10").stat().st_size <= 8e6
     assert said["n_train"] == 50_000
-    accuracy = accuracy_of(features.shipped_classifier(), cifar10[1], "cpu")
+    accuracy = accuracy_of(features.shipped_classifier("cifar10"), cifar10[1], "cpu")
     assert accuracy == pytest.approx(said["test_accuracy"], abs=2e-4)  # one or two rounding ties
     assert accuracy >= 0.9
