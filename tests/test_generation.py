@@ -10,7 +10,7 @@ from benchmarks.harness.data.datasets import points
 from benchmarks.harness.data.seeding import generator
 from benchmarks.harness.measure import features
 from benchmarks.harness.measure.feature_scores import fit_gaussian, frechet_distance
-from benchmarks.harness.measure.features import Classifier
+from benchmarks.harness.measure.features import CLASSIFIERS, Classifier
 from benchmarks.harness.measure.image_swd import image_swd
 from benchmarks.harness.measure.latent_metrics import spread_of
 from benchmarks.harness.measure.measures import MEASURES
@@ -67,8 +67,8 @@ def test_image_swd_is_the_mean_over_two_draws_of_samples_and_images(model):
 
 def test_classifier_scores_use_its_features_of_8_bit_images(model, monkeypatch):
     torch.manual_seed(0)
-    network = Classifier((4, 8, 8, 8)).eval()
-    monkeypatch.setattr(features, "shipped_classifier", lambda: network)
+    network = Classifier(CLASSIFIERS["cifar10"]._replace(widths=(4, 8, 8, 8))).eval()
+    monkeypatch.setattr(features, "shipped_classifier", lambda name: network)
     found = MEASURES["cifar10"](model).numbers
     stored = (model.samples * 255).round() / 255
     real, made = (network.features(x) for x in (model.test.x.float() / 255, stored))

@@ -35,7 +35,7 @@ class Command(NamedTuple):
     says: str  # its line in --help
     action: Callable[..., int]
     # "artefacts" (without names: all) and "tables" (to tune) become selections and the store;
-    # "run": the words themselves; "nothing": no words
+    # "words": the words themselves; "nothing": no words
     takes: str = "artefacts"
     unused: tuple[str, ...] = TRAINING  # options that do nothing for it
     reads_results: bool = False  # so the results folder must exist

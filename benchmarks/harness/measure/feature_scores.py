@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 # extractor -> names of its Frechet and kernel distances; `fid` is reserved for Inception-2015
-SCORE_NAMES = {"inception": ("fid", "kid"), "cifar10": ("fd_cifar10", "kd_cifar10")}
+SCORE_NAMES = {"inception": ("fid", "kid"), "cifar10": ("fd_cifar10", "kd_cifar10"),
+               "mnist": ("fd_mnist", "kd_mnist")}
 
 
 def feature_scores(

@@ -1,4 +1,4 @@
-"""Feature extractors: the shipped CIFAR-10 classifier, and Inception-2015."""
+"""Feature extractors: the shipped classifiers, and Inception-2015."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,19 +6,44 @@ import hashlib
 from itertools import pairwise
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torchvision.transforms.functional import rgb_to_grayscale
 
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.measure.trained_model import in_chunks
 
-WEIGHTS = Path(__file__).parents[1] / "weights" / "cifar10.safetensors"
-WIDTHS = (32, 64, 128, 256)  # of the stem and the three stages
+WEIGHTS = Path(__file__).parents[1] / "weights"
 CLASSES = 10
-MEAN, DEVIATION = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)  # of the training pixels
+
+
+class Form(NamedTuple):
+    """The images that a classifier is trained on, and the size of its network."""
+
+    side: int  # pixels
+    mean: tuple[float, ...]  # of the training pixels, by channel
+    deviation: tuple[float, ...]
+    widths: tuple[int, ...]  # of the stem and the three stages; the last is that of `features`
+
+    @property
+    def channels(self) -> int:
+        """1, grey, or 3."""
+        return len(self.mean)
+
+
+CLASSIFIERS = {  # by the data set they are trained on
+    "cifar10": Form(32, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), (32, 64, 128, 256)),
+    "mnist": Form(28, (0.1307,), (0.3081,), (8, 16, 32, 128))}
+
+
+def weights_of(name: str) -> Path:
+    """The file of a classifier's weights; its provenance is the .json beside it."""
+    return WEIGHTS / f"{name}.safetensors"
 
 
 def _convolution(inputs: int, outputs: int) -> list[nn.Module]:
@@ -26,14 +51,15 @@ def _convolution(inputs: int, outputs: int) -> list[nn.Module]:
 
 
 class Classifier(nn.Module):
-    """Images (n, 3, 32, 32) in [0, 1] -> logits (n, 10); the last layer sees `features`."""
+    """Images (n, C, H, H) in [0, 1] -> logits (n, 10); the last layer sees `features`."""
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
+    def __init__(self, form: Form) -> None:
         super().__init__()
-        layers: list[nn.Module] = [*_convolution(3, widths[0]), nn.GELU()]
+        self.form, widths = form, form.widths
+        layers: list[nn.Module] = [*_convolution(form.channels, widths[0]), nn.GELU()]
         for inputs, outputs in pairwise(widths):
             first, norm = _convolution(inputs, outputs)
             # pooled first, because the layers on large maps take most of the time
@@ -41,14 +67,22 @@ class Classifier(nn.Module):
             layers += [*_convolution(outputs, outputs), nn.GELU()]
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1], CLASSES)
-        for name, values in (("mean", MEAN), ("deviation", DEVIATION)):
-            self.register_buffer(name, self.head.weight.new_tensor(values).view(3, 1, 1),
+        for name, values in (("mean", form.mean), ("deviation", form.deviation)):
+            self.register_buffer(name, self.head.weight.new_tensor(values).view(-1, 1, 1),
                                  persistent=False)
 
     def features(self, x: Tensor) -> Tensor:
-        """(n, 256): the last feature map, averaged over its positions."""
+        """(n, d): the last feature map, averaged over its positions."""
         shown: Tensor = self.body((x - self.mean) / self.deviation)
         return shown.mean(dim=(2, 3))
+
+    def features_of_any(self, x: Tensor) -> Tensor:
+        """`features` of images (n, 1 or 3, H, W) in [0, 1], resized to the network's form.
+
+        A grey image counts as three equal channels, a colour one as its luminance."""
+        shown = x.expand(-1, 3, -1, -1) if self.form.channels == 3 else rgb_to_grayscale(x)
+        return self.features(interpolate(
+            shown, size=(self.form.side,) * 2, mode="bilinear", antialias=True))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, 10)."""
@@ -56,16 +90,18 @@ class Classifier(nn.Module):
         return logits
 
 
-def shipped_classifier() -> Classifier:
+def shipped_classifier(name: str) -> Classifier:
     """The classifier that the suite ships, in evaluation mode; UsageError if it is not intact."""
+    path = weights_of(name)
     try:
-        weights = WEIGHTS.read_bytes()
-        expected = json.loads(WEIGHTS.with_suffix(".json").read_text())["sha256"]
+        weights = path.read_bytes()
+        expected = json.loads(path.with_suffix(".json").read_text())["sha256"]
     except FileNotFoundError as error:
-        raise UsageError(f"there is no {error.filename}; bench.py classifier makes it") from None
+        raise UsageError(
+            f"there is no {error.filename}; bench.py classifier {name} makes it") from None
     if hashlib.sha256(weights).hexdigest() != expected:
-        raise UsageError(f"{WEIGHTS} is corrupt; restore it with git checkout")
-    network = Classifier()
+        raise UsageError(f"{path} is corrupt; restore it with git checkout")
+    network = Classifier(CLASSIFIERS[name])
     network.load_state_dict(safetensors.torch.load(weights))
     return network.eval()
 

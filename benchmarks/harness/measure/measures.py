@@ -1,6 +1,7 @@
 """Measures of a trained model, by name."""
 
 from collections.abc import Callable
+from functools import partial
 
 from sklearn.cluster import KMeans
 from sklearn.manifold import TSNE
@@ -44,29 +45,30 @@ def distances(trained: TrainedModel) -> MeasureResult:
                      for kind in found[0]}, {})
 
 
-def cifar10_scores(trained: TrainedModel) -> MeasureResult:
-    """Scores in the features of the suite's own classifier; `fd_cifar10` is not the FID."""
-    network = features.shipped_classifier().to(trained.device)
-
-    def penultimate(x: Tensor) -> Tensor:
-        shown = to_float(x.to(trained.device))
-        return network.features(torch.nn.functional.interpolate(
-            shown.expand(-1, 3, -1, -1), size=(32, 32), mode="bilinear", antialias=True))
-
-    return _scored("cifar10", trained, lambda x: in_chunks(penultimate, x, trained.at_once))
+def _by_classifier(name: str, trained: TrainedModel) -> Callable[[Tensor], Tensor]:
+    """The features of the suite's own classifier; its distances are not the FID."""
+    network = features.shipped_classifier(name).to(trained.device)
+    return lambda x: in_chunks(
+        lambda part: network.features_of_any(to_float(part.to(trained.device))), x,
+        trained.at_once)
 
 
-def inception_scores(trained: TrainedModel) -> MeasureResult:
-    """FID, KID and the manifold scores in the features of Inception-2015."""
+def _by_inception(trained: TrainedModel) -> Callable[[Tensor], Tensor]:
+    """The features of Inception-2015."""
     network = features.inception_network(trained.weights, trained.device)
-    return _scored("inception", trained,
-                   lambda x: features.inception_features(network, x, trained.device))
+    return lambda x: features.inception_features(network, x, trained.device)
 
 
-def _scored(
-    extractor: str, trained: TrainedModel, features: Callable[[Tensor], Tensor]
-) -> MeasureResult:
-    real, made = (features(x) for x in (trained.test.x, as_8_bits(trained.samples)))
+# extractor -> features (n, d) of 8-bit images
+EXTRACTORS: dict[str, Callable[[TrainedModel], Callable[[Tensor], Tensor]]] = {
+    "inception": _by_inception,
+    **{name: partial(_by_classifier, name) for name in features.CLASSIFIERS}}
+
+
+def scores(extractor: str, trained: TrainedModel) -> MeasureResult:
+    """Frechet and kernel distance and the manifold scores of decoded prior draws."""
+    seen = EXTRACTORS[extractor](trained)
+    real, made = (seen(x) for x in (trained.test.x, as_8_bits(trained.samples)))
     draws = trained.draws("evaluation")
     return MeasureResult(feature_scores(extractor, real=real, made=made, draws=draws), {})
 
@@ -133,4 +135,5 @@ MEASURES: dict[str, Callable[[TrainedModel], MeasureResult]] = {
     "isotropy": isotropy, "tsne": tsne, "pictures": pictures,
     "samples": image_grids.samples, "reconstructions": image_grids.reconstructions,
     "interpolations": image_grids.interpolations,
-    "image_swd": distances, "cifar10": cifar10_scores, "inception": inception_scores}
+    "image_swd": distances,
+    **{name: partial(scores, name) for name in EXTRACTORS}}
