@@ -1,7 +1,16 @@
 """Figure 8: MoCA's final reconstruction error, by lambda."""
 
+from math import log
+
 from benchmarks.harness.spec.artefact import Arm, Artefact, DataFrame, Measure
-from benchmarks.harness.spec.claims import Claim, Ordering, Trend, Untestable
+from benchmarks.harness.spec.claims import (
+    Claim,
+    Equivalence,
+    Ordering,
+    Trend,
+    Untestable,
+    joined,
+)
 from benchmarks.harness.spec.run import Run
 from benchmarks.recipes import CIFAR10
 
@@ -10,6 +19,10 @@ LAMBDAS = {"paper": (0, 100, 500, 1000, 3000, 6000), "mini": (0, 500, 1000, 3000
            "smoke": (0, 3000)}
 PLACE = "Appendix D.1, Figure 8"
 SCORES = ["test_reconstruction", "train_reconstruction"]
+LOWER = "The larger lambda, the lower MoCA's final reconstruction error{}."
+HARMLESS = ("MoCA's regularizer does not interfere with the reconstruction: at the largest lambda "
+            "its error{} is at most 5 % above that at lambda 0.")
+HARM = log(1.05)
 
 
 def template(scale: str) -> Run:
@@ -38,11 +51,18 @@ def claims(scale: str) -> tuple[Claim, ...]:
     tradeoff = Claim(
         "C32", "Unlike a VAE's, MoCA's regularizer does not trade off against reconstruction.",
         PLACE, Untestable("neither the paper nor the suite varies the weight of a VAE's KL term"))
-    return *(
-        Claim(f"C21[{split}]{note}", f"The larger lambda, the lower MoCA's final reconstruction "
-              f"error on the {split} set.", PLACE, Trend(f"{split}_reconstruction", grid), basis)
-        for grid, note, basis in CIFAR10.grids_by_lambda(arms(scale))
-        for split in ("test", "train")), tradeoff
+    grids = CIFAR10.grids_by_lambda(arms(scale))
+    of = [(f"[{split}]" + ("" if reading == "tau=0.05" else f"[{reading}]"), split, grid)
+          for reading, grid in grids.items() for split in ("test", "train")]
+    return (
+        joined("C21", LOWER.format(""), PLACE, [
+            Claim(f"C21{note}", LOWER.format(f" on the {split} set"), PLACE,
+                  Trend(f"{split}_reconstruction", grid)) for note, split, grid in of]),
+        joined("C21b", HARMLESS.format(""), PLACE, [
+            Claim(f"C21b{note}", HARMLESS.format(f" on the {split} set"), PLACE, Equivalence(
+                (f"log_{split}_reconstruction",), grid[-1], grid[0], HARM, better="lower"))
+            for note, split, grid in of]),
+        tradeoff)
 
 
 def lower(scale: str, arm: str) -> Claim:
@@ -56,6 +76,6 @@ ARTEFACT = Artefact(
     name="fig8-reconstruction",
     caption="Reconstruction error at the end of training by lambda, CIFAR-10",
     place="Figure 8, Appendix D.1", figure="reconstruction",
-    seeds={"paper": 1, "mini": 2, "smoke": 1}, arms=arms, template=template,
+    seeds={"paper": 2, "mini": 2, "smoke": 1}, arms=arms, template=template,
     settings=CIFAR10.settings, table=table, claims=claims, claim_for=lower,
     ambiguities=(*CIFAR10.ambiguities, "A14"), measures=measures)

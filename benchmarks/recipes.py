@@ -107,14 +107,13 @@ class DatasetRecipe:
         return found + tuple(Arm(f"moca[{name},tau=1]", with_temperature(run, 1.0), ("tau=1",), 1)
                              for name, run in runs.items() if run.lam)
 
-    def grids_by_lambda(self, arms: tuple[Arm, ...]) -> list[tuple[tuple[str, ...], str, str]]:
-        """Per temperature: names of the arms (lambda 0 first), suffix of claim ids, basis.
+    def grids_by_lambda(self, arms: tuple[Arm, ...]) -> dict[str, tuple[str, ...]]:
+        """Names of the arms (lambda 0 first) by temperature, which readings differ in.
 
         Lambda 0 has no temperature, so both grids begin with it."""
         main = tuple(arm.name for arm in arms if not arm.stage)
         warm = tuple(arm.name for arm in arms if arm.stage)
-        warm_grid = [((main[0], *warm), "[tau=1]", "sensitivity")] if warm else []
-        return [(main, "", "paper"), *warm_grid]
+        return {"tau=0.05": main, **({"tau=1": (main[0], *warm)} if warm else {})}
 
     def scores(self, scale: str, *others: str, epoch: int | None = None) -> tuple[Measure, ...]:
         """Measures on the test images: the others given, then the scores of samples."""

@@ -111,7 +111,7 @@ class Variation(NamedTuple):
     artefact: str
     statistic: str  # see analysis.statistics
     arm: str  # the arm with the alternative choice
-    other: str  # the arm with the choice in force, or with the paper's other reading
+    other: str  # the arm with the choice in force, or of another reading
     says: str  # what is varied, in words
 
 
