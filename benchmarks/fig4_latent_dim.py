@@ -5,7 +5,16 @@ from functools import partial
 
 from benchmarks import grid_artefact
 from benchmarks.harness.spec.artefact import Arm
-from benchmarks.harness.spec.claims import FID_NOISE, Claim, Ordering, Range, Test, Trend, joined
+from benchmarks.harness.spec.claims import (
+    FID_NOISE,
+    Claim,
+    Counted,
+    Ordering,
+    Range,
+    Test,
+    Trend,
+    joined,
+)
 from benchmarks.harness.spec.run import Run
 from benchmarks.recipes import CELEBA, with_temperature
 
@@ -56,8 +65,16 @@ def by_dimension(scale: str, prefix: str, reading: str) -> dict[str, Claim]:
     return {id: Claim(f"{id}[{reading}]", TEXTS[id], PLACE, test) for id, test in tests.items()}
 
 
+# the limit of L_neg at the uniform law and tau = .05, in closed form
+LIMITS = {64: 2.99261, 128: 1.54429, 256: 0.77890, 512: 0.39033}
+SHRINKS = Claim(
+    "C35", "For codes of one law, the uniform, the contrastive term is smaller the larger d is.",
+    PLACE, Counted(tuple((f"L_neg at d = {2 * dim} over that at {dim}",
+                          LIMITS[2 * dim] / LIMITS[dim], 0.0, 1.0) for dim in (64, 128, 256))))
+
+
 def claims(scale: str) -> tuple[Claim, ...]:
-    """C11 to C13; that the best lambda itself rises is our form of C12."""
+    """C11 to C13 and C35; that the best lambda itself rises is our form of C12."""
     every = tuple((arm.name, 0.0, ERROR) for arm in arms(scale) if not arm.stage)
     at = [by_dimension(scale, "", "tau=0.05")]
     if scale != "mini":
@@ -66,6 +83,7 @@ def claims(scale: str) -> tuple[Claim, ...]:
         *grid_artefact.with_proxies(*(
             joined(id, text, PLACE, [each[id] for each in at], "ours" if id == "C12" else "paper")
             for id, text in TEXTS.items())),
+        SHRINKS,
         Claim("C13[epoch]", "Every configuration reaches an epoch's reconstruction error of 50.",
               PLACE, Range("train_reconstruction", every, True), scales=("paper",)))
 

@@ -8,9 +8,10 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logsumexp, softmax
 from scipy.stats import norm, t, ttest_ind
 
-from benchmarks import ARTEFACTS, score_table, table1, table2
+from benchmarks import ARTEFACTS, fig1_synthetic, fig4_latent_dim, score_table, table1, table2
 from benchmarks.harness.analysis.derived_verdicts import conclusions
 from benchmarks.harness.analysis.statistics import enough_grows, grows, slope
 from benchmarks.harness.analysis.verdicts import judge
@@ -271,6 +272,33 @@ def test_counts_are_judged_without_a_run():
     rows = runs({"a": [1.0]})
     assert judge(rows, [claim])["verdict"].to_list() == ["contradicted", "reproduced",
                                                          "contradicted"]
+
+
+COSINES = np.linspace(-1, 1, 4001)[1:-1]  # with a fixed direction of the sphere
+
+
+def log_weight(d, kappa):
+    """Of the cosines under von Mises-Fisher's law, up to a constant."""
+    return kappa * COSINES + (d - 3) / 2 * np.log1p(-COSINES**2)
+
+
+def log_mean(d, kappa):
+    """log E exp(kappa mu.y) for y uniform on the sphere."""
+    return logsumexp(log_weight(d, kappa)) - logsumexp(log_weight(d, 0.0))
+
+
+def test_limits_of_claims_c34_and_c35_equal_the_integral_over_the_cosine():
+    for d, value in fig4_latent_dim.LIMITS.items():
+        assert log_mean(d, 20.0) == pytest.approx(value, abs=1e-4)
+    found, least = list(fig1_synthetic.EXCESS.values()), log_mean(128, 20.0)
+    assert found[2:] == pytest.approx([log_mean(64, 20.0) - least, 20.0 - least], abs=1e-4)
+    for kappa, value in zip((10.0, 100.0), found, strict=False):
+        share_of = softmax(log_weight(128, kappa))
+        likely = np.flatnonzero(share_of > 1e-8)
+        # a kernel about x, times the law's own about mu, is one about x / tau + kappa mu
+        joint = [log_mean(128, (kappa**2 + 400 + 40 * kappa * t) ** 0.5) for t in COSINES[likely]]
+        mean = np.average(joint, weights=share_of[likely]) - log_mean(128, kappa)
+        assert mean - least == pytest.approx(value, abs=1e-4)
 
 
 # lambda
