@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import spearmanr, ttest_rel
+from scipy.stats import rankdata, spearmanr, ttest_rel
 
 from benchmarks.harness.analysis.comparisons import compare, p_rising
 from benchmarks.harness.analysis.estimates import Comparison, below, corrected
@@ -324,6 +324,13 @@ def test_trend_over_three_points_of_one_seed_is_untestable_but_for_its_ends():
     assert trend_of([[3.0, 2, 1], [3.1, 2.1, 1.1]], arms=3)["verdict"] == "reproduced"  # 1 of 36
 
 
+def test_trend_over_two_arms_is_their_difference():
+    table = [[2.0, 1.0], [2.1, 1.1], [2.05, 1.02], [2.0, 1.05], [2.1, 1.0], [2.0, 1.1]]
+    for seeds in (2, 3, 6):
+        line = trend_of(table[:seeds], arms=2)
+        assert (line["comparison"], line["verdict"]) == ("a1 - a0", "reproduced")
+
+
 def test_trend_with_a_missing_run_is_not_run_and_with_a_diverged_one_inconclusive():
     test = Claim("T", "", "", Trend("nmi", ("a0", "a1", "a2", "a3")))
     rows = along([[4.0, 3, 2, 1]] * 2)
@@ -424,6 +431,20 @@ def test_correlation_claim_equals_scipys_spearman_test(other, expected):
     assert judge(rows[rows["arm"] != "a3"], [item])["verdict"].iloc[0] == "not run"
     rows.loc[rows["arm"] == "a3", "status"] = "diverged"
     assert judge(rows, [item])["verdict"].iloc[0] == "inconclusive"
+
+
+def test_correlation_claim_adds_the_ranks_of_several_statistics():
+    """Neither alone rises with the first: their units differ, so it is the ranks that add up."""
+    arms = tuple(f"a{k}" for k in range(6))
+    first, second = [1.0, 3.0, 2.0, 5.0, 4.0, 6.0], [40.0, 20.0, 60.0, 50.0, 95.0, 90.0]
+    total = rankdata(first) + rankdata(second)
+    rows = along([list(total)])
+    rows = rows.assign(parameters=rows["arm"].map(dict(zip(arms, first, strict=True))),
+                       fid=rows["arm"].map(dict(zip(arms, second, strict=True))))
+    line = judge(rows, [Claim("C30", "", "", Tracking("nmi", ("parameters", "fid"), arms))]).iloc[0]
+    assert line["estimate"] == pytest.approx(1.0)
+    for alone in (first, second):
+        assert spearmanr(alone, total).statistic < 1
 
 
 def test_matched_arms_are_compared_pair_by_pair():

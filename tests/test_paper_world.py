@@ -2,6 +2,8 @@
 
 Rows: `paper_world`. A claim that cannot come out so has its reason here."""
 
+from argparse import Namespace
+import csv
 from functools import partial
 
 from paper_world import DESCRIBED, NAMES, NO_DIFFERENCE, TURNED, World
@@ -11,7 +13,10 @@ from benchmarks import ARTEFACTS, score_table
 from benchmarks.derived_claims import PARTS
 from benchmarks.harness.analysis.derived_verdicts import conclusions
 from benchmarks.harness.analysis.verdicts import judge
+from benchmarks.harness.command import sweep
 from benchmarks.harness.results.read import judged_claims
+from benchmarks.harness.spec.selection import select
+from benchmarks.harness.store.run_folder import Store
 from benchmarks.tuning import RIVALS, Choice
 
 PAPER = {  # the claims of the paper that runs decide
@@ -116,6 +121,27 @@ def test_world_without_a_difference_is_inconclusive(tuned):
     assert {verdicts[id] for id in EQUIVALENCES - WANT_SEEDS - {"C21b"}} == {"reproduced"}
     assert verdicts["C21b"] != "contradicted"  # one percent of noise against a margin of five
     assert set(derived(found).values()) == {"inconclusive"}
+
+
+def test_artefacts_of_one_sweep_are_judged_again_at_its_end(monkeypatch, place):
+    """Figure 10, of one seed, is published before Table 4, whose replicates tell its noise."""
+    world, names = World(), ("fig10-temperature", "table4")
+    for name in names:
+        folder = place.results / name
+        folder.mkdir(parents=True)
+        world.rows(name).to_csv(folder / "runs.csv", index=False)
+        for table in ("data.csv", "claims.csv"):
+            (folder / table).write_text("old\n")
+    monkeypatch.setattr(sweep.Sweep, "check", lambda self: None)
+    monkeypatch.setattr(sweep.Sweep, "run", lambda self: 0)  # it would train
+    options = Namespace(cluster="debug", redraw=False, results_dir=place.results,
+                        cache_dir=place.cache)
+    assert sweep.run([select(ARTEFACTS[name], "paper", None, None, ()) for name in names],
+                     Store(place.cache / "runs"), options) == 0
+    told = {row["claim"]: row for row in csv.DictReader(
+        (place.results / names[0] / "claims.csv").read_text().splitlines())}
+    assert "replicates of 4 arms of table4" in told["C26[fd_cifar10]"]["reason"]
+    assert told["C26[fd_cifar10]"]["verdict"] == "reproduced"
 
 
 def test_without_a_chosen_lambda_tables_1_and_2_say_what_is_missing():
