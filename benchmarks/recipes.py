@@ -179,10 +179,21 @@ ABLATION = CELEBA.recipe._replace(
     template=ablation, settings=lambda scale: {"moca": dict(ablation(scale).hyper)})
 
 
-def resized(scale: str, side: int, lam: float, epochs: int) -> Run:
-    """CelebA-HQ as in Appendix D.2: one block fewer per halving of the side; m0 = .999.
+def ablation_on_cifar10(scale: str) -> Run:
+    """Appendix D's settings on CIFAR-10 (A14): its queue is longer than the training set (A23)."""
+    of_d = ablation(scale)
+    run = replace(CIFAR10.moca(scale), epochs=of_d.epochs, halve_every=of_d.halve_every)
+    queue = round(CIFAR10.n_train[scale] * 60_000 / CIFAR10.n_train["paper"])
+    return resolve(run, "moca", dict(of_d.hyper) | {"K": queue})
 
+
+def resized(scale: str, side: int, lam: float, epochs: int, as_main: bool = False) -> Run:
+    """CelebA-HQ as in Appendix D.2: one block fewer per halving of the side.
+
+    MoCA's settings are Appendix D's (A8: K = 60000, m0 = .999), or those of the main model.
     Unlike the main model's, the learning rate is halved until the end."""
     run = replace(CELEBA_HQ.moca(scale), image_size=side, lam=lam, epochs=epochs, halve_until=None,
                   snapshots=None)
-    return resolve(run, "moca", CELEBA_HQ.settings(scale)["moca"] | {"m0": 0.999})
+    if as_main:
+        return run
+    return resolve(run, "moca", {"tau": 1.0, "m0": 0.999, "K": 2 * CELEBA_HQ.queue[scale]})

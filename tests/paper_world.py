@@ -29,12 +29,12 @@ class World:
     """Rows of artefacts at the paper's scale; every number has the noise of its replicates."""
 
     def __init__(self, sign=DESCRIBED, seed=0, seeds=None):
-        self.sign, self.seeds = sign, seeds or {}
-        self.draws = np.random.default_rng(seed)
+        self.sign, self.seed, self.seeds = sign, seed, seeds or {}
 
     def rows(self, name):
-        """The rows of an artefact, one per run and measured epoch."""
+        """The rows of an artefact, one per run and measured epoch; noise of its own stream."""
         artefact = ARTEFACTS[name]
+        self.draws = np.random.default_rng([self.seed, *name.encode()])
         numbers = getattr(self, name.replace("-", "_"))(artefact.arms("paper"))
         count = self.seeds.get(name, artefact.seeds["paper"])
         return pd.DataFrame([

@@ -142,7 +142,8 @@ def test_table_3_shows_the_best_scores_of_figure_9():
 def test_table_3_and_figure_9_share_their_runs():
     runs = [{arm.run for arm in ARTEFACTS[name].arms("paper")}
             for name in ("table3", "fig9-input-size")]
-    assert runs[0] == runs[1]
+    assert runs[0] < runs[1]  # without the main model's settings, and lambdas for C22b
+    assert len(runs[0]) == 9 + 9 + 4
 
 
 def test_shared_runs_of_artefacts_have_one_key():
