@@ -25,6 +25,29 @@ def reordered(items, sign):
     return items if sign == DESCRIBED else items[::-1] if sign == TURNED else items[:1] * len(items)
 
 
+class Noise:
+    """Normal draws that cancel over an arm's seeds: its mean is what the paper says, its spread
+    that of replicates."""
+
+    def __init__(self, draws, count):
+        self.draws, self.count = draws, count
+        self.seed, self.call, self.known = 0, 0, []
+
+    def start(self, seed):
+        """Of an arm's run with this seed, which draws as often as that with seed 0."""
+        self.seed, self.call = seed, 0
+        if not seed:
+            self.known = []
+
+    def normal(self, mean, sd):
+        """The run's next draw."""
+        if not self.seed:
+            each = self.draws.normal(0, sd, self.count)
+            self.known.append(each - each.mean())
+        self.call += 1
+        return mean + self.known[self.call - 1][self.seed]
+
+
 class World:
     """Rows of artefacts at the paper's scale; every number has the noise of its replicates."""
 
@@ -34,15 +57,20 @@ class World:
     def rows(self, name):
         """The rows of an artefact, one per run and measured epoch; noise of its own stream."""
         artefact = ARTEFACTS[name]
-        self.draws = np.random.default_rng([self.seed, *name.encode()])
-        numbers = getattr(self, name.replace("-", "_"))(artefact.arms("paper"))
         count = self.seeds.get(name, artefact.seeds["paper"])
+        self.draws = Noise(np.random.default_rng([self.seed, *name.encode()]), count)
+        numbers = getattr(self, name.replace("-", "_"))(artefact.arms("paper"))
         return pd.DataFrame([
             {"scale": "paper", "arm": arm.name, "panel": "+".join(arm.panels), "status": "done",
              "epoch": 1, **{one.name: getattr(arm.run, one.name) for one in fields(Run)
                             if one.name not in ("hyper", "snapshots")}, "seed": seed, **measured}
             for arm in artefact.arms("paper") for seed in range(count)
-            for measured in numbers(arm)])
+            for measured in self.of_seed(seed, numbers, arm)])
+
+    def of_seed(self, seed, numbers, arm):
+        """The numbers of one run."""
+        self.draws.start(seed)
+        return numbers(arm)
 
     def fid(self, values):
         """One row per run: the arm's FID, and a stand-in of the same size."""
