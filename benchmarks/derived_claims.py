@@ -7,7 +7,7 @@ CLAIMS = tuple(
     Claim(f"C31[{kind}]", "With more negatives than a batch holds, L_neg taken directly costs "
           f"more {kind} than a momentum encoder and a queue.", "Section 3", BySpeed())
     for kind in ("time", "memory"))
-PARTS = {  # METHODS.md section 6; a claim has one row for each of its readings
+PARTS = {  # METHODS.md section 6: all of these must hold, whatever is read into each
     "C33[faster]": ("MoCA's latent distribution converges faster to the prior.", ("C1", "C6")),
     "C33[stable]": ("MoCA is the more stable of the two: a larger lambda helps it and not always "
                     "WAE-MMD.", ("C5", "C8"))}

@@ -2,7 +2,7 @@
 
 from benchmarks.grid_artefact import with_proxies
 from benchmarks.harness.spec.artefact import Arm, Artefact, DataFrame, Measure
-from benchmarks.harness.spec.claims import FID_NOISE, Claim, Ordering, Trend
+from benchmarks.harness.spec.claims import FID_NOISE, Claim, Ordering, Trend, joined
 from benchmarks.harness.spec.run import Run
 from benchmarks.recipes import CIFAR10
 
@@ -35,13 +35,16 @@ def table(rows: DataFrame) -> DataFrame:
 
 def claims(scale: str) -> tuple[Claim, ...]:
     """C9 and C10, on a grid that includes lambda 0."""
-    return tuple(
-        claim for grid, note, basis in CIFAR10.grids_by_lambda(arms(scale)) for claim in (
-            Claim(f"C9{note}", "The larger lambda, the more uniform the singular values of MoCA's "
-                  "codes.", PLACE, Trend("sv_cv", grid, beside=("effective_rank",)), basis),
-            *with_proxies(
-                Claim(f"C10{note}", "The larger lambda, the lower the FID of MoCA's samples.",
-                      PLACE, Trend("fid", grid, at_least=FID_NOISE), basis))))
+    grids = CIFAR10.grids_by_lambda(arms(scale)).items()
+    even = "The larger lambda, the more uniform the singular values of MoCA's codes."
+    better = "The larger lambda, the lower the FID of MoCA's samples."
+    return (
+        joined("C9", even, PLACE, [
+            Claim(f"C9[{reading}]", even, PLACE, Trend("sv_cv", grid, beside=("effective_rank",)))
+            for reading, grid in grids]),
+        *with_proxies(joined("C10", better, PLACE, [
+            Claim(f"C10[{reading}]", better, PLACE, Trend("fid", grid, at_least=FID_NOISE))
+            for reading, grid in grids])))
 
 
 def more_isotropic(scale: str, arm: str) -> Claim:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from benchmarks.harness.spec.artefact import ON_A_PROCESSOR, Arm, Artefact, DataFrame, Measure
-from benchmarks.harness.spec.claims import Claim, Equivalence
+from benchmarks.harness.spec.claims import Claim, Equivalence, joined
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
 from methods import Scalar
@@ -60,20 +60,33 @@ def table(rows: DataFrame) -> DataFrame:
 
 
 PAPER_TAU = 0.99  # Appendix B; it gives no m0, and elsewhere .99 is m0's value (A8)
-MAIN_TAU = 0.05  # Appendix A, so the other reading of A8
+MAIN_TAU = 0.05  # Appendix A, so the second reading of A8
+PLACE = "Section 4.2, Figure 7"
+MARGIN = 0.03
+COMPARABLE = ("MoCA tells the classes apart no worse than S-VAE: k-NN accuracy and NMI are lower "
+              "by .03 at most.")
+ALIKE = "MoCA and S-VAE tell the classes apart alike: k-NN accuracy and NMI within .03."
 
 
-def comparable(arm: str, id: str, basis: str, who: str = "MoCA") -> Claim:
+def comparable(arm: str, id: str, text: str, better: str, basis: str = "paper") -> Claim:
     """C14 for one arm, on the codes themselves: a t-SNE picture proves nothing."""
-    return Claim(
-        id, f"{who} and S-VAE tell the classes apart alike: k-NN accuracy and NMI within .03.",
-        "Section 4.2, Figure 7", Equivalence(("knn10_accuracy", "nmi"), arm, "svae", 0.03), basis)
+    test = Equivalence(("knn10_accuracy", "nmi"), arm, "svae", MARGIN, better=better)
+    return Claim(id, text, PLACE, test, basis)
 
 
 def claims(scale: str) -> tuple[Claim, ...]:
-    """C14 as Appendix B has it, and at the main experiments' temperature."""
-    return tuple(comparable(f"moca[tau={tau:g}]", f"C14[tau={tau:g}]", basis)
-                 for tau, basis in ((PAPER_TAU, "paper"), (MAIN_TAU, "sensitivity")))
+    """C14 at Appendix B's temperature and at the main experiments'.
+
+    To be better is no failure of a method that is called comparable; that it is neither better nor
+    worse is ours."""
+    at = {f"tau={tau:g}": f"moca[tau={tau:g}]" for tau in (PAPER_TAU, MAIN_TAU)}
+    return (
+        joined("C14", COMPARABLE, PLACE, [
+            comparable(arm, f"C14[{reading}]", COMPARABLE, "higher")
+            for reading, arm in at.items()]),
+        joined("C14[alike]", ALIKE, PLACE, [
+            comparable(arm, f"C14[alike,{reading}]", ALIKE, "") for reading, arm in at.items()],
+            "ours"))
 
 
 ARTEFACT = Artefact(
@@ -81,6 +94,7 @@ ARTEFACT = Artefact(
     place="Figure 7, Section 4.2, Appendix B", figure="embedding",
     seeds={"paper": 5, "mini": 2, "smoke": 2}, arms=arms, template=template, settings=settings,
     table=table, claims=claims,
-    claim_for=lambda scale, arm: comparable(arm, f"C14[{arm}]", "custom", arm),
+    claim_for=lambda scale, arm: comparable(
+        arm, f"C14[{arm}]", COMPARABLE.replace("MoCA", arm), "higher", "custom"),
     ambiguities=("A3", "A4", "A5", "A6", "A8", "A22", "A24", "A25", "A31", "A33"),
     measures=measures, resources=ON_A_PROCESSOR)

@@ -9,6 +9,7 @@ from benchmarks.recipes import Recipe
 
 SCORES = ["fd_cifar10", "fid", "kid", "test_reconstruction"]
 SEEDS = {"paper": 1, "mini": 1, "smoke": 1}
+TWO_SEEDS = {"paper": 2, "mini": 2, "smoke": 1}  # of grids whose claims compare single arms
 
 
 def table(

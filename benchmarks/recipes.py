@@ -59,6 +59,7 @@ class DatasetRecipe:
     lr: float = 1e-3
     tau: float | None = None  # MoCA's, if not the default
     snapshot: Counts = field(default_factory=dict)  # an earlier epoch, whose weights are kept too
+    n_made: Counts = field(default_factory=dict)  # scored samples, if not as many as n_eval
     main: str = "a2"  # architecture of the paper's image grids and ablations
 
     def template(self, scale: str, architecture: str) -> Run:
@@ -107,19 +108,20 @@ class DatasetRecipe:
         return found + tuple(Arm(f"moca[{name},tau=1]", with_temperature(run, 1.0), ("tau=1",), 1)
                              for name, run in runs.items() if run.lam)
 
-    def grids_by_lambda(self, arms: tuple[Arm, ...]) -> list[tuple[tuple[str, ...], str, str]]:
-        """Per temperature: names of the arms (lambda 0 first), suffix of claim ids, basis.
+    def grids_by_lambda(self, arms: tuple[Arm, ...]) -> dict[str, tuple[str, ...]]:
+        """Names of the arms (lambda 0 first) by temperature, which readings differ in.
 
         Lambda 0 has no temperature, so both grids begin with it."""
         main = tuple(arm.name for arm in arms if not arm.stage)
         warm = tuple(arm.name for arm in arms if arm.stage)
-        warm_grid = [((main[0], *warm), "[tau=1]", "sensitivity")] if warm else []
-        return [(main, "", "paper"), *warm_grid]
+        return {"tau=0.05": main, **({"tau=1": (main[0], *warm)} if warm else {})}
 
     def scores(self, scale: str, *others: str, epoch: int | None = None) -> tuple[Measure, ...]:
         """Measures on the test images: the others given, then the scores of samples."""
-        return tuple(Measure(name, self.n_eval[scale], epoch)
-                     for name in (*others, *EXTRACTORS[scale]))
+        made = self.n_made.get(scale)
+        return (*(Measure(name, self.n_eval[scale], epoch) for name in others),
+                *(Measure(name, self.n_eval[scale], epoch, n_made=made)
+                  for name in EXTRACTORS[scale]))
 
     @property
     def recipe(self) -> Recipe:
@@ -167,6 +169,7 @@ CELEBA_HQ = DatasetRecipe(
     lr=2e-3,
     tau=1.0,
     snapshot={"paper": 850, "mini": 7, "smoke": 1},  # Figure 11's epoch
+    n_made={"paper": 10_000, "mini": 1000, "smoke": 96},  # more than there are test images
     main="residual")
 
 
@@ -180,10 +183,21 @@ ABLATION = CELEBA.recipe._replace(
     template=ablation, settings=lambda scale: {"moca": dict(ablation(scale).hyper)})
 
 
-def resized(scale: str, side: int, lam: float, epochs: int) -> Run:
-    """CelebA-HQ as in Appendix D.2: one block fewer per halving of the side; m0 = .999.
+def ablation_on_cifar10(scale: str) -> Run:
+    """Appendix D's settings on CIFAR-10 (A14): its queue is longer than the training set (A23)."""
+    of_d = ablation(scale)
+    run = replace(CIFAR10.moca(scale), epochs=of_d.epochs, halve_every=of_d.halve_every)
+    queue = round(CIFAR10.n_train[scale] * 60_000 / CIFAR10.n_train["paper"])
+    return resolve(run, "moca", dict(of_d.hyper) | {"K": queue})
 
+
+def resized(scale: str, side: int, lam: float, epochs: int, as_main: bool = False) -> Run:
+    """CelebA-HQ as in Appendix D.2: one block fewer per halving of the side.
+
+    MoCA's settings are Appendix D's (A8: K = 60000, m0 = .999), or those of the main model.
     Unlike the main model's, the learning rate is halved until the end."""
     run = replace(CELEBA_HQ.moca(scale), image_size=side, lam=lam, epochs=epochs, halve_until=None,
                   snapshots=None)
-    return resolve(run, "moca", CELEBA_HQ.settings(scale)["moca"] | {"m0": 0.999})
+    if as_main:
+        return run
+    return resolve(run, "moca", {"tau": 1.0, "m0": 0.999, "K": 2 * CELEBA_HQ.queue[scale]})

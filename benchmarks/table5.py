@@ -1,5 +1,6 @@
 """Table 5: scores by the size of MoCA's queue."""
 
+from dataclasses import replace
 from functools import partial
 
 from benchmarks import grid_artefact
@@ -39,10 +40,11 @@ def claims(scale: str) -> tuple[Claim, ...]:
     # without a proxy, since 5 is in units of FID
     return (*found, Claim("C27[stable]", "With all other sizes the FID is the same, to within 5.",
                           "Appendix D.5, Table 5",
-                          Range("range:fid", ((OTHERS, 0.0, 5.0),), from_one_seed=True)))
+                          Range("range:fid", ((OTHERS, float("-inf"), 5.0),))))
 
 
-ARTEFACT = grid_artefact.grid(
+ARTEFACT = replace(grid_artefact.grid(
     "table5", "Scores of samples by the size of MoCA's queue, CelebA", "Table 5, Appendix D.5",
     "ablation", ABLATION, arms,
-    partial(grid_artefact.table, cited=CITED, dataset="celeba", keep=["hyper.K"]), claims)
+    partial(grid_artefact.table, cited=CITED, dataset="celeba", keep=["hyper.K"]), claims),
+    seeds=grid_artefact.TWO_SEEDS)

@@ -22,7 +22,11 @@ RIVALS = (
     TableRow("gan gaussian", "gan", "gaussian"), TableRow("swd", "swd", "sphere"),
     TableRow("sinkhorn", "sinkhorn", "sphere"), TableRow("sae", "sae", "sphere"),
     TableRow("cramer-wold", "cramer-wold", "sphere"),
-    TableRow("uniformity", "uniformity", "sphere"))
+    TableRow("uniformity", "uniformity", "sphere"),
+    TableRow("swd gaussian", "swd", "gaussian"),
+    TableRow("cramer-wold gaussian", "cramer-wold", "gaussian"))
+# mini scale has these on the sphere alone, to finish in time
+LEFT_OUT = {"mini": ("swd gaussian", "cramer-wold gaussian")}
 
 
 def search(table: str, architecture: str, images: DatasetRecipe) -> Artefact:
@@ -43,7 +47,8 @@ def search(table: str, architecture: str, images: DatasetRecipe) -> Artefact:
             Arm(f"{rival.label}[lam={lam:g}]",
                 shortened(scale, images.contender(scale, architecture, rival, float(lam))),
                 (rival.label,))
-            for rival in RIVALS for lam in GRID[scale])
+            for rival in RIVALS if rival.label not in LEFT_OUT.get(scale, ())
+            for lam in GRID[scale])
 
     def measures(scale: str, seed: int) -> tuple[Measure, ...]:
         return tuple(Measure(name, n_eval[scale], split="validation")

@@ -8,7 +8,8 @@ from pandas import DataFrame
 
 from figures.style import Look, by_lambda, lacking, setting, warn
 
-TITLES = {"moca": "MoCA", "mmd sphere": "WAE-MMD, sphere", "mmd gaussian": "WAE-MMD, Gaussian"}
+TITLES = {"moca": "MoCA", "moca tau=1": "MoCA, τ = 1", "mmd sphere": "WAE-MMD, sphere",
+          "mmd gaussian": "WAE-MMD, Gaussian"}
 
 
 def draw(data: DataFrame, folder: Path) -> Figure:

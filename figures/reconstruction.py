@@ -12,7 +12,7 @@ SPLITS = {"test": (BLUE, "o", "-"), "train": (ORANGE, "s", "--")}
 
 def draw(data: DataFrame, folder: Path) -> Figure:
     """Means over the seeds with 95 % intervals; `folder` is unused."""
-    figure = Figure(figsize=(5.6, 3.6))
+    figure = Figure(figsize=(max(5.6, 0.9 * len(data)), 3.6))
     ax = figure.subplots()
     data = data.reset_index(drop=True)
     own = data["arm"].str.contains("[lam=", regex=False)  # the grid; others stand alone
@@ -23,7 +23,8 @@ def draw(data: DataFrame, folder: Path) -> Figure:
         for _, line in mean[own].groupby(data["panel"]):
             ax.plot(line.index, line, color=colour, ls=dash)
     looks = by_lambda(data)
-    ax.set_xticks(data.index, [looks[arm].label for arm in data["arm"]])
+    ax.set_xticks(data.index, [looks[arm].label.replace(", ", "\n")
+                               for arm in data["arm"]])
     for place, row in data.iterrows():
         notes = [f"{row[name]} {name}" for name in ("missing", "diverged") if row[name]]
         if notes:

@@ -70,6 +70,8 @@ RIVALS = {  # by a row's label without its architecture
     "gan gaussian": LOOKS["gan"]._replace(label="GAN, Gaussian"),
     "uniformity": LOOKS["uniformity"]._replace(label="Uniformity"),
     "cramer-wold": LOOKS["cramer-wold"]._replace(label="Cramér-Wold"),
+    "swd gaussian": LOOKS["swd"]._replace(label="SWD, Gaussian", dash=":"),
+    "cramer-wold gaussian": LOOKS["cramer-wold"]._replace(label="Cramér-Wold, Gaussian", dash="-."),
     **{name: LOOKS[name] for name in ("swd", "sinkhorn", "sae")}}
 
 
@@ -139,9 +141,10 @@ def by_lambda(data: DataFrame) -> dict[str, Look]:
     colours = in_shades(sorted(grid["lam"].dropna().unique()))
     found = {}
     for _, row in grid.iterrows():
-        tau = re.search(r",tau=([^],]+)", row["arm"])  # where it is not the main one
-        found[row["arm"]] = Look(f"λ = {row['lam']:g}" + (f", τ = {tau[1]}" if tau else ""),
-                                 colours[row["lam"]], "--" if tau else "-")
+        other = re.search(r",(tau=)?([^],]+)]", row["arm"])  # settings that are not the main ones
+        note = f", τ = {other[2]}" if other and other[1] else f", {other[2]}" if other else ""
+        found[row["arm"]] = Look(f"λ = {row['lam']:g}{note}", colours[row["lam"]],
+                                 "--" if other else "-")
     return found | looks(list(data.drop(grid.index)["arm"].drop_duplicates()))
 
 

@@ -8,8 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-EQUAL = 1e-6  # radians; closer directions coincide in single precision
-
 
 class Prior(Protocol):
     """A distribution on R^dim, with the constants by which methods scale themselves."""
@@ -40,7 +38,7 @@ class Prior(Protocol):
         """(n, dim) independent draws on the generator's device."""
 
     def between(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        """(n, dim) points of the support at fractions t (n, 1) of the shortest way from a to b."""
+        """(n, dim) points of the support at fractions t (n, 1) of a straight line from a to b."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +73,10 @@ class Sphere:
         return normalize(Gaussian(self.dim).sample(n, generator), dim=1)
 
     def between(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-        """Equal steps of angle along the great circle through unit a and b (Shoemake 1985).
+        """Equal steps along the chord from unit a to b, each divided by its norm (Section 4.3).
 
-        Between opposite points all great circles are equally short; rounding decides."""
-        # near 0 and pi, arccos of the scalar product would lose digits
-        angle = 2 * torch.atan2((a - b).norm(), (a + b).norm())
-        if angle < EQUAL:
-            return a.expand(len(t), -1)
-        weighted = torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b
-        return normalize(weighted, dim=1)
+        The middle between opposite points has no direction: it is 0."""
+        return normalize((1 - t) * a + t * b, dim=1)
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,19 @@
 """Verdicts against scipy's paired t-test and on tables with known verdicts."""
 
+from dataclasses import replace
 import fnmatch
-from functools import partial
-from itertools import permutations
+from itertools import combinations, permutations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import spearmanr, ttest_rel
+from scipy.stats import rankdata, spearmanr, ttest_rel
 
-from benchmarks.harness.analysis.comparisons import Scores, below, compare, p_rising
+from benchmarks.harness.analysis.comparisons import compare, p_rising
+from benchmarks.harness.analysis.estimates import Comparison, below, corrected
+from benchmarks.harness.analysis.scores import Scores
 from benchmarks.harness.analysis.statistics import (
     GRID_STATISTICS,
     STATISTICS,
@@ -70,11 +72,11 @@ def test_paired_interval_equals_scipy():
 
 def test_comparison_equals_the_paired_t_test():
     rows = rows_of(CLEAR)
-    part = compare(Scores(rows), "low", "same", "final_swd", 0.95, partial(below, 0.0))
+    part = compare(Scores(rows), "low", "same", "final_swd", below())
     expected = ttest_rel(CLEAR["low"], CLEAR["same"]).confidence_interval(0.95)
     assert (part.low, part.high) == pytest.approx((expected.low, expected.high))
     assert part.noise == pytest.approx(np.std(CLEAR["low"], ddof=1))
-    turned = compare(Scores(rows), "same", "low", "final_swd", 0.95, partial(below, 0.0))
+    turned = compare(Scores(rows), "same", "low", "final_swd", below())
     assert turned.noise == part.noise > np.std(CLEAR["same"], ddof=1)
     assert part.n == 5
 
@@ -102,13 +104,15 @@ def test_difference_within_replicate_noise_is_inconclusive():
     """The pairs differ by a constant, so the interval is a point; the replicates spread further."""
     spread = [1.0, 2.0, 3.0, 4.0, 5.0]
     rows = rows_of({"a": spread, "b": [v + 0.5 + 1e-6 * k for k, v in enumerate(spread)]})
-    part = compare(Scores(rows), "a", "b", "final_swd", 0.95, partial(below, 0.0))
+    part = compare(Scores(rows), "a", "b", "final_swd", below())
     assert part.high < 0
     assert part.verdict == "inconclusive"
 
 
-def test_ordering_with_one_seed_is_inconclusive():
-    assert verdict(rows_of({"a": [1.0], "b": [9.0]}), ("a",), ("b",))["verdict"] == "inconclusive"
+def test_ordering_with_one_seed_is_untestable_where_nothing_tells_the_noise():
+    line = verdict(rows_of({"a": [1.0], "b": [9.0]}), ("a",), ("b",))
+    assert line["verdict"] == "not testable here"
+    assert "no replicates" in line["reason"]
 
 
 def test_ordering_with_a_diverged_run_is_inconclusive_and_leaves_it_out():
@@ -141,12 +145,40 @@ def test_failed_runs_are_not_paired():
     assert verdict(rows, ("low",), ("high",))["n"] == 4
 
 
-def test_several_comparisons_widen_the_intervals():
-    rows = rows_of(CLEAR)
-    lines = judge(rows, [claim(("low", "same"), ("high",), "any"), claim(("low",), ("high",))])
-    part = lines[lines["role"] == "part"].iloc[0]
-    expected = ttest_rel(CLEAR["low"], CLEAR["high"]).confidence_interval(1 - 0.05 / 2)
-    assert (part["low"], part["high"]) == pytest.approx((expected.low, expected.high))
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=5))
+def test_correction_equals_the_closure_of_bonferronis(chances):
+    """Holm's rejects what Bonferroni's rejects in every set of hypotheses that holds it."""
+    parts = [Comparison(str(k), "", 1.0, 0.5, 1.5, 0.0, 3, "contradicted", "", 1 - p, p)
+             for k, p in enumerate(chances)]
+    sets = [chosen for size in range(1, len(parts) + 1)
+            for chosen in combinations(range(len(parts)), size)]
+    for k, part in enumerate(corrected(parts, "all")):
+        rejected = all(min(chances[i] for i in chosen) <= 0.025 / len(chosen)
+                       for chosen in sets if k in chosen)
+        assert (part.verdict == "contradicted") is rejected
+        assert ("Holm" in part.reason) is not rejected
+    turned = [replace(part, verdict="reproduced", supports=part.opposes) for part in parts]
+    verdicts = [[part.verdict in ("contradicted", "reproduced") for part in found] for found in
+                (corrected(parts, "all"), corrected(turned, "any"))]
+    assert verdicts[0] == verdicts[1]
+    assert corrected(turned, "all") == turned
+
+
+def test_one_of_several_rivals_contradicts_only_after_the_correction():
+    """A rival alone, and beside seven that are no better than the arm."""
+    rng = np.random.default_rng(5)
+    rivals = {f"b{k}": CLEAR["low"] + rng.normal(0, 0.1, 5) for k in range(7)}
+    better = [value - 0.4 - 0.25 * sign for value, sign in
+              zip(CLEAR["low"], (1, -1, 1, -1, 0), strict=True)]
+    rows = rows_of({"a": CLEAR["low"], "better": better, **rivals})
+    p = ttest_rel(CLEAR["low"], better, alternative="greater").pvalue
+    assert 0.025 / 8 < p < 0.025
+    assert verdict(rows, ("a",), ("better",))["verdict"] == "contradicted"
+    line = verdict(rows, ("a",), ("better", *rivals))
+    assert line["verdict"] == "inconclusive"
+    told = judge(rows, [claim(("a",), ("better", *rivals))]).set_index("comparison")["reason"]
+    assert "too large for one of 8 comparisons (Holm)" in told["a - better"].iloc[-1]
 
 
 def test_statistic_reported_beside_a_claim_is_not_judged():
@@ -165,14 +197,14 @@ def test_curve_statistics_have_known_values():
     assert epochs_to_twice_floor(curve.assign(floor_root=0.1)) == 5  # censored
     assert auc_log_swd(curve.assign(floor_root=curve["swd2_root"])) == 0
     with pytest.raises(UsageError, match="auc_log_swd"):
-        compare(Scores(rows_of(CLEAR)), "low", "high", "auc_log_sdw", 0.95, below)
+        compare(Scores(rows_of(CLEAR)), "low", "high", "auc_log_sdw", below())
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)), min_size=2, max_size=8))
 def test_reversed_comparison_has_the_opposite_verdict(pairs):
     rows = rows_of({"a": [p[0] for p in pairs], "b": [p[1] for p in pairs]}, epochs=2)
-    there, back = (compare(Scores(rows), *arms, "final_swd", 0.95, partial(below, 0.0))
+    there, back = (compare(Scores(rows), *arms, "final_swd", below())
                    for arms in (("a", "b"), ("b", "a")))
     turned = {"reproduced": "contradicted", "contradicted": "reproduced",
               "inconclusive": "inconclusive"}
@@ -190,7 +222,7 @@ def asked(test):
         case Trend():
             return {test.statistic, *test.beside}, {*test.arms}
         case Tracking():
-            return {test.statistic, test.other}, {*test.arms}
+            return {test.statistic, *test.others}, {*test.arms}
         case Range():
             return {test.statistic}, {arm for arm, *_ in test.bounds}
     return set(), set()
@@ -251,7 +283,7 @@ def test_equivalence_with_one_seed_or_divergence_or_missing_arm_is_undecided():
         return judge(rows, [item])["verdict"].iloc[0]
 
     assert verdict_of(rows) == "reproduced"
-    assert verdict_of(rows[rows["seed"] == 0]) == "inconclusive"
+    assert verdict_of(rows[rows["seed"] == 0]) == "not testable here"
     assert verdict_of(rows[rows["arm"] == "a"]) == "not run"
     rows.loc[(rows["arm"] == "b") & (rows["seed"] == 1), "status"] = "diverged"
     assert verdict_of(rows) == "inconclusive"
@@ -283,10 +315,20 @@ def test_trend_verdicts(table, direction, expected):
     assert trend_of(table, direction)["verdict"] == expected
 
 
-def test_trend_over_three_points_of_one_seed_is_inconclusive():
+def test_trend_over_three_points_of_one_seed_is_untestable_but_for_its_ends():
     """1 of 6 orders is more than 5 %."""
-    assert trend_of([[3.0, 2, 1]], arms=3)["verdict"] == "inconclusive"
+    assert trend_of([[3.0, 2, 1]], arms=3)["verdict"] == "not testable here"
+    fid = along([[60.0, 55.0, 50.0]]).rename(columns={"nmi": "fid"})
+    ends = judge(fid, [Claim("T", "", "", Trend("fid", ("a0", "a1", "a2")))]).iloc[0]
+    assert (ends["comparison"], ends["verdict"]) == ("a2 - a0", "reproduced")
     assert trend_of([[3.0, 2, 1], [3.1, 2.1, 1.1]], arms=3)["verdict"] == "reproduced"  # 1 of 36
+
+
+def test_trend_over_two_arms_is_their_difference():
+    table = [[2.0, 1.0], [2.1, 1.1], [2.05, 1.02], [2.0, 1.05], [2.1, 1.0], [2.0, 1.1]]
+    for seeds in (2, 3, 6):
+        line = trend_of(table[:seeds], arms=2)
+        assert (line["comparison"], line["verdict"]) == ("a1 - a0", "reproduced")
 
 
 def test_trend_with_a_missing_run_is_not_run_and_with_a_diverged_one_inconclusive():
@@ -329,7 +371,7 @@ def range_of(values, bottom, top, from_one_seed=False):
     ([1.0, 1.1, 0.9], (0, 2), "reproduced"),
     ([1.0, 1.1, 0.9], (2, np.inf), "contradicted"),
     ([1.0, 1.1, 0.9], (1, 2), "inconclusive"),
-    ([1.0], (0, 2), "inconclusive"),
+    ([1.0], (0, 2), "not testable here"),
     ([5.0, 5.0], (5, 5), "reproduced"),
 ])
 def test_range_verdicts(values, bounds, expected):
@@ -376,7 +418,7 @@ def test_correlation_claim_equals_scipys_spearman_test(other, expected):
     arms = tuple(f"a{k}" for k in range(6))
     rows = along([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]])
     rows = rows.assign(parameters=rows["arm"].map(dict(zip(arms, other, strict=True))))
-    item = Claim("C30", "", "", Tracking("nmi", "parameters", arms))
+    item = Claim("C30", "", "", Tracking("nmi", ("parameters",), arms))
     line = judge(rows, [item]).iloc[0]
     rho = spearmanr(range(6), other).statistic
     assert (line["verdict"], line["estimate"], line["n"]) == (expected, pytest.approx(rho), 6)
@@ -384,11 +426,25 @@ def test_correlation_claim_equals_scipys_spearman_test(other, expected):
     p = np.mean(np.abs(orders) >= abs(rho) - 1e-9) / 2
     assert (p <= 0.05) == (expected != "inconclusive")
     twice = pd.concat([rows, rows[rows["arm"] == "a0"].assign(arm="again")])
-    test = Tracking("nmi", "parameters", (*arms, "again"))
+    test = Tracking("nmi", ("parameters",), (*arms, "again"))
     assert judge(twice, [Claim("C30", "", "", test)])["n"].iloc[0] == 6
     assert judge(rows[rows["arm"] != "a3"], [item])["verdict"].iloc[0] == "not run"
     rows.loc[rows["arm"] == "a3", "status"] = "diverged"
     assert judge(rows, [item])["verdict"].iloc[0] == "inconclusive"
+
+
+def test_correlation_claim_adds_the_ranks_of_several_statistics():
+    """Neither alone rises with the first: their units differ, so it is the ranks that add up."""
+    arms = tuple(f"a{k}" for k in range(6))
+    first, second = [1.0, 3.0, 2.0, 5.0, 4.0, 6.0], [40.0, 20.0, 60.0, 50.0, 95.0, 90.0]
+    total = rankdata(first) + rankdata(second)
+    rows = along([list(total)])
+    rows = rows.assign(parameters=rows["arm"].map(dict(zip(arms, first, strict=True))),
+                       fid=rows["arm"].map(dict(zip(arms, second, strict=True))))
+    line = judge(rows, [Claim("C30", "", "", Tracking("nmi", ("parameters", "fid"), arms))]).iloc[0]
+    assert line["estimate"] == pytest.approx(1.0)
+    for alone in (first, second):
+        assert spearmanr(alone, total).statistic < 1
 
 
 def test_matched_arms_are_compared_pair_by_pair():
@@ -406,7 +462,7 @@ def test_claim_about_absolute_numbers_is_not_tested_at_another_scale():
         (line,) = judge(rows.assign(scale=scale), [claim]).query("role == 'verdict'").to_dict(
             "records")
         assert line["verdict"] == expected
-    assert "paper scale" in line["comparison"]
+    assert "paper scale" in line["reason"]
 
 
 def test_trend_in_fid_must_exceed_the_papers_noise():

@@ -409,10 +409,14 @@ def test_rerun_trains_again_and_redraw_only_draws_figures(place):
     assert "training 3 of 3 runs" in again.stdout
     assert place.tables(folder) == tables
     (folder / "figure.png").unlink()
+    claims = tables["claims.csv"].replace(b"not run", b"reproduced")
+    assert claims != tables["claims.csv"]
+    (folder / "claims.csv").write_bytes(claims)
     drawn = place.bench(*words, "--redraw")
     assert drawn.returncode == 0
     assert "training" not in drawn.stdout
     assert (folder / "figure.png").read_bytes() == picture
+    assert place.tables(folder) == tables
 
 
 @pytest.mark.parametrize("sweep", ["fig1_sweep", "serial"])

@@ -15,11 +15,13 @@ from benchmarks.harness.measure.image_swd import image_swd
 from benchmarks.harness.measure.latent_metrics import spread_of
 from benchmarks.harness.measure.measures import MEASURES
 from benchmarks.harness.measure.trained_model import TrainedModel
+from benchmarks.harness.spec.artefact import Measure
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.train import build
 from benchmarks.harness.train.curves import TrainingSetup
 from benchmarks.harness.train.loop import Trainer, train
+from benchmarks.recipes import CELEBA_HQ
 from methods.priors import Sphere
 
 RUN = resolve(Run("procedural", 64, "a1", "moca", (), "1", dim=8, epochs=1, batch=16, lam=5.0,
@@ -44,6 +46,32 @@ def model(tmp_path_factory):
 def test_samples_are_prior_draws_of_the_seed_decoded(model):
     draws = Sphere(8).sample(N, generator(0, "samples"))
     assert torch.equal(model.samples, model.decoder(draws))
+
+
+def test_scores_may_take_more_samples_than_test_images(model, monkeypatch):
+    torch.manual_seed(0)
+    network = Classifier((4, 8, 8, 8)).eval()
+    monkeypatch.setattr(features, "shipped_classifier", lambda: network)
+    more = TrainedModel(RUN, (model.encoder, model.decoder), model.test, model.root, "cpu", 3 * N)
+    assert torch.equal(more.samples, model.decoder(Sphere(8).sample(3 * N, generator(
+        0, "samples"))))
+    real, made = (network.features(x) for x in (
+        model.test.x.float() / 255, (more.samples * 255).round() / 255))
+    assert MEASURES["cifar10"](more).numbers["fd_cifar10"] == pytest.approx(
+        frechet_distance(fit_gaussian(real), fit_gaussian(made)), rel=1e-4)
+
+
+def test_celebahq_scores_take_10000_samples_against_all_test_images():
+    asked = [measure for measure in CELEBA_HQ.scores("paper", "reconstruction")
+             if measure.n_made]
+    assert {(one.n_eval, one.n_made) for one in asked} == {(3000, 10_000)}
+    assert [one.id for one in asked] == ["cifar10@3000,made=10000", "inception@3000,made=10000"]
+
+
+def test_changed_measure_is_not_read_from_an_earlier_outcome():
+    """Interpolations stored before are along great circles."""
+    ids = [Measure(name, 8).id for name in ("interpolations", "pictures", "samples")]
+    assert ids == ["interpolations@8,revision=2", "pictures@8,revision=2", "samples@8"]
 
 
 def test_grey_images_count_as_three_equal_channels(model, monkeypatch):

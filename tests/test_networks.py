@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks import table1, table2
 from methods.architectures import ARCHITECTURES
 from methods.networks import Plan
 
@@ -27,6 +28,13 @@ def parameters(name, size, **options):
 ])
 def test_parameter_counts_equal_the_papers(name, size, start, expected):
     assert sum(parameters(name, size, start=start)) == expected
+
+
+@pytest.mark.parametrize(("table", "size"), [(table1, 64), (table2, 32)])
+def test_counts_of_claim_c18_equal_the_networks(table, size):
+    by_start, a2 = table.PARAMETERS
+    assert by_start == {start: sum(parameters("a1", size, start=start)) for start in (4, 8)}
+    assert a2 == sum(parameters("a2", size))
 
 
 def test_a2_encoder_and_decoder_have_the_blocks_of_a_resnet_18():

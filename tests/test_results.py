@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from benchmarks import ARTEFACTS, TUNINGS
-from benchmarks.harness.analysis.verdicts import judge
 from benchmarks.harness.command.tune import freeze
 from benchmarks.harness.measure.features import DEVIATION
 from benchmarks.harness.results.rows import read_csv
+from benchmarks.harness.results.write import judged
 from benchmarks.harness.spec.run import CHOICES
 from benchmarks.harness.spec.selection import select
 from benchmarks.harness.train.build import autoencoder
@@ -60,7 +60,15 @@ def test_committed_table_follows_from_runs_csv(folder):
 def test_committed_verdicts_follow_from_runs_csv(folder):
     rows = read_csv((folder / "runs.csv").read_text())
     claims = artefact_of(folder).claims(rows["scale"].iloc[0])
-    assert text_of(judge(rows, claims)) == (folder / "claims.csv").read_text()
+    assert judged(rows, claims, folder) == (folder / "claims.csv").read_text()
+
+
+def test_committed_verdicts_say_why(folder):
+    """A number behind what was decided, a reason for what was not."""
+    for row in csv.DictReader((folder / "claims.csv").read_text().splitlines()):
+        if row["role"] != "beside":
+            decided = row["verdict"] in ("reproduced", "contradicted")
+            assert row["estimate"] if decided and row["comparison"] else row["reason"], row
 
 
 def test_committed_runs_cover_the_declared_runs(folder):
@@ -136,8 +144,8 @@ def test_readme_shows_the_committed_verdicts():
     paper = [folder for folder in COMMITTED if folder.parent == ROOT / "results"]
     verdicts = {row["claim"]: row["verdict"] for folder in paper
                 for row in csv.DictReader((folder / "claims.csv").read_text().splitlines())
-                if row["role"] == "verdict"}
-    shown = re.findall(r"^\| (C\S+) \|.*\*\*(.+?)\*\* \|", (ROOT / "README.md").read_text(), re.M)
+                if row["role"] in ("verdict", "reading")}
+    shown = re.findall(r"^\| (C[^|]+) \|.*\*\*(.+?)\*\* \|", (ROOT / "README.md").read_text(), re.M)
     assert dict(shown) == verdicts
 
 

@@ -84,7 +84,8 @@ def test_declarations_resolve_at_every_scale(name, scale):
     assert all(arm.run.seed == 0 for arm in arms)
     for scale in SCALES:
         claims = artefact.claims(scale)
-        assert len({claim.id for claim in claims}) == len(claims)
+        ids = [one.id for claim in claims for one in (claim, *claim.readings)]
+        assert len(set(ids)) == len(ids)
 
 
 def test_more_seeds_change_no_run_key():

@@ -34,18 +34,24 @@ def _shown(label: str, line: str, have: int, total: int | None, in_bytes: bool) 
         yield lambda done: bar.update(task, completed=done)
 
 
-def verdict_line(claim: str, verdict: str, basis: str, text: str) -> str:
-    """The printed line of a claim and its verdict."""
-    return f"  {claim:<28} {verdict:<17} {basis:<12} {text}"
+def why(row: Mapping[str, str]) -> str:
+    """The deciding comparison of a row of claims.csv with its numbers, and the reason beside it."""
+    numbers = [f"{float(row[name]):.4g}" if row[name] not in ("", "nan") else ""
+               for name in ("estimate", "low", "high")]
+    ends = f" [{numbers[1]}, {numbers[2]}]" if numbers[1] and numbers[2] else ""
+    found = f"{row['statistic']} {numbers[0]}{ends}, n = {row['n']}" if numbers[0] else ""
+    return "; ".join(filter(None, (
+        ": ".join(filter(None, (row["comparison"], found.strip()))), row["reason"])))
 
 
 def print_verdicts(rows: Iterable[Mapping[str, str]]) -> None:
-    """Prints a line per verdict in claims.csv's rows, with the reason if it cannot be tested."""
+    """Prints the claims and readings of claims.csv's rows: id, verdict, basis, words, and why."""
     for row in rows:
-        if row["role"] != "verdict":
-            continue
-        reason = f" ({row['comparison']})" if row["verdict"] == "not testable here" else ""
-        print(verdict_line(row["claim"], row["verdict"], row["basis"], row["text"] + reason))
+        if row["role"] == "verdict":
+            print(f"  {row['claim']:<28} {row['verdict']:<21} {row['basis']:<6} {row['text']} "
+                  f"({why(row)})")
+        elif row["role"] == "reading":
+            print(f"    {row['claim']:<26} {row['verdict']:<21} reading ({why(row)})")
 
 
 def shown(path: Path) -> str:

@@ -110,7 +110,7 @@ def changes(results: Path) -> list[Change]:
             spread = mean(stdev(values) / mean(values) if len(values) > 1 else 0.0
                           for values in by_arm.values())
             said, then = ({row["claim"]: row["verdict"] for row in read.tables(folder)["claims.csv"]
-                           if row["role"] == "verdict"} for folder in (whole, half))
+                           if row["role"] in ("verdict", "reading")} for folder in (whole, half))
             found.append(Change(artefact, score, len({arm for arm, _ in pairs}),
                                 len({seed for _, seed in pairs}), mean(ratios), min(ratios),
                                 max(ratios), spread, [claim for claim, verdict in said.items()
@@ -148,9 +148,9 @@ class Report:
         return [Speed(scale, folder, rows) for scale, found in self.judged.items()
                 for folder, rows in found.speed.items() if folder]
 
-    def verdicts(self, scale: str) -> list[read.Row]:
-        """A row per claim and per derived claim."""
-        return [*self.judged[scale].judged, *self.judged[scale].derived]
+    def verdicts(self, scale: str) -> list[read.JudgedClaim]:
+        """The claims and the derived ones, with their readings."""
+        return self.judged[scale].every
 
     def divergences(self, scale: str) -> str:
         """Counts of diverged runs, in words."""

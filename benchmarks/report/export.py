@@ -13,7 +13,7 @@ from benchmarks.harness.errors import UsageError
 from benchmarks.harness.store.files import write_if_changed
 from benchmarks.report.collect import Report
 from benchmarks.report.page import FOLDER
-from benchmarks.report.table_view import difference, interval, number, shown
+from benchmarks.report.table_view import compared, difference, interval, number, shown
 
 MANIFEST = "manifest.sha256"  # as `sha256sum --check` reads it
 CLAIMS = ["claim", "place", "basis", "verdict", "compared", "statistic", "estimate", "n", "says"]
@@ -77,9 +77,9 @@ def _tables(report: Report) -> dict[str, Table]:
     """Tables by file name without suffix."""
     found: dict[str, Table] = {}
     for scale in report.scales:
-        rows = [[row["claim"], row["place"], row["basis"], row["verdict"], row["comparison"],
+        rows = [[row["claim"], row["place"], row["basis"], row["verdict"], compared(row),
                  row["statistic"], shown(number(row["estimate"])) + interval(row, "low", "high"),
-                 row["n"], row["text"]] for row in report.verdicts(scale)]
+                 row["n"], row["text"]] for row, _ in report.verdicts(scale)]
         found[f"claims-{scale}"] = (CLAIMS, rows, f"Claims of the paper, {scale} scale")
     varied = [[each.id, effect.variation.says, effect.scale, effect.difference.statistic,
                difference(effect), str(effect.difference.n), effect.word]

@@ -11,13 +11,13 @@ from benchmarks.harness.console import shown as shown_path
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.results.read import Row
 from benchmarks.harness.spec.artefact import Ambiguity
-from benchmarks.harness.spec.claims import Claim
+from benchmarks.harness.spec.claims import VERDICTS, Claim
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.store.files import write_if_changed
 from benchmarks.harness.store.provenance import ROOT
 from benchmarks.report.collect import Report, collect
 from benchmarks.report.page import BASES, FOLDER, duration
-from benchmarks.report.table_view import difference, interval, number, shown
+from benchmarks.report.table_view import compared, difference, interval, number, shown
 
 LIGHT = ("MMD", "SWD", "Cramer-Wold")  # regularizers that cost little beside the networks
 Line = tuple[str, str, str]  # timed thing, its time, comparison
@@ -111,10 +111,10 @@ def written(report: Report, template: str) -> str:
                        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
     made.filters |= {"duration": duration, "estimate": lambda row: (
                          shown(number(row["estimate"])) + interval(row, "low", "high") or "–"),
-                     "difference": difference,
+                     "difference": difference, "compared": compared,
                      "plain": lambda text: str(text).replace("|", "\\|")}
     paper = {(effect.variation.artefact, effect.variation.arm, effect.variation.statistic): effect
              for _, found in report.open_choices for effect in found if effect.scale == "paper"}
     speeds = [(each, pace_lines(each.rows)) for each in report.speed if each.scale == "paper"]
-    return made.get_template(template).render(report=report, bases=BASES, speeds=speeds,
-                                              effects=paper)
+    return made.get_template(template).render(report=report, bases=BASES, words=VERDICTS,
+                                              speeds=speeds, effects=paper)

@@ -1,7 +1,6 @@
 """The report as one HTML page that loads no other file."""
 
 from base64 import b64encode
-from collections import Counter
 from functools import cache, partial
 from hashlib import sha256
 import json
@@ -10,21 +9,17 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmarks.harness.spec.claims import SCALES
+from benchmarks.harness.spec.claims import SCALES, VERDICTS
 from benchmarks.report.collect import Report
-from benchmarks.report.table_view import difference, interval, number, shown
+from benchmarks.report.table_view import compared, difference, interval, number, shown
 
 FOLDER = Path(__file__).parent / "templates"
-SIGNS = {"reproduced": "✓", "contradicted": "✗", "inconclusive": "~", "not run": "○",
-         "not testable here": "–"}
+SIGNS = dict(zip(VERDICTS, "✓✗~≶○–", strict=True))
 SCALE_NOTES = dict(zip(SCALES, (
     "the paper's own settings",
     "fewer images, narrower networks, shorter training: it shows the path, not the paper's numbers",
     "seconds of training on drawn pictures: numbers without meaning"), strict=True))
-BASES = {"paper": "paper", "sensitivity": "other reading", "ours": "ours",
-         "proxy": "proxy for FID", "custom": "your method"}
-GROUPS = {"the paper's": ("paper",), "ours, other readings": ("sensitivity", "ours"),
-          "by proxy": ("proxy",)}
+BASES = {"paper": "paper", "ours": "ours", "proxy": "proxy for FID", "custom": "your method"}
 
 
 @cache
@@ -32,7 +27,7 @@ def _environment() -> Environment:
     made = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True,
                        lstrip_blocks=True, undefined=StrictUndefined)
     made.filters |= {"shown": shown, "number": number, "duration": duration,
-                     "difference": difference, "pretty": partial(
+                     "difference": difference, "compared": compared, "pretty": partial(
                          json.dumps, indent=1, sort_keys=True, ensure_ascii=False)}
     made.globals |= {"interval": interval, "signs": SIGNS, "bases": BASES,
                      "scale_notes": SCALE_NOTES}
@@ -44,9 +39,7 @@ def render(report: Report, live: bool = False) -> str:
     style, script = (Markup((FOLDER / name).read_text()) for name in ("style.css", "script.js"))
     return _environment().get_template("page.html").render(
         report=report, live=live, style=style, script=script, policy=_policy(script, live),
-        counts={scale: {group: Counter(row["verdict"] for row in report.verdicts(scale)
-                                       if row["basis"] in bases)
-                        for group, bases in GROUPS.items()} for scale in report.scales},
+        counts={scale: report.judged[scale].counts for scale in report.scales},
         artefacts=sum(not blocks[0].is_tuning for blocks in report.sections.values()))
 
 

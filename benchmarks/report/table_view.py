@@ -38,6 +38,11 @@ def interval(row: Row, low: str, high: str) -> str:
     return "" if None in ends else f" [{shown(ends[0])}, {shown(ends[1])}]"
 
 
+def compared(row: Row) -> str:
+    """What decided a claim, and the reason beside it."""
+    return "; ".join(filter(None, (row["comparison"], row["reason"])))
+
+
 def difference(effect: Effect) -> str:
     """An effect's estimate, with its interval if there are several seeds."""
     found = effect.difference

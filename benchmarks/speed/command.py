@@ -39,10 +39,9 @@ def speed(options: Namespace) -> int:
     folder = _folder(options, device)
     rows, lacking = _rows(SIZES[options.scale], device)
     table = pd.DataFrame(rows).assign(scale=options.scale).reindex(columns=HEADER)
-    verdicts = negatives.verdicts(rows)
-    claims = pd.DataFrame(verdicts).reindex(columns=COLUMNS)
+    claims = pd.DataFrame(negatives.verdicts(rows)).reindex(columns=COLUMNS)
     _write(folder, table, claims, device, threads)
-    print_verdicts(verdicts)
+    print_verdicts(read.read_table(folder / "claims.csv"))
     print(f"results: {shown(folder)}/ (data.csv claims.csv provenance.json "
           "figure.png figure.pdf figure.svg)")
     if lacking:

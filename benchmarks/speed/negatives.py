@@ -125,11 +125,12 @@ def verdicts(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
                    for queue, direct in pairs)
         more = all(queue.get("low", queue["median"]) > direct.get("high", direct["median"])
                    for queue, direct in pairs)
+        verdict, reason = (("not run", "no queue is longer than a batch") if not ratios else
+                           ("reproduced", "") if less else ("contradicted", "") if more else
+                           ("inconclusive", "the quartiles of the two overlap"))
         found.append({
             "claim": claim.id, "role": "verdict", "basis": claim.basis,
             "comparison": f"{DIRECT} / {QUEUE}", "statistic": f"ratio of {kind}",
-            "estimate": min(ratios, default=float("nan")), "n": len(ratios),
-            "verdict": "not run" if not ratios else "reproduced" if less
-            else "contradicted" if more else "inconclusive",
-            "place": claim.place, "text": claim.text})
+            "estimate": min(ratios, default=float("nan")), "n": len(ratios), "verdict": verdict,
+            "place": claim.place, "text": claim.text, "reason": reason})
     return found

@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from itertools import product
 from typing import NamedTuple
 
+from benchmarks.harness.spec.claims import share
 from benchmarks.harness.spec.run import SETTLED, Run
 
 Parts = Mapping[str, tuple[str, tuple[str, ...]]]  # claim -> its text, the claims that decide it
-LEAST_FAVOURABLE_FIRST = ("contradicted", "not run", "inconclusive", "reproduced")  # of a "both"
+LEAST_FAVOURABLE_FIRST = ("contradicted", "not run", "not testable here", "inconclusive",
+                          "reproduced")  # of several that must all hold
 
 
 class DerivedClaim(NamedTuple):
@@ -20,16 +23,18 @@ class DerivedClaim(NamedTuple):
     parts: dict[str, str]  # id of a claim that it rests on -> verdict
 
 
-def conclusions(verdicts: Mapping[str, str], derived: Parts) -> list[DerivedClaim]:
-    """Each derived claim with the least favourable verdict of the claims that it rests on.
+def conclusions(readings: Mapping[str, Mapping[str, str]], derived: Parts) -> list[DerivedClaim]:
+    """Each derived claim with the verdict that all readings of its parts together share.
 
-    `verdicts`: by claim, judged by the paper's settings; "not testable here" counts neither way."""
+    All parts must hold within a reading of each. `readings`: by claim, the verdict of each of its
+    readings; a claim that is not there was not run."""
     found = []
     for id, (text, names) in derived.items():
-        parts = {claim: verdict for claim, verdict in verdicts.items()
-                 if claim.split("[")[0] in names and verdict != "not testable here"}
-        decides = min(parts.values(), key=LEAST_FAVOURABLE_FIRST.index, default="not run")
-        found.append(DerivedClaim(id, text, decides, parts))
+        each = [set(readings.get(name, {}).values()) or {"not run"} for name in names]
+        verdict = share(min(together, key=LEAST_FAVOURABLE_FIRST.index)
+                        for together in product(*each))
+        found.append(DerivedClaim(id, text, verdict, {
+            name: share(readings[name].values()) for name in names if name in readings}))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -65,10 +66,12 @@ def _final(column: str) -> Statistic:
     return lambda curve: _first(curve.tail(1).get(column))
 
 
-def log_test_reconstruction(curve: pd.DataFrame) -> float | None:
-    """Natural logarithm of the test error, so that a difference is a ratio (claim C19)."""
-    error = _first(curve.tail(1).get("test_reconstruction"))
-    return None if error is None else float(np.log(error))
+def _log_final(column: str) -> Statistic:
+    """The natural logarithm of `_final`, so that a difference is a ratio (claims C19, C21b)."""
+    def read(curve: pd.DataFrame) -> float | None:
+        error = _first(curve.tail(1).get(column))
+        return None if error is None else float(np.log(error))
+    return read
 
 
 def latent_mismatch(curve: pd.DataFrame) -> float | None:
@@ -84,7 +87,8 @@ STATISTICS: dict[str, Statistic] = {
     "epochs_to_twice_floor": epochs_to_twice_floor,
     "distance_at_5": distance_at_5,
     "distance_trend": distance_trend,
-    "log_test_reconstruction": log_test_reconstruction,
+    "log_test_reconstruction": _log_final("test_reconstruction"),
+    "log_train_reconstruction": _log_final("train_reconstruction"),
     "latent_mismatch": latent_mismatch,
     **{column: _final(column) for column in (
         "knn10_accuracy", "nmi", "parameters", "train_reconstruction", "test_reconstruction",
@@ -98,20 +102,23 @@ def statistic(name: str) -> Statistic:
     return STATISTICS[name]
 
 
+class Interval(NamedTuple):
+    """A number with the ends that the noise of the scores leaves it."""
+
+    value: float
+    low: float
+    high: float
+
+
 # one row per arm, with the score as column "score" -> a number
 GridStatistic = Callable[[pd.DataFrame], float]
+# also told how far a score may lie from what it would be without noise
+GridChoice = Callable[[pd.DataFrame, float], Interval]
 
 
 def best(arms: pd.DataFrame) -> float:
     """The lowest score."""
     return float(arms["score"].min())
-
-
-def best_lam(arms: pd.DataFrame) -> float:
-    """The lambda with the lowest score; NaN where all runs diverged."""
-    if np.isinf(best(arms)):
-        return np.nan
-    return float(arms["lam"].iloc[int(arms["score"].argmin())])
 
 
 def spread(arms: pd.DataFrame) -> float:
@@ -121,42 +128,86 @@ def spread(arms: pd.DataFrame) -> float:
     return float(arms["score"].max() - best(arms))
 
 
-def slope(arms: pd.DataFrame) -> float:
-    """Slope of log(best lambda) against log(number of pixels) (claim C22)."""
-    sides, lams = _best_by_side(arms)
-    if np.isnan(lams).any():
-        return np.nan
-    return float(np.polyfit(2 * np.log(sides), np.log(lams), 1)[0])
+def best_lam(arms: pd.DataFrame, reach: float = 0.0) -> Interval:
+    """The lambda with the lowest score, and the ends of those not told apart from it.
+
+    NaN where all runs diverged."""
+    if np.isinf(best(arms)):
+        return Interval(np.nan, np.nan, np.nan)
+    near = arms.loc[arms["score"] <= best(arms) + 2**0.5 * reach, "lam"]
+    return Interval(float(arms["lam"].iloc[int(arms["score"].argmin())]),
+                    float(near.min()), float(near.max()))
 
 
-def grows(arms: pd.DataFrame) -> float:
+def slope(arms: pd.DataFrame, reach: float = 0.0) -> Interval:
+    """Slope of log(best lambda) against log(number of pixels), by least squares (claim C22)."""
+    sides, lams = _best_by_side(arms, reach)
+    pixels = 2 * np.log(sides)
+    weights = (pixels - pixels.mean()) / np.square(pixels - pixels.mean()).sum()
+    value, low, high = (weights * np.log(lams.T))
+    upward = weights > 0
+    return Interval(float(value.sum()), float(np.where(upward, low, high).sum()),
+                    float(np.where(upward, high, low).sum()))
+
+
+def grows(arms: pd.DataFrame, reach: float = 0.0) -> Interval:
     """1 if the best lambda rises with every step in image size, else 0 (claim C22)."""
-    steps = np.diff(_best_by_side(arms)[1])
-    return np.nan if np.isnan(steps).any() else float((steps > 0).all())
+    value, low, high = _best_by_side(arms, reach)[1].T
+    if np.isnan(value).any():
+        return Interval(np.nan, np.nan, np.nan)
+    return Interval(*(float((later > earlier).all()) for earlier, later in (
+        (value[:-1], value[1:]), (high[:-1], low[1:]), (low[:-1], high[1:]))))
 
 
-def enough_grows(arms: pd.DataFrame) -> float:
-    """1 if the smallest lambda that is enough never falls as the dimension grows (claim C12).
+def enough_grows(arms: pd.DataFrame, reach: float = 0.0) -> Interval:
+    """1 if the smallest lambda that is enough is larger at the largest dimension than at the
+    smallest, else 0 (claim C12).
 
-    Enough: the score is at most a tenth above the best one of the smallest dimension. NaN if that
-    one diverged, or if no lambda is enough at two or more dimensions."""
-    enough = 1.1 * best(arms[arms["dim"] == arms["dim"].min()])
+    Enough: the score is at most a tenth above the best one of the smallest dimension; where no
+    lambda is, more than all of them is needed. NaN if all runs of the smallest dimension
+    diverged."""
+    ends = arms["dim"].min(), arms["dim"].max()
+    enough = 1.1 * best(arms[arms["dim"] == ends[0]])
     if np.isinf(enough):
-        return np.nan
-    lams = [float(of_dim["lam"].where(of_dim["score"] <= enough, np.inf).min())
-            for _, of_dim in arms.groupby("dim")]
-    return np.nan if lams.count(np.inf) > 1 else float(sorted(lams) == lams)
+        return Interval(np.nan, np.nan, np.nan)
+    blur = reach * (1 + 1.1**2) ** 0.5
+    (first, least_first, most_first), (last, least_last, most_last) = (
+        [float(of_dim["lam"].where(of_dim["score"] <= enough + more, np.inf).min())
+         for more in (0.0, blur, -blur)] for of_dim in (arms[arms["dim"] == end] for end in ends))
+    return Interval(float(last > first), float(least_last > most_first),
+                    float(most_last > least_first))
 
 
-def _best_by_side(arms: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Image sizes, and the best lambda at each."""
+def _best_by_side(arms: pd.DataFrame, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """Image sizes, and the best lambda at each with its ends, one row per size."""
     sides = np.unique(arms["image_size"].to_numpy(float))
-    return sides, np.array([best_lam(arms[arms["image_size"] == side]) for side in sides])
+    return sides, np.array([best_lam(arms[arms["image_size"] == side], reach) for side in sides])
 
 
-GRID_STATISTICS: dict[str, GridStatistic] = {
-    "best": best, "best_lam": best_lam, "range": spread, "slope": slope, "grows": grows,
-    "enough_grows": enough_grows}
+# with the standard error of each, in units of that of one score
+GRID_SCORES: dict[str, tuple[GridStatistic, float]] = {"best": (best, 1.0),
+                                                       "range": (spread, 2**0.5)}
+GRID_CHOICES: dict[str, GridChoice] = {
+    "best_lam": best_lam, "slope": slope, "grows": grows, "enough_grows": enough_grows}
+GRID_STATISTICS = (*GRID_SCORES, *GRID_CHOICES)
+
+
+def panel_rows(rows: pd.DataFrame, pattern: str) -> pd.DataFrame:
+    """The rows of a panel, or of several with "*"."""
+    return rows[rows["panel"].str.split("+").map(
+        lambda panels: any(fnmatchcase(panel, pattern) for panel in panels))]
+
+
+def grid_scores(rows: pd.DataFrame, pattern: str, score: str) -> pd.DataFrame:
+    """One row per arm and seed of the panels, with the final score, infinite if it diverged.
+
+    Empty where the score was not measured; a seed that lacks one has no rows."""
+    if score not in rows or rows[score].isna().all():
+        return pd.DataFrame()
+    last = panel_rows(rows, pattern).groupby(["arm", "seed"], sort=False).tail(1)
+    last = last.assign(score=last[score].where(last["status"] != "diverged", np.inf))
+    return last[last.groupby("seed")["score"].transform("count")
+                == last.groupby("seed")["score"].transform("size")]
 
 
 def of_grid(rows: pd.DataFrame, pattern: str, name: str) -> pd.Series:
@@ -167,12 +218,8 @@ def of_grid(rows: pd.DataFrame, pattern: str, name: str) -> pd.Series:
     kind, _, score = name.partition(":")
     if kind not in GRID_STATISTICS:
         raise unknown("statistic of a grid", kind, GRID_STATISTICS)
-    if score not in rows or rows[score].isna().all():
-        return pd.Series(dtype=float)
-    rows = rows[rows["panel"].str.split("+").map(
-        lambda panels: any(fnmatchcase(panel, pattern) for panel in panels))]
-    last = rows.groupby(["arm", "seed"], sort=False).tail(1)
-    last = last.assign(score=last[score].where(last["status"] != "diverged", np.inf))
-    found = {seed: GRID_STATISTICS[kind](arms) for seed, arms in last.groupby("seed")
-             if arms["score"].notna().all()}
+    last = grid_scores(rows, pattern, score)
+    found = {seed: (GRID_SCORES[kind][0](arms) if kind in GRID_SCORES
+                    else GRID_CHOICES[kind](arms, 0.0).value)
+             for seed, arms in (last.groupby("seed") if len(last) else ())}
     return pd.Series(found, dtype=float).replace(np.inf, np.nan)

@@ -1,12 +1,17 @@
 """`verify`: prints the verdict on every claim of the paper, from the results."""
 
 from argparse import Namespace
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from benchmarks.harness.analysis.derived_verdicts import Parts, divergences
-from benchmarks.harness.console import print_verdicts, verdict_line
-from benchmarks.harness.results.read import LEAST, NONE, Verdicts, artefact_results, of_speed
+from benchmarks.harness.console import print_verdicts
+from benchmarks.harness.results.read import (
+    NONE,
+    Verdicts,
+    artefact_results,
+    counted,
+    of_speed,
+)
 from benchmarks.harness.spec.claims import Claim
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.store.run_folder import Store
@@ -24,7 +29,7 @@ def verify(
     for selection in selections:
         artefacts.append(found := artefact_results(selection, *places))
         print(f"{selection.artefact.name}, {selection.scale} scale: {found.missing or 'complete'}")
-        print_verdicts(found.verdicts)
+        print_verdicts(found.claims)
     everything = len(options.words) == 1 or "all" in options.words
     speed = of_speed(*places, scale, claims) if everything else {}
     for folder, rows in speed.items():
@@ -33,14 +38,10 @@ def verify(
     verdicts = Verdicts(artefacts, speed, parts)
     if derived := verdicts.derived:
         print("conclusions, from the claims above")
-    for row in derived:
-        print(verdict_line(row["claim"], row["verdict"], row["basis"], row["text"]))
-        print(f"  {'':<28} from {row['comparison'].removeprefix(LEAST)}")
+        print_verdicts(one.row for one in derived)
     print(f"diverged: {divergences(row for one in artefacts for row in one.runs or [])}")
-    for kind, proxies in (("paper and ours", False), ("by proxy", True)):
-        counts = Counter(row["verdict"] for row in [*verdicts.judged, *derived]
-                         if (row["basis"] == "proxy") is proxies)
-        print(f"{kind}: " + ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items())))
+    for title, counts in verdicts.counts.items():
+        print(f"{title}: {counted(counts)}")
     if lacking := [one.selection.artefact.name for one in artefacts if one.missing]:
         print(f"not complete: {', '.join(lacking)}")
     return int(bool(lacking))

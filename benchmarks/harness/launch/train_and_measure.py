@@ -107,7 +107,7 @@ def measure_run(
         test = points(run, measure.split, measure.n_eval, options.data)
         weights = folder.weights_file(measure.epoch)
         model = build.load_model(run, tuple(test.x.shape[1:]), weights, device)
-        trained = TrainedModel(run, model, test, options.data, device)
+        trained = TrainedModel(run, model, test, options.data, device, measure.n_made)
         numbers, files = MEASURES[measure.name](trained)
     seconds = round(time.monotonic() - began, 3)
     shown = " ".join(f"{name} {value:.6g}" for name, value in numbers.items())

@@ -25,8 +25,8 @@ def tiles(run: Run, x: Tensor, z: Tensor, decode: Callable[[Tensor], Tensor]) ->
 
     reconstructions: the images, and below each its reconstruction. samples: decoded prior
     draws, the same for every model of one seed. interpolations: decoded points at equal steps from
-    the first image's code to the second's, the third's to the fourth's, and so on; along a great
-    circle if the prior is the sphere."""
+    the first image's code to the second's, the third's to the fourth's, and so on, on a straight
+    line that is divided by its norm if the prior is the sphere."""
     n, prior = len(x), PRIORS[run.prior](run.dim)
     draws = prior.sample(SAMPLE_ROWS * n, generator(run.seed, "samples"))
     steps = torch.linspace(0, 1, n)[:, None]
@@ -62,8 +62,8 @@ def reconstructions(trained: TrainedModel) -> MeasureResult:
 def interpolations(trained: TrainedModel) -> MeasureResult:
     """interpolations.png: per pair of the first n test images a row, which has them at its ends.
 
-    Between them: decoded points at equal steps from one code to the other, both codes included,
-    along the great circle if the prior is the sphere."""
+    Between them: decoded points at equal steps from one code to the other, both codes included, on
+    a straight line that is divided by its norm if the prior is the sphere."""
     x, z = to_float(trained.test.x), trained.codes
     steps = torch.linspace(0, 1, ROW)[:, None]
     rows = []

@@ -65,8 +65,12 @@ class MeasureResult(NamedTuple):
 class TrainedModel:
     """A model in evaluation mode, and the n test points that measures use."""
 
-    def __init__(self, run: Run, model: Model, test: Split, root: Path, device: str) -> None:
+    def __init__(
+        self, run: Run, model: Model, test: Split, root: Path, device: str,
+        n_made: int | None = None,
+    ) -> None:
         self.run, self.test, self.device, self.n = run, test, device, len(test.x)
+        self.n_made = n_made or self.n
         self.root = root  # of packed data sets
         self.weights = root.parent / "weights"  # of downloaded networks
         self.encoder, self.decoder = model
@@ -85,8 +89,8 @@ class TrainedModel:
 
     @cached_property
     def samples(self) -> Tensor:
-        """(n, C, H, W) decoded prior draws, the same draws for every model of one seed."""
-        return self.decode(self.prior.sample(self.n, self.draws("samples")))
+        """(n_made, C, H, W) decoded prior draws, the same for every model of one seed."""
+        return self.decode(self.prior.sample(self.n_made, self.draws("samples")))
 
     @property
     def prior(self) -> Prior:

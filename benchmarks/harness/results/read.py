@@ -1,5 +1,8 @@
 """Reads a results folder: its tables, missing runs, verdicts, provenance."""
 
+from __future__ import annotations
+
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 import csv
 from dataclasses import dataclass
@@ -9,17 +12,24 @@ import json
 import math
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.harness.analysis.derived_verdicts import Parts, conclusions
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.spec.claims import Claim, Untestable
+from benchmarks.harness.spec.claims import (
+    VERDICTS,
+    Claim,
+    Counted,
+    Untestable,
+    in_words,
+    share,
+)
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import Selection
 
 LABELS = ("scale", "dataset", "panel", "arm", "epoch", "n")
 TABLES = {"runs.csv": ("arm", "seed", "epoch", "status"), "data.csv": ("scale", "n"),
-          "claims.csv": ("claim", "verdict")}
+          "claims.csv": ("claim", "role", "verdict")}
 NUMBERS = ("seed", "epoch", "estimate", "n", "diverged", "missing")
 SUMMARIES = ("_mean", "_std", "_low", "_high")  # of data.csv
 
@@ -48,7 +58,14 @@ def read_table(path: Path) -> list[dict[str, str]]:
         raise _corrupt(path, "it has no rows")
     if missing := [name for name in TABLES[path.name] if name not in header]:
         raise _corrupt(path, f"it has no column {missing[0]!r}")
-    return rows
+    return _with_reasons(path, rows) if path.name == "claims.csv" else rows
+
+
+def _with_reasons(path: Path, rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows of claims.csv, also of an earlier version, which gave no reasons."""
+    if rows and rows[0]["role"] != "verdict":
+        raise _corrupt(path, "its first row is not a claim's")
+    return [{"reason": "", **row} for row in rows]
 
 
 def _corrupt(path: Path, reason: str) -> UsageError:
@@ -161,16 +178,16 @@ class ArtefactResults:
             wanted = {(entry.arm.name, str(entry.run.seed)) for entry in self.selection.entries()}
         if missing := wanted - there:
             return f"{len(missing)} of {len(wanted)} runs are missing"
-        claimed = {claim.id for claim in self.selection.claims}
+        claimed = {one.id for claim in self.selection.claims for one in (claim, *claim.readings)}
         unjudged = claimed - {row["claim"] for row in self.claims}
         if unjudged and not self.selection.custom:
             return f"{len(unjudged)} of {len(claimed)} claims are not judged"
         return None
 
     @property
-    def verdicts(self) -> list[dict[str, str]]:
-        """A row per claim, without the rows of its parts."""
-        return [row for row in self.claims if row["role"] == "verdict"]
+    def verdicts(self) -> list[JudgedClaim]:
+        """The claims, without the rows of their parts."""
+        return judged_claims(self.claims)
 
 
 def artefact_results(selection: Selection, results: Path, cache: Path) -> ArtefactResults:
@@ -179,27 +196,61 @@ def artefact_results(selection: Selection, results: Path, cache: Path) -> Artefa
     if found := tables(folder):
         return ArtefactResults(selection, folder, *(found[f"{name}.csv"]
                                              for name in ("runs", "data", "claims")))
-    claims = [unjudged_row(claim.at(selection.scale)) for claim in selection.claims]
+    command = f"python bench.py {selection.artefact.name}"
+    scale = "" if selection.scale == "paper" else f" --scale {selection.scale}"
+    claims = [row for claim in selection.claims
+              for row in unjudged_rows(claim, selection.scale, f"no results: {command}{scale}")]
     return ArtefactResults(selection, folder, None, [], claims)
 
 
-def unjudged_row(claim: Claim) -> dict[str, str]:
-    """The row of claims.csv for a claim without results."""
-    reason = claim.test.reason if isinstance(claim.test, Untestable) else ""
-    return _row(claim.id, claim.basis, reason, "not testable here" if reason else "not run",
-                claim.place, claim.text)
+class JudgedClaim(NamedTuple):
+    """The row of a claim, and those of its readings."""
+
+    row: Row
+    readings: list[Row]
+
+
+def judged_claims(rows: Iterable[Row]) -> list[JudgedClaim]:
+    """The claims of claims.csv's rows, in which each is followed by its readings."""
+    found: list[JudgedClaim] = []
+    for row in rows:
+        if row["role"] == "verdict":
+            found.append(JudgedClaim(row, []))
+        elif row["role"] == "reading":
+            found[-1].readings.append(row)
+    return found
+
+
+def unjudged_rows(
+    claim: Claim, scale: str, reason: str, role: str = "verdict"
+) -> list[dict[str, str]]:
+    """The rows of claims.csv for a claim without results, and for its readings."""
+    claim = claim.at(scale)
+    rows = [row for one in claim.readings for row in unjudged_rows(one, scale, reason, "reading")]
+    verdict = "not run"
+    if rows:
+        verdict = share(row["verdict"] for row in rows)
+        reason = in_words({row["claim"]: (row["verdict"], row["reason"]) for row in rows})
+    elif isinstance(claim.test, Untestable):
+        verdict, reason = "not testable here", claim.test.reason
+    elif isinstance(claim.test, Counted):
+        verdict = min(claim.test.verdicts())  # contradicted before reproduced
+        reason = ", ".join(f"{what}: {number:g}" for what, number, *_ in claim.test.numbers)
+    return [_row(claim.id, claim.basis, verdict, claim.place, claim.text, reason, role), *rows]
 
 
 def _row(
-    claim: str, basis: str, comparison: str, verdict: str, place: str, text: str
+    claim: str, basis: str, verdict: str, place: str, text: str, reason: str,
+    role: str = "verdict",
 ) -> dict[str, str]:
     """A verdict without numbers, as a row of claims.csv."""
-    empty = dict.fromkeys(("statistic", "estimate", "low", "high", "noise"), "")
-    return {"claim": claim, "role": "verdict", "basis": basis, "comparison": comparison, **empty,
-            "n": "0", "verdict": verdict, "place": place, "text": text}
+    empty = dict.fromkeys(("comparison", "statistic", "estimate", "low", "high", "noise"), "")
+    return {"claim": claim, "role": role, "basis": basis, **empty, "n": "0", "verdict": verdict,
+            "place": place, "text": text, "reason": reason}
 
 
-LEAST = "the least favourable of "
+# what is counted together: title -> basis
+GROUPS = {"the paper's claims": "paper", "ours": "ours", "by proxy": "proxy"}
 
 
 @dataclass(frozen=True)
@@ -211,28 +262,50 @@ class Verdicts:
     parts: Parts
 
     @property
-    def judged(self) -> list[Row]:
-        """Each verdict once, also if several artefacts have the claim."""
-        every = chain(*(one.verdicts for one in self.artefacts), *self.speed.values())
-        return list({(row["claim"], row["text"], row["verdict"]): row for row in every}.values())
+    def judged(self) -> list[JudgedClaim]:
+        """Each claim once, also if several artefacts have it."""
+        every = chain(*(one.verdicts for one in self.artefacts),
+                      *(judged_claims(rows) for rows in self.speed.values()))
+        return list({(one.row["claim"], one.row["text"], one.row["verdict"]): one
+                     for one in every}.values())
 
     @property
-    def derived(self) -> list[Row]:
-        """Rows of the derived claims that rest on any of the judged ones."""
-        verdicts = {row["claim"]: row["verdict"] for row in self.judged if row["basis"] == "paper"}
-        return [_row(each.id, "paper", LEAST + ", ".join(map(" ".join, each.parts.items())),
-                     each.verdict, "Conclusion", each.text)
-                for each in conclusions(verdicts, self.parts) if each.parts]
+    def derived(self) -> list[JudgedClaim]:
+        """The derived claims that rest on any of the judged ones."""
+        readings = {one.row["claim"]: {row["claim"]: row["verdict"]
+                                       for row in one.readings or [one.row]}
+                    for one in self.judged if one.row["basis"] == "paper"}
+        return [JudgedClaim(_row(each.id, "paper", each.verdict, "Conclusion", each.text, ", ".join(
+                    f"{name} {verdict}" for name, verdict in each.parts.items())), [])
+                for each in conclusions(readings, self.parts) if each.parts]
+
+    @property
+    def every(self) -> list[JudgedClaim]:
+        """The judged claims and the derived ones."""
+        return [*self.judged, *self.derived]
+
+    @property
+    def counts(self) -> dict[str, Counter[str]]:
+        """How many claims have which verdict, by group; a claim counts once for all readings."""
+        return {title: Counter(one.row["verdict"] for one in self.every
+                               if one.row["basis"] == basis) for title, basis in GROUPS.items()}
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """The counts in words, those of every verdict."""
+    return ", ".join(f"{counts.get(word, 0)} {word}" for word in VERDICTS)
 
 
 def of_speed(
     results: Path, cache: Path, scale: str, claims: Iterable[Claim]
 ) -> dict[Path | None, Sequence[Row]]:
-    """Verdict rows of C31 by device folder; without any, the unjudged claims under None."""
+    """Rows of C31 by device folder; without any, the unjudged claims under None."""
     found: dict[Path | None, Sequence[Row]] = {
-        path.parent: [row for row in read_table(path) if row["role"] == "verdict"]
+        path.parent: read_table(path)
         for path in sorted(speed_folder(results, cache, scale).glob("*/claims.csv"))}
-    return found or {None: [unjudged_row(claim) for claim in claims]}
+    return found or {None: [row for claim in claims
+                            for row in unjudged_rows(claim, scale, "no results: python bench.py "
+                                                                   "speed")]}
 
 
 def speed_folder(results: Path, cache: Path, scale: str) -> Path:

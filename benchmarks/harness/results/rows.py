@@ -68,6 +68,7 @@ def _measured(folder: RunFolder, entry: PlannedRun) -> dict[int | None, dict[str
         if found and found["numbers"]:
             of_epoch = values.setdefault(measure.epoch, {})
             of_epoch |= found["numbers"] | {"n_eval": measure.n_eval}
+            of_epoch |= {"n_made": measure.n_made} if measure.n_made else {}
     return values
 
 

@@ -1,11 +1,15 @@
 """Writes a results folder from stored runs: tables, figure, exhibits, provenance."""
 
 from collections.abc import Iterable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.errors import UsageError
+from benchmarks.harness.results.read import read_table
 from benchmarks.harness.results.rows import collect, read_csv, runs_csv
-from benchmarks.harness.spec.artefact import exhibit_stem
+from benchmarks.harness.spec.artefact import DataFrame, exhibit_stem
+from benchmarks.harness.spec.claims import Claim
 from benchmarks.harness.spec.selection import PlannedRun, Selection
 from benchmarks.harness.store import files
 from benchmarks.harness.store.run_folder import Store
@@ -18,11 +22,10 @@ def publish(selection: Selection, store: Store, folder: Path) -> str:
     """Brings the folder's files up to date with the store; returns the text of claims.csv.
 
     data.csv is written last: while it is old, everything that depends on it is made again."""
-    from benchmarks.harness.analysis.verdicts import judge
     runs = runs_csv(collect(selection, store))
     rows = read_csv(runs)
     data = selection.artefact.table(rows).to_csv(index=False, lineterminator="\n")
-    claims = judge(rows, selection.claims).to_csv(index=False, lineterminator="\n")
+    claims = judged(rows, selection.claims, folder)
     files.remove_leftovers(folder)
     target = folder / "data.csv"
     write_exhibits(selection.entries(), store, folder)
@@ -33,6 +36,36 @@ def publish(selection: Selection, store: Store, folder: Path) -> str:
     files.write_if_changed(folder / "claims.csv", claims.encode())
     write_provenance(selection, store, folder)
     files.write_if_changed(target, data.encode())
+    return claims
+
+
+def judged(rows: DataFrame, claims: Iterable[Claim], folder: Path) -> str:
+    """The text of claims.csv; the noise of single seeds may come from the folders beside it."""
+    from benchmarks.harness.analysis.verdicts import judge
+    lends = str(rows["scale"].iloc[0]) != "smoke"  # where numbers have no meaning
+    found = judge(rows, claims, cache(partial(_beside, folder)) if lends else dict)
+    return found.to_csv(index=False, lineterminator="\n")
+
+
+def _beside(folder: Path) -> dict[str, DataFrame]:
+    """Rows of the other artefacts at the same scale; a corrupt file costs a warning."""
+    found = {}
+    for path in sorted(folder.parent.glob("*/runs.csv")):
+        if path.parent != folder:
+            try:
+                read_table(path)
+            except UsageError as error:
+                print(f"warning: {error}")
+            else:
+                found[path.parent.name] = read_csv(path.read_text())
+    return found
+
+
+def judge_again(selection: Selection, folder: Path) -> str:
+    """Writes claims.csv anew from the folder's runs.csv; returns its text."""
+    rows = read_csv((folder / "runs.csv").read_text())
+    claims = judged(rows, selection.claims, folder)
+    files.write_if_changed(folder / "claims.csv", claims.encode())
     return claims
 
 

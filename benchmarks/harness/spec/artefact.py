@@ -33,6 +33,10 @@ class Arm:
     measures: tuple[Measure, ...] | None = None  # instead of the artefact's
 
 
+# of measures whose outcome has changed, so that a stored one is not taken for the new one
+REVISIONS = {"interpolations": 2, "pictures": 2}
+
+
 @dataclass(frozen=True)
 class Measure:
     """A measure of a trained model; its parameters are part of its identity."""
@@ -41,12 +45,15 @@ class Measure:
     n_eval: int  # test points
     epoch: int | None = None  # epoch of a snapshot of the run; None: the final model
     split: str = "test"  # or "validation", for choices that must not see the test set
+    n_made: int | None = None  # samples, if not as many as test points
 
     @property
     def id(self) -> str:
         """The name under which its outcome is stored."""
         parts = (f"{self.name}@{self.n_eval}", f"epoch={self.epoch}" if self.epoch else "",
-                 self.split if self.split != "test" else "")
+                 self.split if self.split != "test" else "",
+                 f"made={self.n_made}" if self.n_made else "",
+                 f"revision={REVISIONS[self.name]}" if self.name in REVISIONS else "")
         return ",".join(filter(None, parts))
 
 
@@ -113,7 +120,7 @@ class Variation(NamedTuple):
     artefact: str
     statistic: str  # see analysis.statistics
     arm: str  # the arm with the alternative choice
-    other: str  # the arm with the choice in force, or with the paper's other reading
+    other: str  # the arm with the choice in force, or of another reading
     says: str  # what is varied, in words
 
 

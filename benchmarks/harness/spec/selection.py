@@ -110,9 +110,11 @@ def select(
     declared = {arm.name for arm in artefact.arms(scale)}
     judged = [artefact.claim_for(scale, arm.name) for arm in added if arm.name not in declared]
     claims = [*artefact.claims(scale), *(claim for claim in judged if claim)]
+    custom = bool(methods is not None or mine or data or (seeds or default) < default)
+    if custom:  # the paper's verdict is on its own arms, seeds and images
+        claims = [claim.on(data.name) if data else claim.by_hand() for claim in claims]
     return Selection(
-        artefact, scale, every, seeds or default,
-        custom=bool(methods is not None or mine or data or (seeds or default) < default),
+        artefact, scale, every, seeds or default, custom=custom,
         claims=tuple(claims), precision=precision,
         sources={name: method.source for name, method in mine.items()}, data=data, asked=asked)
 
