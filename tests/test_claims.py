@@ -235,7 +235,7 @@ def test_claims_name_existing_statistics_and_arms(scale):
         declared = {arm.name for arm in artefact.arms(scale)}
         panels = {panel for arm in artefact.arms(scale) for panel in arm.panels}
         for item in artefact.claims(scale):
-            statistics, arms = asked(item.test)
+            statistics, arms = asked(item.at(scale).test)
             kinds = {name.rpartition(":")[0] for name in statistics} - {""}
             assert kinds <= set(GRID_STATISTICS)
             assert {name.rpartition(":")[2] for name in statistics} <= set(STATISTICS)
