@@ -13,9 +13,9 @@ from methods.networks import Plan
 CONVOLUTIONAL = ("a1", "a2", "residual")
 
 
-def parameters(name, size, **options):
+def parameters(name, size, channels=3, dim=128, **options):
     with torch.device("meta"):
-        networks = ARCHITECTURES[name](Plan((3, size, size), 128, 128, **options))
+        networks = ARCHITECTURES[name](Plan((channels, size, size), dim, dim, **options))
     return [sum(p.numel() for p in part.parameters()) for part in networks]
 
 
@@ -37,12 +37,21 @@ def test_counts_of_claim_c18_equal_the_networks(table, size):
     assert a2 == sum(parameters("a2", size))
 
 
+@pytest.mark.parametrize("dim", [8, 32])
+def test_small_autoencoder_has_its_stated_parameter_count(dim):
+    ends = 16 * 49 * 128 + 128 * dim
+    encoder = (16 + 1) * 8 + (16 * 8 + 1) * 16 + ends + 128 + dim
+    decoder = ends + 128 + 16 * 49 + (9 * 16 + 1) * 32 + (9 * 8 + 1) * 4
+    assert parameters("small", 28, 1, dim) == [encoder, decoder]
+
+
 def test_a2_encoder_and_decoder_have_the_blocks_of_a_resnet_18():
     assert parameters("a2", 64) == [12_217_536, 12_223_683]
 
 
 @pytest.mark.parametrize(("name", "shape"), [
-    *product(CONVOLUTIONAL, [(3, 32, 32), (3, 64, 64), (1, 32, 32)]), ("residual", (3, 256, 256))])
+    *product((*CONVOLUTIONAL, "small"), [(3, 32, 32), (3, 64, 64), (1, 32, 32)]),
+    ("residual", (3, 256, 256)), ("small", (1, 28, 28))])
 def test_decoder_output_has_the_shape_of_the_input(name, shape):
     networks = ARCHITECTURES[name](Plan(shape, 10, 11, width=1 / 16))
     x = torch.rand(3, *shape)
@@ -72,7 +81,7 @@ def test_every_convolution_but_the_last_is_normalised(name):
         assert convolutions - norms == free
 
 
-@pytest.mark.parametrize("name", CONVOLUTIONAL)
+@pytest.mark.parametrize("name", [*CONVOLUTIONAL, "small"])
 def test_width_scales_the_channels(name):
     whole, quarter = (sum(parameters(name, 64, width=width)) for width in (1.0, 0.25))
     assert 10 < whole / quarter < 17  # a sixteenth, except the layers next to image and code
@@ -88,7 +97,7 @@ def test_perceptrons_have_the_declared_layers(name):
 
 
 def test_gradient_reaches_every_parameter():
-    for name in CONVOLUTIONAL:
+    for name in (*CONVOLUTIONAL, "small"):
         networks = ARCHITECTURES[name](Plan((3, 32, 32), 8, 8, 1 / 16))
         # not the plain sum: after a batch norm it is constant
         networks.decoder(networks.encoder(torch.rand(4, 3, 32, 32))).square().sum().backward()
