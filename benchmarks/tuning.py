@@ -3,6 +3,7 @@
 The runs are scored on training images that none of them trains on. `bench.py tune NAME` runs the
 grid and writes the choice to benchmarks/tuned/NAME.csv, which the table reads."""
 
+from collections.abc import Sequence
 import csv
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 from benchmarks.harness.spec.artefact import VALIDATION, Arm, Artefact, DataFrame, Measure
 from benchmarks.harness.spec.run import Run
-from benchmarks.recipes import EXTRACTORS, DatasetRecipe, TableRow
+from benchmarks.recipes import EXTRACTORS, Counts, DatasetRecipe, TableRow
 
 GRID = {"paper": (1, 10, 100, 1000, 10000), "mini": (1, 10, 100, 1000, 10000), "smoke": (1, 10000)}
 SHARE_OF_EPOCHS = 0.5  # of the table's training: a grid of full ones costs five tables
@@ -29,23 +30,26 @@ RIVALS = (
 LEFT_OUT = {"mini": ("swd gaussian", "cramer-wold gaussian")}
 
 
+def shortened(run: Run, n_train: int) -> Run:
+    """The run for fewer epochs on `n_train` images, which leave out the validation split."""
+    halve = run.halve_every and max(1, round(SHARE_OF_EPOCHS * run.halve_every))
+    return replace(run, n_train=n_train, halve_every=halve,
+                   epochs=max(1, round(SHARE_OF_EPOCHS * run.epochs)))
+
+
+def without_validation(counts: Counts) -> Counts:
+    """Training images by scale; at the paper's the last ones are kept for validation."""
+    return {**counts, "paper": counts["paper"] - VALIDATION}
+
+
 def search(table: str, architecture: str, images: DatasetRecipe) -> Artefact:
-    """The grid of lambdas of a table's architecture, as an artefact.
-
-    At the paper's scale the last training images are kept for validation."""
-    n_train = {**images.n_train, "paper": images.n_train["paper"] - VALIDATION}
-    n_eval = {**images.n_eval, "paper": VALIDATION}
-
-    def shortened(scale: str, run: Run) -> Run:
-        """The run for fewer epochs on the images outside the validation split."""
-        halve = run.halve_every and max(1, round(SHARE_OF_EPOCHS * run.halve_every))
-        return replace(run, n_train=n_train[scale], halve_every=halve,
-                       epochs=max(1, round(SHARE_OF_EPOCHS * run.epochs)))
+    """The grid of lambdas of a table's architecture, as an artefact."""
+    n_train, n_eval = without_validation(images.n_train), {**images.n_eval, "paper": VALIDATION}
 
     def arms(scale: str) -> tuple[Arm, ...]:
         return tuple(
             Arm(f"{rival.label}[lam={lam:g}]",
-                shortened(scale, images.contender(scale, architecture, rival, float(lam))),
+                shortened(images.contender(scale, architecture, rival, float(lam)), n_train[scale]),
                 (rival.label,))
             for rival in RIVALS if rival.label not in LEFT_OUT.get(scale, ())
             for lam in GRID[scale])
@@ -63,14 +67,16 @@ def search(table: str, architecture: str, images: DatasetRecipe) -> Artefact:
         measures=measures)
 
 
-def chosen(rows: DataFrame) -> DataFrame:
-    """Validation scores per arm; `chosen` marks the best of each panel's grid."""
+def chosen(rows: DataFrame, metrics: Sequence[str] = METRICS) -> DataFrame:
+    """Validation scores per arm; `chosen` marks the best of each panel's grid.
+
+    Decided by the first of the metrics that every run has."""
     from benchmarks.harness.analysis.tables import final_scores
     keep = ["architecture", "method", "prior", "lam"]
-    scores = final_scores(rows, list(METRICS[::-1]), keep)
+    scores = final_scores(rows, list(metrics[::-1]), keep)
     done = scores["n"] > 0
-    metric = next((name for name in METRICS if scores.loc[done, f"{name}_mean"].notna().all()),
-                  METRICS[-1])
+    metric = next((name for name in metrics if scores.loc[done, f"{name}_mean"].notna().all()),
+                  metrics[-1])
     best = scores.loc[done].groupby("panel")[f"{metric}_mean"].idxmin()
     return scores.assign(metric=metric, chosen=scores.index.isin(best))
 

@@ -7,8 +7,10 @@ from typing import Any, TextIO
 
 from threadpoolctl import threadpool_limits
 import torch
+from torch import nn
 
 from benchmarks.harness.data.datasets import identity, points
+from benchmarks.harness.data.seeding import generator
 from benchmarks.harness.launch.options import Options
 from benchmarks.harness.measure.trained_model import TrainedModel
 from benchmarks.harness.spec.artefact import Measure
@@ -21,6 +23,9 @@ from benchmarks.harness.train.curves import TrainingSetup
 from benchmarks.harness.train.device import gpu_peaks, gpu_provenance, prepare_torch
 from benchmarks.harness.train.execution import Execution
 from benchmarks.harness.train.loop import Trainer, train
+from methods import OBJECTIVES
+from methods.base import Regularizer
+from methods.priors import PRIORS
 
 
 def train_run(
@@ -107,7 +112,8 @@ def measure_run(
         test = points(run, measure.split, measure.n_eval, options.data)
         weights = folder.weights_file(measure.epoch)
         model = build.load_model(run, tuple(test.x.shape[1:]), weights, device)
-        trained = TrainedModel(run, model, test, options.data, device, measure.n_made)
+        trained = TrainedModel(run, model, test, options.data, device, measure.n_made,
+                               lambda: _regularizer(folder, model.encoder, device))
         numbers, files = MEASURES[measure.name](trained)
     seconds = round(time.monotonic() - began, 3)
     shown = " ".join(f"{name} {value:.6g}" for name, value in numbers.items())
@@ -116,3 +122,12 @@ def measure_run(
     folder.save_measurement(measure, numbers, files, {
         **provenance.code(), **provenance.environment(), "device": device,
         **gpu_provenance(device), "seconds": seconds})
+
+
+def _regularizer(folder: RunFolder, encoder: nn.Module, device: str) -> Regularizer | None:
+    """The regularizer of a stored run as it begins; None for an objective without one."""
+    run = folder.run()
+    if run.objective in OBJECTIVES:
+        return None
+    return build.regularizer(run, encoder, PRIORS[run.prior](run.dim),
+                             generator(run.seed, "method", device), folder.path / "method.py")

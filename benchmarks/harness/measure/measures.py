@@ -16,6 +16,7 @@ from benchmarks.harness.measure.feature_scores import as_8_bits, feature_scores
 from benchmarks.harness.measure.image_grids import tiles
 from benchmarks.harness.measure.image_swd import image_swd
 from benchmarks.harness.measure.latent_metrics import LatentSWD
+from benchmarks.harness.measure.regularizer_cost import regularizer_cost
 from benchmarks.harness.measure.trained_model import (
     POINTS_AT_ONCE,
     MeasureResult,
@@ -135,5 +136,5 @@ MEASURES: dict[str, Callable[[TrainedModel], MeasureResult]] = {
     "isotropy": isotropy, "tsne": tsne, "pictures": pictures,
     "samples": image_grids.samples, "reconstructions": image_grids.reconstructions,
     "interpolations": image_grids.interpolations,
-    "image_swd": distances,
+    "regularizer_cost": regularizer_cost, "image_swd": distances,
     **{name: partial(scores, name) for name in EXTRACTORS}}

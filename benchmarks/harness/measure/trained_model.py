@@ -14,6 +14,7 @@ from benchmarks.harness.data.datasets import Split, points, to_float
 from benchmarks.harness.data.seeding import generator, stream
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.run import Run
+from methods.base import Regularizer
 from methods.priors import PRIORS, Prior
 
 
@@ -67,13 +68,14 @@ class TrainedModel:
 
     def __init__(
         self, run: Run, model: Model, test: Split, root: Path, device: str,
-        n_made: int | None = None,
+        n_made: int | None = None, regularizer: Callable[[], Regularizer | None] = lambda: None,
     ) -> None:
         self.run, self.test, self.device, self.n = run, test, device, len(test.x)
         self.n_made = n_made or self.n
         self.root = root  # of packed data sets
         self.weights = root.parent / "weights"  # of downloaded networks
         self.encoder, self.decoder = model
+        self.regularizer = regularizer  # makes the one that it was trained with, untrained
         self.at_once = points_at_once(test.x.shape[1:], device)
 
     @cached_property

@@ -29,6 +29,8 @@ def publish(selection: Selection, store: Store, folder: Path) -> str:
     files.remove_leftovers(folder)
     target = folder / "data.csv"
     write_exhibits(selection.entries(), store, folder)
+    for name, made_of in selection.artefact.texts.items():  # the figure may read them
+        files.write_if_changed(folder / name, made_of(rows).encode())
     drawn = all((folder / name).exists() for name in PICTURES)
     if not drawn or not target.exists() or target.read_bytes() != data.encode():
         draw(selection.artefact.figure, data, folder)

@@ -102,7 +102,8 @@ def select(
     if methods is not None:
         arms, added = arms_by_method(artefact, scale, methods.split(","), mine)
     there = {arm.run.method for arm in added}
-    added += [arm_for_method(artefact, scale, mine[name], {}) for name in mine if name not in there]
+    added += [arm for name in mine if name not in there
+              for arm in arms_for_method(artefact, scale, mine[name], {})]
     added = without_duplicates(arms, added)
     if all(arm.run.precision == precision for arm in (*arms, *added)):
         precision = None  # as declared: the same results
@@ -168,7 +169,7 @@ def arms_by_method(
             raise unknown("method", name, known)
         if settings or name not in {arm.run.method for arm in declared}:
             method = mine.get(name, name)
-            added.append(arm_for_method(artefact, scale, method, _parsed(name, settings, mine)))
+            added += arms_for_method(artefact, scale, method, _parsed(name, settings, mine))
         else:
             names.append(name)
     return [arm for arm in declared if arm.run.method in names], added
@@ -194,12 +195,14 @@ def _parsed(method: str, settings: list[str], mine: Mapping[str, UserMethod]) ->
     return hyper
 
 
-def arm_for_method(
+def arms_for_method(
     artefact: Artefact, scale: str, method: str | UserMethod, hyper: dict[str, Scalar]
-) -> Arm:
-    """An arm of the main panel: the artefact's template with the method in it."""
+) -> tuple[Arm, ...]:
+    """The artefact's own arms of a method, or one: its template with the method in it."""
+    if artefact.own_arms:
+        return artefact.own_arms(scale, method, hyper)
     name = method if isinstance(method, str) else method.name
     shown = ",".join(f"{key}={value}" for key, value in hyper.items())
     settings = {**artefact.settings(scale).get(name, {}), **hyper}
     run = resolve(artefact.template(scale), method, settings)
-    return Arm(f"{name}[{shown}]" if shown else name, run)
+    return (Arm(f"{name}[{shown}]" if shown else name, run),)

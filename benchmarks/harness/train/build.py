@@ -75,13 +75,20 @@ def build(
         weight = {"lam": run.lam} if OBJECTIVES[run.objective].weighted else {}
         objective = objective_class(run)(encoder, decoder, draws, **weight, **complete(run))
     else:
-        context = Context(encoder, run.dim, run.n_train, prior, draws)
-        with seeded(stream(run.seed, "method weights")):
-            kind = regularizer_class(run, method_file)
-            regularizer = kind(context, **complete(run)).to(draws.device)
-        objective = WAE(encoder, decoder, regularizer, run.lam)
+        objective = WAE(encoder, decoder, regularizer(run, encoder, prior, draws, method_file),
+                        run.lam)
     objective.mixed = mixed
     return objective
+
+
+def regularizer(
+    run: Run, encoder: nn.Module, prior: Prior, draws: torch.Generator, method_file: Path
+) -> Regularizer:
+    """The run's regularizer with its initial weights, on the device of `draws`."""
+    context = Context(encoder, run.dim, run.n_train, prior, draws)
+    with seeded(stream(run.seed, "method weights")):
+        kind = regularizer_class(run, method_file)
+        return kind(context, **complete(run)).to(draws.device)
 
 
 NETWORKS = ("encoder.", "decoder.")
