@@ -17,6 +17,7 @@ from figures import (
     grid_search,
     image_distance,
     lambda_curves,
+    leaderboard,
     reconstruction,
     scaling,
     score_table,
@@ -26,7 +27,7 @@ from figures import (
 from figures.style import RC
 
 PLOTS = (ablation, convergence, embedding, gallery, grid_search, image_distance, lambda_curves,
-         reconstruction, scaling, score_table, spectrum, speed)
+         leaderboard, reconstruction, scaling, score_table, spectrum, speed)
 # an artefact names its plot, a module of this package; all are drawn in the same style
 FIGURES: dict[str, Callable[[DataFrame, Path], Figure]] = {
     plot.__name__.removeprefix("figures."): rc_context(RC)(plot.draw) for plot in PLOTS}

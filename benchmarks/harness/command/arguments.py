@@ -22,7 +22,7 @@ DESCRIPTION = "Regenerates the MoCA paper's figures and tables, with a verdict p
 DATA_DIR = "WAE_BENCH_DATA_DIR"
 AT_LEAST_1 = ("seeds", "jobs", "runs_per_job", "runs_per_gpu")
 MOST_SEEDS = 1000  # a slip of the finger would keep a core busy with naming runs
-TRAINING = ("redraw", "rerun", "retry_failed")  # options of commands that train
+TRAINING = ("redraw", "rerun", "retry_failed", "reuse")  # options of commands that train
 SELECTING = ("methods", "own", "seeds")  # that select runs
 CHANGING = ("datasets", "precision")  # that change runs
 SPELT = {"own": "with", "datasets": "dataset", "source": "from"}  # other than as they are kept
@@ -87,6 +87,8 @@ def parser(commands: Commands) -> Parser:
                         help="add the method defined in this file")
     made.add_argument("--redraw", action="store_true", help="draw the figure from data.csv again")
     made.add_argument("--rerun", action="store_true", help="train the selected runs again")
+    made.add_argument("--reuse", action="store_true", help="do not train what the results folder "
+                        "already holds under the same key")
     made.add_argument("--retry-failed", action="store_true", help="train failed runs again")
     _add_execution(made)
     _add_places(made)
@@ -196,6 +198,8 @@ def _check_together(options: Namespace) -> None:
 
 def check_unused_options(options: Namespace, unused: Sequence[str]) -> None:
     """Raises UsageError for an option that would do nothing: the user would take it for done."""
+    if options.reuse and options.rerun:
+        raise UsageError("--reuse takes over what --rerun would train again; leave one out")
     if options.redraw and (options.rerun or options.retry_failed):
         raise UsageError("--redraw draws what is there and trains nothing; leave one out")
     for name in (*TRAINING, *SELECTING, *CHANGING):

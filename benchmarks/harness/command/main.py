@@ -23,7 +23,7 @@ from benchmarks.harness.command.arguments import (
     wanted,
 )
 from benchmarks.harness.command.preflight import measurable
-from benchmarks.harness.command.tune import tune
+from benchmarks.harness.command.tune import tune, with_own_weights
 from benchmarks.harness.command.verify import verify
 from benchmarks.harness.errors import LostGpuError, UsageError
 from benchmarks.harness.launch.launchers import cores
@@ -119,12 +119,14 @@ def _dispatch(arguments: Sequence[str]) -> int:
     options.paths, data = read_datasets(options.datasets)
     chosen = wanted(first if command else "", rest if command else options.words, ARTEFACTS,
                     TUNINGS, COMMANDS)
+    store = Store(options.cache_dir / "runs")
+    options.to_train = not options.redraw and (command is None or command.takes == "tables")
+    if own or ":" in (options.methods or ""):
+        chosen = [with_own_weights(item, own, store, options) for item in chosen]
     asked = asked_curves(ARTEFACTS.values(), options.scale, data, options.precision)
     selections = [select(item, options.scale, options.seeds, options.methods, own, data, asked,
                          options.precision)
                   for item in chosen]
-    store = Store(options.cache_dir / "runs")
-    options.to_train = not options.redraw and (command is None or command.takes == "tables")
     selections = [measurable(selection, store, options) for selection in selections]
     action = command.action if command else sweep.run
     return action(selections, store, options)

@@ -26,6 +26,7 @@ from benchmarks.harness.launch.progress import Progress
 from benchmarks.harness.launch.slurm import submit
 from benchmarks.harness.launch.slurm_queue import Jobs, forget
 from benchmarks.harness.results import read
+from benchmarks.harness.results.reuse import Reused, reused
 from benchmarks.harness.results.write import draw, judge_again, publish
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import PlannedRun, Selection
@@ -33,6 +34,8 @@ from benchmarks.harness.store import checkpoints, lease
 from benchmarks.harness.store.run_folder import RunFolder, Store
 from benchmarks.harness.store.task import UNSETTLED, Task, tasks, why_again, work_of
 from benchmarks.harness.train.device import usable_device
+
+REUSED = "reused"  # a run that the results folder has, and this store has not
 
 
 def run(selections: list[Selection], store: Store, options: Namespace) -> int:
@@ -81,11 +84,20 @@ class Sweep:
         self.entries = selection.entries()
         self.labels = {entry.run.key: entry.label for entry in reversed(self.entries)}
         self.tasks = tasks(self.entries, store)
+        self.reused = self._reused()
         self.absent: dict[str, MissingDataError] = {}
         apart = selection.precision or ""
         self.partial = self.cache / "partial" / apart / selection.scale / selection.artefact.name
         self.before: str | None = None  # data.csv before the sweep
         self.there: set[tuple[str, ...]] = set()  # and its outcomes, see `check_results`
+
+    def _reused(self) -> Reused:
+        """With --reuse, what the full results hold of runs that the store does not have."""
+        full = replace(self.selection, custom=False)
+        folder = full.results(self.options.results_dir, self.cache)
+        wanted = [entry for entry in self.entries
+                  if self.options.reuse and self.tasks[entry.run.key].state() not in SETTLED]
+        return reused(folder, wanted)
 
     def check(self) -> None:
         """Raises UsageError for what would stop the sweep half-way."""
@@ -100,8 +112,10 @@ class Sweep:
             if not self.options.rerun and (warning := checkpoints.newest(task.folder.path)[1]):
                 print(f"warning: {warning}")
         if not self.options.redraw:
-            self.absent = preflight.prepare_data(self.entries, self.tasks, self.store.root,
-                                                 self.cache / "data", self.options)
+            own = [entry for entry in self.entries if entry.run.key not in self.reused.rows]
+            self.absent = preflight.prepare_data(
+                own, {entry.run.key: self.tasks[entry.run.key] for entry in own}, self.store.root,
+                self.cache / "data", self.options)
 
     def look(self) -> None:
         """Notes what is published; raises UsageError if it is corrupt, or cannot be written."""
@@ -129,13 +143,14 @@ class Sweep:
     def _todo(self) -> dict[str, Task]:
         return {entry.run.key: task for entry in self.entries
                 if entry.run.packed_name not in self.absent
+                and entry.run.key not in self.reused.rows
                 and (task := self.tasks[entry.run.key]).state() in UNSETTLED}
 
     def _declare(self) -> None:
         """Writes each run's spec; deletes what is to be trained again."""
         forgiven = set[str]()
         for entry in self.entries:
-            if entry.run.packed_name in self.absent:
+            if entry.run.packed_name in self.absent or entry.run.key in self.reused.rows:
                 continue
             folder = self.tasks[entry.run.key].folder
             if self.options.rerun and folder.key not in self.renewed:
@@ -213,14 +228,15 @@ class Sweep:
         """Publishes a finished stage early, but never over a fuller result."""
         panels = ", ".join(dict.fromkeys(entry.arm.panels[0] for entry in stage))
         target = self._target()
-        publish(self.selection, self.store, target)
+        publish(self.selection, self.store, target, self.reused)
         print(f"{panels} panel: {shown(target / 'figure.png')}", flush=True)
 
     def _target(self) -> Path:
         """The results folder, or the partial one if the results have more of these arms."""
         outcomes: set[tuple[str, ...]] = set()
         for entry in self.entries:
-            if self.tasks[entry.run.key].state() in SETTLED:
+            key = entry.run.key
+            if key in self.reused.rows or self.tasks[key].state() in SETTLED:
                 name = (entry.arm.name, str(entry.run.seed))
                 outcomes |= {name, (*name, "fid")} if entry.has("inception") else {name}
         declared = {arm.name for arm in self.selection.arms}
@@ -230,11 +246,12 @@ class Sweep:
     def conclude(self) -> int:
         """Publishes a sweep: tables, figure, verdicts, missing runs; 0 if none is missing."""
         jobs = Jobs(self.cache)
-        states = {key: jobs.state(task) for key, task in self.tasks.items()}
+        states = {key: REUSED if key in self.reused.rows else jobs.state(task)
+                  for key, task in self.tasks.items()}
         counts = Counter(states[entry.run.key] for entry in self.entries)
         waiting = not set(counts) - {"queued", "running"}
         target = self._target()
-        claims = "" if waiting else publish(self.selection, self.store, target)
+        claims = "" if waiting else publish(self.selection, self.store, target, self.reused)
         print(f"{self.selection.artefact.name}, {self.selection.scale} scale: "
               + ", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
         for entry in self.entries:
@@ -245,8 +262,13 @@ class Sweep:
             print("  the same command collects what is finished by then")
         if waiting:
             return 1
+        for name in self.selection.artefact.texts:
+            if name.endswith(".txt"):
+                print((target / name).read_text(), end="")
+        if self.reused.rows:
+            print(self.reused.said(shown(self.reused.folder)))
         print_verdicts(csv.DictReader(io.StringIO(claims)))
-        complete = not set(counts) - set(SETTLED)
+        complete = not set(counts) - {*SETTLED, REUSED}
         self._say_where(target)
         return 0 if complete else 1
 

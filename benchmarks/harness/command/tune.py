@@ -1,14 +1,20 @@
 """`tune`: trains a grid of lambdas on validation images, and freezes the choice in a CSV."""
 
 from argparse import Namespace
+from collections.abc import Sequence
 import csv
+from dataclasses import replace
+from functools import partial
 import io
 from pathlib import Path
 
 from benchmarks.harness.command import sweep
+from benchmarks.harness.errors import UsageError
 from benchmarks.harness.results.read import read_table
+from benchmarks.harness.spec.artefact import Artefact
 from benchmarks.harness.spec.claims import SCALES
-from benchmarks.harness.spec.selection import Selection
+from benchmarks.harness.spec.hyperparameters import UserMethod
+from benchmarks.harness.spec.selection import Selection, select
 from benchmarks.harness.store.files import write_if_changed
 from benchmarks.harness.store.provenance import ROOT
 from benchmarks.harness.store.run_folder import Store
@@ -31,6 +37,29 @@ def tune(selections: list[Selection], store: Store, options: Namespace) -> int:
         folder = selection.results(options.results_dir, options.cache_dir)
         print(freeze(folder, TUNED / f"{selection.artefact.name.removeprefix('tune-')}.csv"))
     return status
+
+
+def with_own_weights(
+    artefact: Artefact, own: Sequence[UserMethod], store: Store, options: Namespace
+) -> Artefact:
+    """The artefact with the weights of a user's arms, which its grid chooses first.
+
+    Raises UsageError while the grid is not complete, as when jobs of a cluster are at it."""
+    if artefact.tuning is None or artefact.own_arms is None:
+        return artefact
+    declared = {arm.name for arm in artefact.tuning.arms(options.scale)}
+    grid = select(artefact.tuning, options.scale, None, options.methods, own,
+                  precision=options.precision)
+    mine = tuple(arm for arm in grid.arms if arm.name not in declared)
+    if not mine:
+        return artefact
+    grid = replace(grid, arms=mine)
+    if options.to_train and sweep.run([grid], store, options):
+        raise UsageError(f"{grid.artefact.name} is not complete; the same command goes on with it")
+    table = grid.results(options.results_dir, options.cache_dir) / "data.csv"
+    rows = read_table(table) if table.exists() else []
+    weights = {row["panel"]: float(row["lam"]) for row in rows if row["chosen"] == "True"}
+    return replace(artefact, own_arms=partial(artefact.own_arms, weights=weights))
 
 
 def freeze(folder: Path, target: Path) -> str:

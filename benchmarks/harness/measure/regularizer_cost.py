@@ -1,14 +1,17 @@
 """Time and memory of a regularizer alone, on the machine that measures."""
 
+from statistics import median
+import time
+
+import torch
 from torch import Tensor, autograd, enable_grad
 from torch.autograd.graph import saved_tensors_hooks
-from torch.utils.benchmark import Timer
 
 from benchmarks.harness.data.datasets import to_float
 from benchmarks.harness.measure.trained_model import MeasureResult, TrainedModel
 from methods.base import Regularizer, Step
 
-SECONDS = 0.3  # of timing
+CALLS, WARM_UP = 20, 3  # that are timed, and before them
 
 
 def regularizer_cost(trained: TrainedModel) -> MeasureResult:
@@ -25,19 +28,21 @@ def regularizer_cost(trained: TrainedModel) -> MeasureResult:
     index = trained.test.x.new_zeros(len(z)).long()
     prior = trained.prior.sample(len(z), trained.draws("evaluation")).to(z)
     step = Step(trained.encoder, x, index, z, prior, z.new_tensor(0.5))
-    timer = Timer("part(regularizer, step)",
-                  globals={"part": _part, "regularizer": regularizer, "step": step})
     with enable_grad():
         held = _held(regularizer, step)
-        seconds = timer.blocked_autorange(min_run_time=SECONDS).median
+        seconds = median([_seconds(regularizer, step) for _ in range(WARM_UP + CALLS)][WARM_UP:])
     return MeasureResult({"regularizer_ms": 1e3 * seconds, "regularizer_mib": held / 2**20}, {})
 
 
-def _part(regularizer: Regularizer, step: Step) -> None:
+def _seconds(regularizer: Regularizer, step: Step) -> float:
+    began = time.perf_counter()
     autograd.grad(regularizer.penalty(step), step.z, allow_unused=True)
     regularizer.after_step(step)
     if adversary := regularizer.adversary():
         autograd.grad(regularizer.adversary_loss(step), list(adversary.parameters()))
+    if step.z.is_cuda:
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
 
 
 def _held(regularizer: Regularizer, step: Step) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 import csv
 from dataclasses import fields
 import io
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.harness.spec.run import SETTLED, Run
@@ -16,12 +18,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAMES = ("arm", "method", "dataset")  # columns of words, where "nan" or "" is a value
+NOTHING: Mapping[str, list[dict[str, Any]]] = MappingProxyType({})
 LEADING = ("scale", "arm", "panel", "status", "diverged_step", "epoch")
 
 
-def collect(selection: Selection, store: Store) -> list[dict[str, Any]]:
-    """The rows of runs.csv: one per run and epoch; a missing run has one without an epoch."""
-    return [row for entry in selection.entries() for row in _run_rows(selection, store, entry)]
+def collect(
+    selection: Selection, store: Store, reused: Mapping[str, list[dict[str, Any]]] = NOTHING
+) -> list[dict[str, Any]]:
+    """The rows of runs.csv: one per run and epoch; a missing run has one without an epoch.
+
+    `reused`: rows by run key, of outcomes that the store need not have."""
+    return [row for entry in selection.entries()
+            for row in reused.get(entry.run.key) or _run_rows(selection, store, entry)]
 
 
 def _run_rows(selection: Selection, store: Store, entry: PlannedRun) -> list[dict[str, Any]]:

@@ -1,12 +1,13 @@
 """Writes a results folder from stored runs: tables, figure, exhibits, provenance."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.results.read import read_table
+from benchmarks.harness.results.reuse import Reused
 from benchmarks.harness.results.rows import collect, read_csv, runs_csv
 from benchmarks.harness.spec.artefact import DataFrame, exhibit_stem
 from benchmarks.harness.spec.claims import Claim
@@ -18,17 +19,19 @@ from benchmarks.harness.store.task import Task, tasks
 PICTURES = ("figure.png", "figure.pdf", "figure.svg")
 
 
-def publish(selection: Selection, store: Store, folder: Path) -> str:
+def publish(selection: Selection, store: Store, folder: Path, held: Reused | None = None) -> str:
     """Brings the folder's files up to date with the store; returns the text of claims.csv.
 
+    `held`: outcomes of another results folder, which the store need not have.
     data.csv is written last: while it is old, everything that depends on it is made again."""
-    runs = runs_csv(collect(selection, store))
+    held = held or Reused(folder)
+    runs = runs_csv(collect(selection, store, held.rows))
     rows = read_csv(runs)
     data = selection.artefact.table(rows).to_csv(index=False, lineterminator="\n")
     claims = judged(rows, selection.claims, folder)
     files.remove_leftovers(folder)
     target = folder / "data.csv"
-    write_exhibits(selection.entries(), store, folder)
+    write_exhibits(selection.entries(), store, folder, held.exhibits)
     for name, made_of in selection.artefact.texts.items():  # the figure may read them
         files.write_if_changed(folder / name, made_of(rows).encode())
     drawn = all((folder / name).exists() for name in PICTURES)
@@ -36,7 +39,7 @@ def publish(selection: Selection, store: Store, folder: Path) -> str:
         draw(selection.artefact.figure, data, folder)
     files.write_if_changed(folder / "runs.csv", runs.encode())
     files.write_if_changed(folder / "claims.csv", claims.encode())
-    write_provenance(selection, store, folder)
+    write_provenance(selection, store, folder, held.provenance)
     files.write_if_changed(target, data.encode())
     return claims
 
@@ -85,15 +88,19 @@ def draw(name: str, data: str, folder: Path) -> None:
 EXHIBIT_FOLDERS = {".csv": "points", ".png": "tiles"}
 
 
-def write_exhibits(entries: Iterable[PlannedRun], store: Store, folder: Path) -> None:
+def write_exhibits(
+    entries: Iterable[PlannedRun], store: Store, folder: Path,
+    reused: Mapping[str, Mapping[str, bytes]],
+) -> None:
     """Brings points/ and tiles/ up to date with the store; an outdated figure is removed first."""
     wanted: dict[Path, bytes] = {}
     for entry in entries:
         stem = exhibit_stem(entry.arm.name, entry.run.seed)
-        for measure in entry.measures:
-            found = store.folder(entry.run.key).measurement_files(measure)
-            for name, data in found.items():
-                wanted[folder / EXHIBIT_FOLDERS[Path(name).suffix] / f"{stem}.{name}"] = data
+        found = dict(reused.get(entry.run.key, {}))
+        for measure in entry.measures if entry.run.key not in reused else ():
+            found |= store.folder(entry.run.key).measurement_files(measure)
+        for name, data in found.items():
+            wanted[folder / EXHIBIT_FOLDERS[Path(name).suffix] / f"{stem}.{name}"] = data
     there: set[Path] = set()
     for place in (folder / name for name in EXHIBIT_FOLDERS.values()):
         files.remove_leftovers(place)
@@ -114,13 +121,17 @@ def _has_content(path: Path, data: bytes) -> bool:
         return False
 
 
-def write_provenance(selection: Selection, store: Store, folder: Path) -> None:
+def write_provenance(
+    selection: Selection, store: Store, folder: Path, reused: Mapping[str, dict[str, Any]]
+) -> None:
     """Writes provenance.json: per run its origin; what all runs share is under `shared`."""
     runs: dict[str, dict[str, Any]] = {}
     asked = tasks(selection.entries(), store)
     for entry in selection.entries():
         task = asked[entry.run.key]
-        if task.folder.is_finished():
+        if entry.run.key in reused:
+            runs[entry.run.key] = reused[entry.run.key]
+        elif task.folder.is_finished():
             runs[entry.run.key] = {"arm": entry.arm.name, "seed": entry.run.seed,
                                    **_run_provenance(task)}
     each = list(runs.values())

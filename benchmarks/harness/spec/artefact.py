@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from benchmarks.harness.spec.claims import Claim
-from benchmarks.harness.spec.hyperparameters import UserMethod
 from benchmarks.harness.spec.run import Run
 from methods import Scalar
 
@@ -94,10 +93,6 @@ ON_AN_ACCELERATOR = {"paper": Resources(gpus=1, cpus=2, memory_gb=16, minutes=24
                      "smoke": Resources()}
 
 
-# scale, a user's method or a registered one, its settings -> its arms
-OwnArms = Callable[[str, "str | UserMethod", Mapping[str, Scalar]], tuple[Arm, ...]]
-
-
 @dataclass(frozen=True)
 class Artefact:
     """A figure or table of the paper: its runs, measures, table, plot and claims."""
@@ -117,7 +112,8 @@ class Artefact:
     measures: Callable[[str, int], tuple[Measure, ...]] = lambda scale, seed: ()
     curves: Callable[[str], tuple[Curve, ...]] = lambda scale: ()
     resources: Mapping[str, Resources] = field(default_factory=lambda: ON_AN_ACCELERATOR)  # scale
-    own_arms: OwnArms | None = None  # None: one arm, the template with the method in it
+    # scale, method, its settings -> its arms; None: one arm, the template with the method in it
+    own_arms: Callable[..., tuple[Arm, ...]] | None = None
     # the grid that chooses the weights of a user's method, passed to `own_arms` by arm: `weights`
     tuning: Artefact | None = None
     texts: Mapping[str, Callable[[DataFrame], str]] = field(default_factory=dict)  # more files
