@@ -74,6 +74,8 @@ def ranked(rows: pd.DataFrame, drawn_seed: int) -> pd.DataFrame:
         pieces.append(shown.merge(group, "outer", "trained_as").sort_values(
             ["rank", "score_mean"], kind="stable"))
     out = pd.concat(pieces, ignore_index=True)
+    by_mixture = out["arm"].str.contains(", mixture", regex=False, na=False)
+    out["exhibit"] = out["exhibit"].mask(by_mixture)  # its samples are from the prior
     out["arm"] = out["arm"].fillna(out["trained_as"])  # one without an outcome has no score
     first = ["scale", "dataset", "panel", "arm", "rank", "overall_rank", "score_mean", "score_low",
              "score_high"]

@@ -55,6 +55,9 @@ def standing(scores: pd.DataFrame) -> Standing:
         unknown = pd.DataFrame(1.0, names, names)
         return Standing(ranks, np.nan, unknown)
     p = float(friedmanchisquare(*(ranks[name] for name in names)).pvalue)
-    pairs = posthoc_conover_friedman(ranks.to_numpy(), p_adjust="holm").to_numpy()
-    pairs = np.where(np.isnan(pairs), 1.0, pairs)  # of competitors whose ranks are equal everywhere
+    with np.errstate(divide="ignore", invalid="ignore"):  # one order in all blocks: no error left
+        pairs = posthoc_conover_friedman(ranks.to_numpy(), p_adjust="holm").to_numpy()
+    mean = ranks.mean().to_numpy()
+    equal = np.isclose(mean[:, None], mean)
+    pairs = np.where(np.isnan(pairs), equal, pairs)
     return Standing(ranks, p, pd.DataFrame(pairs, names, names))
