@@ -65,7 +65,7 @@ class Row:
 def template(scale: str) -> Run:
     """The network and training of all rows; Adam 1e-3, as in the paper's experiments."""
     smoke = scale == "smoke"
-    run = Run("procedural-28" if smoke else "mnist", N_TRAIN[scale], "mlp3", "moca", (), "",
+    run = Run("procedural-28" if smoke else "mnist", N_TRAIN[scale], "small", "moca", (), "",
               dim=DIMS[scale][0], epochs=EPOCHS[scale], batch=BATCH[scale], lam=100.0, lr=1e-3,
               n_prior=BATCH[scale], width=1 / 4 if smoke else None)
     return resolve(run, "moca", settings(scale)["moca"])
@@ -144,7 +144,7 @@ def _own(method: str | UserMethod, hyper: Mapping[str, Scalar]) -> Row:
 
 def measures(scale: str, seed: int) -> tuple[Measure, ...]:
     """Scores of every run; a strip of samples of the first seed only."""
-    names = ("mnist", "reconstruction", "latent_swd")
+    names = ("mnist", "mnist_gmm", "reconstruction", "matching")
     first = (Measure("samples", 8), Measure("regularizer_cost", min(BATCH[scale], N_EVAL[scale])))
     return (*(Measure(name, N_EVAL[scale]) for name in names),
             *(first if seed == DRAWN_SEED else ()))
