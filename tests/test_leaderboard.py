@@ -106,7 +106,8 @@ def test_weights_are_chosen_on_validation_images_with_half_of_the_epochs():
     assert set(counts) == {5}
     for arm in grid.arms("paper"):
         assert (arm.run.n_train, arm.run.epochs) == (whole.n_train - 5000, whole.epochs // 2)
-    assert {measure.split for measure in grid.measures("paper", 0)} == {"validation"}
+        assert [(measure.split, measure.n_eval) for measure in arm.measures] == [
+            ("validation", 5000)]
     assert grid.seeds["paper"] == 1
 
 
