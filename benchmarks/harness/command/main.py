@@ -25,6 +25,7 @@ from benchmarks.harness.command.arguments import (
 from benchmarks.harness.command.preflight import measurable
 from benchmarks.harness.command.tune import tune
 from benchmarks.harness.command.verify import verify
+from benchmarks.harness.console import say
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.hyperparameters import UserMethod
 from benchmarks.harness.spec.selection import Selection, asked_curves, select
@@ -109,12 +110,18 @@ def _dispatch(arguments: Sequence[str]) -> int:
         from benchmarks.harness.train.user_method import read  # imports torch
         own = [read(Path(path).resolve()) for path in options.own]
     options.paths, data = read_datasets(options.datasets)
+    if data and command in (None, COMMANDS["plan"]):
+        say(data.understood)
     chosen = wanted(first if command else "", rest if command else options.words, ARTEFACTS,
                     TUNINGS, COMMANDS)
     asked = asked_curves(ARTEFACTS.values(), options.scale, data, options.precision)
     selections = [select(item, options.scale, options.seeds, options.methods, own, data, asked,
                          options.precision)
                   for item in chosen]
+    used = {arm.run.dataset for selection in selections for arm in selection.arms}
+    for name in options.paths:
+        if name not in used:
+            say(f"note: nothing that is selected here is trained on {name}")
     store = Store(options.cache_dir / "runs")
     options.to_train = not options.redraw and (command is None or command.takes == "tables")
     selections = [measurable(selection, store, options) for selection in selections]

@@ -8,7 +8,8 @@ from typing import Any, TextIO
 from threadpoolctl import threadpool_limits
 import torch
 
-from benchmarks.harness.data.datasets import identity, points
+from benchmarks.harness.data.datasets import points
+from benchmarks.harness.data.packed import identity
 from benchmarks.harness.launch.options import Options
 from benchmarks.harness.measure.trained_model import TrainedModel
 from benchmarks.harness.spec.artefact import Measure
@@ -35,10 +36,10 @@ def train_run(
     data = points(run, "train", run.n_train, options.data).x
     setup = TrainingSetup(run, data, options.data, device)
     training = Trainer(setup, task.recorded, folder.path / "method.py", options.plain)
-    warning = _resume(task, training)
+    images = identity(run, options.data)
+    warning = _resume(task, training, images)
     training.attempts.append({
-        **provenance.code(), **provenance.environment(), "device": device,
-        "data": identity(run, options.data)})
+        **provenance.code(), **provenance.environment(), "device": device, "data": images})
     log.write(f"{time.ctime()}: {device}, from step {training.step} of {run.steps}"
               f"{'; ' + warning if warning else ''}\n")
 
@@ -63,14 +64,16 @@ def train_run(
     folder.finish(result, _provenance(training, began, folder.size() + len(model)), model)
 
 
-def _resume(task: Task, training: Trainer) -> str | None:
-    """Restores the last usable checkpoint; returns a warning about unusable ones."""
+def _resume(task: Task, training: Trainer, images: str | None) -> str | None:
+    """Restores the last usable checkpoint, of these images; returns a warning about others."""
     sealed, warning = checkpoints.newest(task.folder.path)
     if sealed is None:
         return warning
     state = torch.load(io.BytesIO(sealed), map_location="cpu", weights_only=True)
     if set(state["columns"]) != {curve.id for curve in task.recorded}:
         return "the checkpoint lacks a curve that is asked for now"
+    if any(attempt["data"] != images for attempt in state["attempts"]):
+        return "the checkpoint was trained on other images than are packed now"
     training.restore(state)
     return warning
 

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy, pad
 
 from benchmarks.harness.console import steps
 from benchmarks.harness.data import packed
-from benchmarks.harness.data.datasets import Split, identity, points, to_float
+from benchmarks.harness.data.datasets import Split, points, to_float
 from benchmarks.harness.data.seeding import generator, stream
 from benchmarks.harness.measure.features import WEIGHTS, Classifier
 from benchmarks.harness.measure.trained_model import in_chunks
@@ -48,7 +48,7 @@ def train_classifier(options: Namespace) -> int:
         print(f"epoch {trainer.epoch} of {EPOCHS}: loss {loss:.4f}, {trainer.seconds:.0f} s",
               flush=True)
     accuracy = accuracy_of(trainer.network, points(run, "test", N_TEST, root), device)
-    write(trainer, accuracy, device, identity(run, root))
+    write(trainer, accuracy, device, packed.identity(run, root))
     print(f"{accuracy:.2%} of {N_TEST} test images are classified rightly; weights: {WEIGHTS}")
     return 0
 
