@@ -20,8 +20,9 @@ import torch
 
 from benchmarks.harness.command import main
 from benchmarks.harness.data import mnist, packed
-from benchmarks.harness.data.datasets import identity, points
+from benchmarks.harness.data.datasets import points
 from benchmarks.harness.data.image_files import Request
+from benchmarks.harness.data.packed import identity
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.run import Run
 
@@ -37,7 +38,8 @@ def small(monkeypatch):
 
 
 def find(place):
-    return mnist.find(Request(None, place, place / "unused", None, None))
+    request = Request(None, place, place / "unused", None, None)
+    return mnist.find(request, mnist.locate(request))
 
 
 def prepare(root, data_dir):
@@ -68,7 +70,6 @@ def test_mnist_in_every_form_equals_what_torchvision_reads(tmp_path):
     assert len(forms) == 7
     for folder in forms:
         found = find(folder)
-        assert found.source == folder.name
         for split, is_train in (("train", True), ("test", False)):
             oracle, ours = MNIST(tmp_path / "raw", train=is_train), found.splits[split]
             images = np.stack([ours.make(k) for k in range(ours.size)])
@@ -91,7 +92,7 @@ def damaged():
         "web page": (TEST_IMAGES, b"<html><body>moved</body></html>", "begins with b'<htm'"),
         "corrupt gzip": (f"{TEST_IMAGES}.gz", flipped, "damaged gzip file"),
         "gzip broken off": (f"{TEST_IMAGES}.gz", whole[:-50], "damaged gzip file"),
-        "no gzip": (f"{TEST_IMAGES}.gz", b"<html>", "damaged gzip file"),
+        "no gzip": (f"{TEST_IMAGES}.gz", b"<html>", "is not an IDX file"),
         "other size": (TRAIN_IMAGES, idx(images[:, :27]), "images of 27x28, MNIST's are 28x28"),
         "fewer labels": (TRAIN_LABELS, idx(labels[:-3]), "holds 297 labels for the 300 images"),
         "fewer images": (TRAIN_IMAGES, idx(images[:-3]), "holds 300 labels for the 297 images"),
@@ -262,7 +263,7 @@ def find():
     (Path(sys.argv[1]) / f"call.{os.getpid()}").touch()
     time.sleep(float(sys.argv[2]))
     images = np.full((1000, 1, 10, 10), 2, np.uint8)
-    return FoundDataset({"train": split_of_array(images, np.arange(1000))}, "here")
+    return FoundDataset({"train": split_of_array(images, np.arange(1000))})
 
 packed.pack(Path(sys.argv[1]), "toy", find)
 print(packed.packed_array(Path(sys.argv[1]), "toy", "train.images").sum())

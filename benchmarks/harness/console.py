@@ -54,6 +54,12 @@ def print_verdicts(rows: Iterable[Mapping[str, str]]) -> None:
             print(f"    {row['claim']:<26} {row['verdict']:<21} reading ({why(row)})")
 
 
+def say(line: str) -> None:
+    """Prints a line that may name anything: what the output cannot encode is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(line.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
 def shown(path: Path) -> str:
     """The path, relative to the working directory if it is below it."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

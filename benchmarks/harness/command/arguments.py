@@ -128,7 +128,7 @@ def _add_execution(made: Parser) -> None:
 def _add_places(made: Parser) -> None:
     made.add_argument("--dataset", dest="datasets", action="append", default=[],
                         metavar="NAME=PATH", help="your own images instead of an artefact's "
-                        "(a folder or zip file), or where a known data set lies")
+                        "(a folder, zip or tar file), or where a known data set lies")
     made.add_argument("--data-dir", type=folder, metavar="DIR",
                         default=os.environ.get(DATA_DIR) or None,
                         help=f"where data sets lie (default: ${DATA_DIR}, or download)")
@@ -288,4 +288,4 @@ def read_datasets(words: Sequence[str]) -> tuple[dict[str, Path], UserData | Non
     found = survey(paths[own[0]])
     train, test = (len(found.splits[split]) for split in ("train", "test"))
     return paths, UserData(own[0], paths[own[0]], found.digest, train, test,
-                           found.classes is not None)
+                           found.classes is not None, found.told)

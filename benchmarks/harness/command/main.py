@@ -25,6 +25,7 @@ from benchmarks.harness.command.arguments import (
 from benchmarks.harness.command.preflight import measurable
 from benchmarks.harness.command.tune import tune, with_own_weights
 from benchmarks.harness.command.verify import verify
+from benchmarks.harness.console import say
 from benchmarks.harness.errors import LostGpuError, UsageError
 from benchmarks.harness.launch.launchers import cores
 from benchmarks.harness.spec.hyperparameters import UserMethod
@@ -117,16 +118,22 @@ def _dispatch(arguments: Sequence[str]) -> int:
         from benchmarks.harness.train.user_method import read  # imports torch
         own = [read(Path(path).resolve()) for path in options.own]
     options.paths, data = read_datasets(options.datasets)
+    if data and command in (None, COMMANDS["plan"]):
+        say(data.understood)
     chosen = wanted(first if command else "", rest if command else options.words, ARTEFACTS,
                     TUNINGS, COMMANDS)
     store = Store(options.cache_dir / "runs")
     options.to_train = not options.redraw and (command is None or command.takes == "tables")
     if own or ":" in (options.methods or ""):
-        chosen = [with_own_weights(item, own, store, options) for item in chosen]
+        chosen = [with_own_weights(item, own, data, store, options) for item in chosen]
     asked = asked_curves(ARTEFACTS.values(), options.scale, data, options.precision)
     selections = [select(item, options.scale, options.seeds, options.methods, own, data, asked,
                          options.precision)
                   for item in chosen]
+    used = {arm.run.dataset for selection in selections for arm in selection.arms}
+    for name in options.paths:
+        if name not in used:
+            say(f"note: nothing that is selected here is trained on {name}")
     selections = [measurable(selection, store, options) for selection in selections]
     action = command.action if command else sweep.run
     return action(selections, store, options)

@@ -35,24 +35,32 @@ def prepare_data(
 ) -> dict[str, MissingDataError]:
     """Packs, under `root`, the data sets of runs that are still to be trained or measured.
 
-    Returns the missing ones by packed name. Raises UsageError if one is damaged or too small, or if
-    `store` cannot be written; MissingDataError if every run needs a missing one."""
-    keys = to_do(tasks, options)
-    needed = [entry for entry in entries if entry.run.key in keys]
+    Also those that were packed from other files than are named now. Returns the missing ones by
+    packed name. Raises UsageError if one is damaged or too small, if finished runs were trained on
+    other images, or if `store` cannot be written; MissingDataError if each needs a missing one."""
+    keys, named = to_do(tasks, options), (root, options.data_dir, options.paths)
+    distinct_sets = {entry.run.packed_name: entry.run for entry in entries if is_packed(entry.run)}
+    if not keys and not (distinct_sets and any(named[1:])):
+        return {}
+    from benchmarks.harness.data import packed  # numpy
+    sets = {entry.run.packed_name for entry in entries if entry.run.key in keys}
+    sets |= {name for name, run in distinct_sets.items() if packed.is_outdated(run, *named)}
+    needed = [entry for entry in entries if entry.run.packed_name in sets]
     if not needed:
         return {}
     check_storage(store, to_write=True)
     provenance.code()  # raises UsageError where it names no commit
-    from benchmarks.harness.data import packed  # numpy
     absent = {}
-    for name, run in {entry.run.packed_name: entry.run for entry in needed}.items():
+    for name in sorted(sets & set(distinct_sets)):
         try:
-            packed.prepare([run], root, options.data_dir, options.paths)
+            packed.prepare([distinct_sets[name]], *named)
         except MissingDataError as error:
             absent[name] = error
     if absent and all(entry.run.packed_name in absent for entry in entries):
         raise next(iter(absent.values()))
     needed = [entry for entry in needed if entry.run.packed_name not in absent]
+    if not options.rerun:
+        _check_trained_on(needed, tasks, root)
     distinct = {(entry.run.packed_name, entry.run.n_train, entry.measures, entry.recorded): entry
                 for entry in needed if is_packed(entry.run)}
     for entry in distinct.values():
@@ -62,6 +70,20 @@ def prepare_data(
         for n in {curve.n_eval for curve in entry.recorded if curve.n_eval}:
             packed.rows(entry.run, "test", n, root)
     return absent
+
+
+def _check_trained_on(
+    entries: Sequence[PlannedRun], tasks: Mapping[str, Task], root: Path
+) -> None:
+    """Raises UsageError for finished runs that were trained on other images than are packed."""
+    from benchmarks.harness.data import packed
+    now = {entry.run.packed_name: packed.identity(entry.run, root) for entry in entries}
+    other = [entry for entry in entries if (folder := tasks[entry.run.key].folder).is_finished()
+             and folder.provenance().get("data") not in (None, now[entry.run.packed_name])]
+    if other:
+        raise UsageError(f"{len(other)} finished runs, such as {other[0].label}, were trained on "
+                         f"other images of {other[0].run.dataset} than are named now: --rerun "
+                         "trains them again, another --cache-dir keeps them")
 
 
 INCEPTION_FILE = "pt_inception-2015-12-05-6726825d.pth"

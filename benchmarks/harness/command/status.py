@@ -1,15 +1,17 @@
 """The commands `list`, `status`, `logs`, `cancel` and `plan`."""
 
 from argparse import Namespace
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 from benchmarks.harness.command.costs import Cost, Costs
+from benchmarks.harness.console import say
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.launch import slurm_queue
 from benchmarks.harness.launch.launchers import processes
 from benchmarks.harness.launch.slurm_queue import Jobs, counted, states_of
-from benchmarks.harness.spec.run import SETTLED
+from benchmarks.harness.spec.run import SETTLED, Run
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.spec.user_data import is_packed, packed_folder
 from benchmarks.harness.store.run_folder import Store
@@ -104,11 +106,24 @@ def cancel(selections: list[Selection], store: Store, options: Namespace) -> int
     return 0
 
 
+def _tell_data(runs: Iterable[Run], options: Namespace, told: set[str]) -> None:
+    """Prints what has to be packed and, unless `told`, what is understood of a known data set."""
+    root = options.cache_dir / "data"
+    sets = {run.packed_name: run for run in runs if is_packed(run)}
+    if names := [name for name in sorted(sets) if not packed_folder(root, name).exists()]:
+        print(f"  data to be found and packed first: {', '.join(names)}")
+    for name, run in sorted(sets.items()):
+        if name not in told and not run.data_digest:  # the user's own is shown by now
+            from benchmarks.harness.data.packed import foreseen  # numpy
+            say(f"  {foreseen(run, root, options.data_dir, options.paths)}")
+            told.add(name)
+
+
 def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Prints the runs that would be trained, shared runs and costs; trains nothing."""
     costs, jobs = Costs(selections, options), Jobs(options.cache_dir)
     jobs_on = partial(processes, options=options)
-    planned, data = set[str](), options.cache_dir / "data"
+    planned, told = set[str](), set[str]()
     declared, total = 0, Cost()
     for selection in selections:
         entries = {entry.run.key: entry for entry in selection.entries()}
@@ -127,10 +142,7 @@ def plan(selections: list[Selection], store: Store, options: Namespace) -> int:
             print(line)
         if lacking:
             print(f"  trained, and to be measured: {len(lacking)}")
-        filed = sorted({entries[key].run.packed_name for key in todo | lacking
-                        if is_packed(entries[key].run)})
-        if names := [name for name in filed if not packed_folder(data, name).exists()]:
-            print(f"  data to be found and packed first: {', '.join(names)}")
+        _tell_data({entries[key].run for key in todo | lacking}, options, told)
         print(f"  {cost.told(jobs_on) if cost != Cost() else 'nothing to add'}")
         planned |= todo
         declared, total = declared + len(entries), total + cost

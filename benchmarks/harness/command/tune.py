@@ -15,6 +15,7 @@ from benchmarks.harness.spec.artefact import Artefact
 from benchmarks.harness.spec.claims import SCALES
 from benchmarks.harness.spec.hyperparameters import UserMethod
 from benchmarks.harness.spec.selection import Selection, select
+from benchmarks.harness.spec.user_data import UserData
 from benchmarks.harness.store.files import write_if_changed
 from benchmarks.harness.store.provenance import ROOT
 from benchmarks.harness.store.run_folder import Store
@@ -40,7 +41,8 @@ def tune(selections: list[Selection], store: Store, options: Namespace) -> int:
 
 
 def with_own_weights(
-    artefact: Artefact, own: Sequence[UserMethod], store: Store, options: Namespace
+    artefact: Artefact, own: Sequence[UserMethod], data: UserData | None, store: Store,
+    options: Namespace,
 ) -> Artefact:
     """The artefact with the weights of a user's arms, which its grid chooses first.
 
@@ -48,7 +50,7 @@ def with_own_weights(
     if artefact.tuning is None or artefact.own_arms is None:
         return artefact
     declared = {arm.name for arm in artefact.tuning.arms(options.scale)}
-    grid = select(artefact.tuning, options.scale, None, options.methods, own,
+    grid = select(artefact.tuning, options.scale, None, options.methods, own, data,
                   precision=options.precision)
     mine = tuple(arm for arm in grid.arms if arm.name not in declared)
     if not mine:

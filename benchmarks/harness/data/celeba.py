@@ -1,13 +1,16 @@
 """CelebA's aligned images, cropped and resized; CelebA-HQ, resized."""
 
-from collections.abc import Sequence
+import codecs
+import os
 from pathlib import Path
+import re
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.harness.data import image_files
 from benchmarks.harness.data.download import digest
+from benchmarks.harness.data.file_sets import ENDINGS, Source
 from benchmarks.harness.errors import UsageError
 
 CROP = 140  # MoCA paper, Appendix A: the central 140 x 140 pixels, resized to 64 x 64
@@ -17,38 +20,66 @@ RESAMPLE = {  # crop recipe -> filter, both antialiased
 FORMAT = image_files.ImageFormat(178, 218, 3)
 COUNT, TRAIN = 202_599, 182_637  # official: training and validation are the first 182,637
 ZIP_MD5 = "00d2c5bc6d35e252742224ab0c1e8fcb"  # torchvision's
-PARTITION = "list_eval_partition.txt"
+PARTITION = "list_eval_partition.txt"  # also as CSV
+NAMES = [f"{parent}img_align_celeba{form}{ending}"  # torchvision's, the authors' drive, Kaggle's
+         for parent in ("celeba/", "", "Img/", "celeba/Img/", "archive/")
+         for form in ("", "_png") for ending in ENDINGS]
+HQ_FACES = "CelebA-HQ-img"  # the folder of the images in CelebAMask-HQ, beside those of masks
+HQ_NAMES = [f"CelebAMask-HQ/{HQ_FACES}", HQ_FACES, *(
+    stem + ending for stem in ("celeba_hq", "celeba-hq", "celebahq", "celeba_hq_256",
+                               "CelebAMask-HQ") for ending in ENDINGS)]
 TEST_SPLIT = "2"  # the code of the test split in PARTITION
 HQ_COUNT, HQ_TEST_SHARE = 30_000, 10  # Appendix A: about 27,000 and 3,000
 
 
-def find(request: image_files.Request) -> image_files.FoundDataset:
+def locate(request: image_files.Request) -> Source | None:
+    """CelebA's images, as a folder or archive, and the partition file; None if there are none."""
+    place = next(iter(request.places(*NAMES)), None)
+    if place is None:
+        return None
+    images = image_files.ImageCollection(place)
+    return Source(place, images.sources() | {
+        str(path): path for path in _partition_files(place)[:1]})
+
+
+def locate_hq(request: image_files.Request) -> Source | None:
+    """The images of CelebA-HQ, as a folder or archive; None if there are none."""
+    place = next(iter(request.places(*HQ_NAMES)), None)
+    return Source(place, _faces(place).sources()) if place else None
+
+
+def find(request: image_files.Request, source: Source | None) -> image_files.FoundDataset:
     """CelebA: the official training and validation images, and the test images.
 
     Raises MissingDataError without it, UsageError if an image is grey or of another size."""
     if request.crop not in RESAMPLE or request.size is None:
         raise UsageError(f"CelebA needs a crop, {' or '.join(RESAMPLE)}, and a size")
-    names = ("celeba/img_align_celeba", "img_align_celeba", "celeba/img_align_celeba.zip",
-             "img_align_celeba.zip")
-    images = _collection(request, names, "CelebA",
+    images = _collection(request, source, "CelebA",
                          "img_align_celeba.zip, or the folder of its images,")
     splits, deviations = _partition(images)
     shape, resample = (3, request.size, request.size), RESAMPLE[request.crop]
     found = {split: image_files.split_of_files(images, chosen, FORMAT, shape, CROP, resample)
              for split, chosen in splits.items()}
-    return image_files.FoundDataset(found, images.path.name, deviations)
+    return image_files.FoundDataset(found, deviations)
 
 
 def _collection(
-    request: image_files.Request, names: Sequence[str], title: str, what: str
+    request: image_files.Request, source: Source | None, title: str, what: str
 ) -> image_files.ImageCollection:
-    """The images at the first existing place; raises MissingDataError without any."""
-    places = request.places(*names)
-    if not places:
+    """The images; raises MissingDataError without a source, UsageError without an image."""
+    if source is None:
         raise request.missing(title, f"{what} into DIR")
-    images = image_files.ImageCollection(places[0])
+    images = _faces(source.path)
     if not images.names:
         raise UsageError(f"{title} is missing: there is no image in {images.path}")
+    return images
+
+
+def _faces(place: Path) -> image_files.ImageCollection:
+    """The images without CelebAMask-HQ's masks."""
+    images = image_files.ImageCollection(place)
+    if faces := [name for name in images.names if HQ_FACES in Path(name).parts]:
+        images.names = faces
     return images
 
 
@@ -59,8 +90,7 @@ def _partition(images: image_files.ImageCollection) -> tuple[dict[str, list[str]
         deviations.append(f"CelebA: {len(images.names)} images, the official release has {COUNT}")
     if images.path.is_file() and digest(images.path) != ZIP_MD5:
         deviations.append(f"CelebA: {images.path.name} is not the official zip file")
-    listed = [path for path in (images.path.parent / PARTITION, images.path / PARTITION)
-              if path.is_file()]
+    listed = _partition_files(images.path)
     is_test = _listed(listed[0], images) if listed else _numbered(images)
     splits: dict[str, list[str]] = {"train": [], "test": []}
     for name in images.names:
@@ -71,16 +101,34 @@ def _partition(images: image_files.ImageCollection) -> tuple[dict[str, list[str]
     return splits, deviations
 
 
+def _partition_files(place: Path) -> list[Path]:
+    """The partition files at the usual places: beside the images, or in the drive's Eval/."""
+    wanted = (PARTITION, str(Path(PARTITION).with_suffix(".csv")))
+    folders = [place, *place.parents[:2]]
+    folders = [folder / below for folder in folders for below in ("", "Eval", "eval")]
+    return [folder / name for folder in folders if folder.is_dir()
+            for name in sorted(os.listdir(folder), reverse=True)  # the text before the CSV
+            if name.lower() in wanted and (folder / name).is_file()]
+
+
 def _listed(path: Path, images: image_files.ImageCollection) -> dict[str, bool]:
-    """Whether each image is a test image, as the partition file says."""
+    """Whether each image is a test image, as the partition file says, whatever the endings."""
+    data = path.read_bytes()
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) \
+        else "utf-8-sig"
+    text = data.decode(encoding, errors="replace").replace('"', "")
+    lines = [re.split(r"[\s,;]+", line.strip()) for line in text.splitlines() if line.strip()]
+    if lines and lines[0][-1].lower() == "partition":  # the CSV's header
+        del lines[0]
     try:
-        split = dict(line.split() for line in path.read_text().splitlines() if line.strip())
+        split = {Path(name).stem.lower(): code for name, code in lines}
     except ValueError:
         raise UsageError(f"{path} is damaged: each line has a file's name and a number") from None
-    for name in images.names:
-        if Path(name).name not in split:
+    stems = {name: Path(name).stem.lower() for name in images.names}
+    for name, stem in stems.items():
+        if stem not in split:
             raise UsageError(f"{path} does not tell the split of {name}")
-    return {name: split[Path(name).name] == TEST_SPLIT for name in images.names}
+    return {name: split[stem] == TEST_SPLIT for name, stem in stems.items()}
 
 
 def _numbered(images: image_files.ImageCollection) -> dict[str, bool]:
@@ -92,14 +140,12 @@ def _numbered(images: image_files.ImageCollection) -> dict[str, bool]:
                          f"and there is no {PARTITION} beside") from None
 
 
-def find_hq(request: image_files.Request) -> image_files.FoundDataset:
+def find_hq(request: image_files.Request, source: Source | None) -> image_files.FoundDataset:
     """CelebA-HQ at `size`: one image in ten, by a fixed shuffle of the names, is a test image.
 
     Raises MissingDataError without it, UsageError if an image is grey, not square, or too small."""
     assert request.size
-    names = ("celeba_hq", "CelebA-HQ", "celeba-hq", "CelebAMask-HQ/CelebA-HQ-img",
-             "celeba_hq.zip", "CelebA-HQ.zip", "celeba-hq.zip")
-    images = _collection(request, names, "CelebA-HQ",
+    images = _collection(request, source, "CelebA-HQ",
                          "the folder celeba_hq of its images, or a zip,")
     form = image_files.format_of(images.image(images.names[0]))
     if form.channels == 1:
@@ -115,4 +161,4 @@ def find_hq(request: image_files.Request) -> image_files.FoundDataset:
         for split, chosen in (("train", order[:cut]), ("test", order[cut:]))}
     deviations = [] if len(order) == HQ_COUNT else [
         f"CelebA-HQ: {len(order)} images, the official release has {HQ_COUNT}"]
-    return image_files.FoundDataset(splits, images.path.name, deviations)
+    return image_files.FoundDataset(splits, deviations)

@@ -1,6 +1,5 @@
 """CIFAR-10 from its official Python version: a folder, the archive, or a download."""
 
-from collections.abc import Mapping
 import hashlib
 from pathlib import Path
 import pickle
@@ -8,6 +7,7 @@ import pickle
 import numpy as np
 
 from benchmarks.harness.data import image_files
+from benchmarks.harness.data.file_sets import ENDINGS, FileSet, Source
 from benchmarks.harness.errors import UsageError
 
 FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
@@ -25,38 +25,45 @@ FILES = {  # torchvision's md5s
     "test_batch": "40351d587109b95175f43aff81a1287e"}
 
 
-def find(request: image_files.Request) -> image_files.FoundDataset:
+WANTED = f"{ARCHIVE} or {FOLDER}/ into DIR"
+PARENTS = ("", "cifar10/", "cifar-10/", "cifar-10-python/", "archive/")  # the last: Kaggle's
+
+
+def locate(request: image_files.Request) -> Source | None:
+    """The first folder with one of the batches, or archive of their name; None to download it.
+
+    Raises MissingDataError if a path is given that has none of them."""
+    names = [f"{parent}{name}" for parent in PARENTS for name in (
+        FOLDER, *(stem + ending for stem in ("cifar-10-python", FOLDER, "cifar10", "cifar-10")
+                  for ending in ENDINGS[1:]), *FILES)]
+    for place in request.places(*names):
+        if place.is_file() and place.name not in FILES:
+            return Source(place, {place.name: place})
+        folder = place if place.is_dir() else place.parent
+        files = {name: folder / name for name in FILES if (folder / name).is_file()}
+        if files:
+            return Source(folder, files)
+    if request.path:
+        raise request.missing("CIFAR-10", WANTED)
+    return None
+
+
+def find(request: image_files.Request, source: Source | None) -> image_files.FoundDataset:
     """Training and test images (n, 3, 32, 32) with their classes, every file's md5 verified.
 
-    Raises MissingDataError if neither user nor mirror has the files, UsageError for wrong ones."""
-    places = request.places(FOLDER, f"cifar10/{FOLDER}", ARCHIVE, f"cifar10/{ARCHIVE}")
-    place = places[0] if places else request.fetch(
-        "CIFAR-10", f"{ARCHIVE} or {FOLDER}/ into DIR", MIRRORS, {ARCHIVE: ARCHIVE_MD5})[0]
-    files = _archived(place) if place.is_file() else _folder(place)
-    source = place.name if places else "download"
-    batches = {name: _batch(*files[name], md5) for name, md5 in FILES.items()}
+    Raises MissingDataError if no mirror has the files, UsageError for wrong ones."""
+    place = source.path if source else request.fetch(
+        "CIFAR-10", WANTED, MIRRORS, {ARCHIVE: ARCHIVE_MD5})[0]
+    files = FileSet(place)
+    found = {Path(name).name: name for name in files.names if Path(name).name in FILES}
+    if lacking := [name for name in FILES if name not in found]:
+        raise UsageError(f"CIFAR-10 in {place} is incomplete: {lacking[0]} is missing")
+    batches = {name: _batch(files.read(found[name]), f"{place}/{found[name]}", md5)
+               for name, md5 in FILES.items()}
     train = [batch for name, batch in batches.items() if name != "test_batch"]
     images, labels = (np.concatenate(parts) for parts in zip(*train, strict=True))
-    splits = {"train": image_files.split_of_array(images, labels),
-              "test": image_files.split_of_array(*batches["test_batch"])}
-    return image_files.FoundDataset(splits, source)
-
-
-def _folder(place: Path) -> Mapping[str, image_files.ArchivedFile]:
-    folder = place / FOLDER if (place / FOLDER).is_dir() else place
-    for name in FILES:
-        if not (folder / name).is_file():
-            raise UsageError(f"CIFAR-10 in {folder} is incomplete: {name} is missing")
-    return {name: image_files.ArchivedFile((folder / name).read_bytes(), str(folder / name))
-            for name in FILES}
-
-
-def _archived(place: Path) -> Mapping[str, image_files.ArchivedFile]:
-    found = {Path(file.name).name: file for file in image_files.members(place)}
-    for name in FILES:
-        if name not in found:
-            raise UsageError(f"{place} is incomplete: it has no {name}")
-    return found
+    return image_files.FoundDataset({"train": image_files.split_of_array(images, labels),
+                                     "test": image_files.split_of_array(*batches["test_batch"])})
 
 
 def _batch(data: bytes, name: str, md5: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,6 @@
 """Training, test and validation sets as tensors."""
 
 from collections.abc import Callable
-import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from torch import Tensor
 from benchmarks.harness.data import packed
 from benchmarks.harness.data.seeding import generator
 from benchmarks.harness.errors import unknown
-from benchmarks.harness.spec.run import Run, canonical
+from benchmarks.harness.spec.run import Run
 from benchmarks.harness.spec.user_data import FILE_DATASETS, is_packed
 
 
@@ -66,14 +65,6 @@ def points(run: Run, split: str, n: int, root: Path) -> Split:
     assert x is not None  # or there would be no rows
     return Split(torch.from_numpy(x[rows]),
                  None if labels is None else torch.from_numpy(labels[rows]))
-
-
-def identity(run: Run, root: Path) -> str | None:
-    """Digest of the packed files' checksums; None for a generated data set."""
-    if not is_packed(run):
-        return None
-    files = canonical(packed.manifest(root, run.packed_name)["files"])
-    return hashlib.sha256(files.encode()).hexdigest()[:16]
 
 
 def to_float(x: Tensor) -> Tensor:

@@ -1,105 +1,89 @@
 """Image files, in folders and archives, as data sets to be packed."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 import io
-import lzma
+import os
 from pathlib import Path, PurePosixPath
-import tarfile
+import struct
 from typing import NamedTuple
-import zipfile
 import zlib
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from benchmarks.harness.data.download import DownloadError, download
+from benchmarks.harness.data.file_sets import FileSet
 from benchmarks.harness.errors import MissingDataError, UsageError
 
-# what the libraries raise for damage; the last two: for a password, and an unknown compression
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError,
-           RuntimeError, NotImplementedError)
-
-
-class ArchivedFile(NamedTuple):
-    """A file's bytes, and its name for messages."""
-
-    data: bytes
-    name: str
-
-
-def members(path: Path) -> Iterator[ArchivedFile]:
-    """The files of a zip or tar archive; raises UsageError if it is not one, or damaged."""
-    try:
-        if path.suffix.lower() == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                for member in archive.infolist():
-                    if not member.is_dir():
-                        yield ArchivedFile(archive.read(member), f"{path}/{member.filename}")
-            return
-        with tarfile.open(path) as tar:
-            for entry in tar:
-                if file := tar.extractfile(entry):
-                    yield ArchivedFile(file.read(), f"{path}/{entry.name}")
-    except DAMAGED as error:
-        raise UsageError(f"{path} is a damaged archive ({error}); fetch it again") from None
-
-
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+MOST_PIXELS = 2 * 89_478_485  # Pillow's limit, beyond which it takes an image for an attack
+Image.MAX_IMAGE_PIXELS = None  # `decoded` checks instead, with the file's name and no warning
+# bytes of a PNG's text: image generators write whole workflows
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 2**28
+GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N")
 
 
-class ImageCollection:
-    """The image files in a folder or zip file; raises UsageError for a damaged zip file."""
+def is_image(name: str) -> bool:
+    """Whether the name ends as an image's does."""
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
+class ImageCollection(FileSet):
+    """The image files in a folder or archive."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.archive = path, None
-        if path.is_file():
-            try:
-                self.archive = zipfile.ZipFile(path)
-            except (zipfile.BadZipFile, OSError) as error:
-                raise UsageError(
-                    f"{path} is a damaged zip file ({error}); fetch it again") from None
-            names = _members(path, self.archive)
-        else:
-            files = filter(Path.is_file, path.rglob("*"))
-            names = (file.relative_to(path).as_posix() for file in files)
-        self.names = sorted(filter(_is_image, names))
-
-    def read(self, name: str) -> bytes:
-        """The bytes of one file; raises UsageError if they are damaged."""
-        try:
-            if self.archive is None:
-                return (self.path / name).read_bytes()
-            return self.archive.read(name)
-        except DAMAGED as error:
-            raise UsageError(f"{self.path}/{name} is damaged ({error}); fetch it again") from None
+        super().__init__(path)
+        self.others = [name for name in self.names if not is_image(name)]
+        self.names = [name for name in self.names if is_image(name)]
 
     def image(self, name: str) -> Image.Image:
-        """One image, decoded in full; raises UsageError, with its name, if it is damaged."""
-        try:
-            image = Image.open(io.BytesIO(self.read(name)))
-            image.load()
-        except UnidentifiedImageError:
-            raise UsageError(f"{self.path}/{name} is not a readable image") from None
-        except (OSError, SyntaxError, ValueError) as error:
-            raise UsageError(f"{self.path}/{name} is not a readable image ({error})") from None
-        return image
+        """One image, see `decoded`."""
+        return decoded(self.read(name), f"{self.path}/{name}")
 
 
-def _is_image(name: str) -> bool:
-    path = PurePosixPath(name)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not hidden
+def decoded(data: bytes, file: str) -> Image.Image:
+    """An image as a viewer shows it, 8 bits a channel: mode L if its form is grey, else RGB.
+
+    Turned by its orientation flag, transparent pixels over white, the upper 8 of 16 bits. Raises
+    UsageError with the file's name if it is damaged, too large, or has numbers of no known range.
+    """
+    try:
+        image = Image.open(io.BytesIO(data))
+        if image.width * image.height > MOST_PIXELS:
+            raise UsageError(f"{file} has {image.width}x{image.height} pixels; images of up to "
+                             f"{MOST_PIXELS / 1e6:.0f} million are read, so scale it down")
+        image.load()
+        with suppress(struct.error):  # it is turned by then; only its metadata are not rewritten
+            ImageOps.exif_transpose(image, in_place=True)
+        return _in_8_bits(image, file)
+    except UnidentifiedImageError:
+        raise UsageError(f"{file} is not a readable image") from None
+    except (OSError, SyntaxError, ValueError, EOFError, zlib.error, struct.error) as error:
+        raise UsageError(f"{file} is not a readable image ({error})") from None
 
 
-def _members(path: Path, archive: zipfile.ZipFile) -> Iterator[str]:
-    """Names of the archive's files; raises UsageError if a path leads out of the archive."""
-    for member in archive.infolist():
-        parts = PurePosixPath(member.filename.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts:
-            raise UsageError(f"{path} has an entry that points outside: {member.filename!r}; "
-                             "do not use this archive")
-        if not member.is_dir():
-            yield member.filename
+def _in_8_bits(image: Image.Image, file: str) -> Image.Image:
+    target = "L" if image.mode in GREY else "RGB"
+    if image.mode.startswith("I"):
+        values = np.asarray(image)
+        if values.min() < 0 or values.max() >= 2**16:
+            raise UsageError(f"{file} has values from {values.min()} to {values.max()}; "
+                             "images of 8 or 16 bits are read")
+        seen = np.full(values.shape, 255, np.uint16)
+        shown = values != image.info.get("transparency", -1)  # PNG's one transparent shade
+        seen[shown] = values[shown] >> 8
+        return Image.fromarray(seen.astype(np.uint8))
+    if image.mode == "F":
+        raise UsageError(f"{file} has fractions for values; images of 8 or 16 bits are read")
+    key = image.info.get("transparency")  # also one colour
+    if isinstance(key, tuple) and max(key) > 255:  # of 16 bits: Pillow keeps 8
+        image.info["transparency"] = tuple(value >> 8 for value in key)
+    if image.has_transparency_data:
+        over = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB")
+    return image if image.mode == target else image.convert(target)
 
 
 class ImageFormat(NamedTuple):
@@ -111,8 +95,8 @@ class ImageFormat(NamedTuple):
 
 
 def format_of(image: Image.Image) -> ImageFormat:
-    """Size and channels; an image with a palette or transparency is not taken for grey."""
-    return ImageFormat(*image.size, 1 if image.mode in ("1", "L", "I", "I;16", "F") else 3)
+    """Size and channels of a decoded image; one with a palette is not taken for grey."""
+    return ImageFormat(*image.size, len(image.getbands()))
 
 
 class Request(NamedTuple):
@@ -123,13 +107,31 @@ class Request(NamedTuple):
     downloads: Path
     size: int | None  # pixels of a side
     crop: str | None
+    digest: str | None = None  # of a user's own images
 
     def places(self, *names: str) -> list[Path]:
-        """The given path alone; or else the names that exist under --data-dir."""
-        if self.path:
-            return [self.path]
-        found = [self.data_dir / name for name in names] if self.data_dir else []
-        return [path for path in found if path.exists()]
+        """What there is of these names, in any case, below the given path or else --data-dir.
+
+        The path may itself be of such a name, and a given path is the last to be tried."""
+        base = self.path or self.data_dir
+        if base is None or base.is_file():
+            return [base] if base else []
+
+        @cache
+        def listed(folder: Path) -> dict[str, Path]:
+            return ({name.lower(): folder / name for name in sorted(os.listdir(folder))}
+                    if folder.is_dir() else {})
+
+        found = []
+        for name in map(PurePosixPath, names):
+            place: Path | None = base
+            for part in name.parts:
+                place = listed(place).get(part.lower()) if place else None
+            if place:
+                found.append(place)
+            elif name.name.lower() == base.name.lower():
+                found.append(base)
+        return [*found, self.path] if self.path else found
 
     def missing(self, title: str, what: str, mirrors: str = "") -> MissingDataError:
         """The error for a missing data set: the places searched, and where to put the files."""
@@ -161,7 +163,6 @@ class FoundDataset(NamedTuple):
     """A data set whose files were found."""
 
     splits: Mapping[str, ImageSplit]  # "train", "test"
-    source: str
     deviations: Sequence[str] = ()  # from the official release, one line each
 
 

@@ -1,38 +1,75 @@
 """MNIST from torchvision's files: a local folder, an archive, or a download."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 import gzip
 import hashlib
 from math import prod
 from pathlib import Path
+from typing import NamedTuple
 import zlib
 
 import numpy as np
 
 from benchmarks.harness.data import image_files
+from benchmarks.harness.data.file_sets import ENDINGS, FileSet, Source
 from benchmarks.harness.errors import UsageError
 
-FOLDERS = ("MNIST/raw", "MNIST", "mnist/raw", "mnist", ".")
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz")
+FOLDERS = ("MNIST/raw", "MNIST", "raw", "mnist-dataset", "archive", ".")  # also Kaggle's
+GZIP = b"\x1f\x8b"  # how such a file begins
 # the original release's files, and the md5 of their decompressed content
 FILES = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
     "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637"}
+WANTED = "its four files into DIR/MNIST/raw"
 COUNTS = {"train": 60000, "t10k": 10000}
 SIZE = 28
 
 
-def find(request: image_files.Request) -> image_files.FoundDataset:
+class NamedBytes(NamedTuple):
+    """A file's bytes, and its name for messages."""
+
+    data: bytes
+    name: str
+
+
+def locate(request: image_files.Request) -> Source | None:
+    """The first folder with any of MNIST's files, or archive of its name; None to download it.
+
+    Raises MissingDataError if a path is given that has none of them."""
+    for place in request.places(*FOLDERS):
+        if place.is_file():
+            return Source(place, {place.name: place})
+        files = {path.relative_to(place).as_posix(): path  # Kaggle has each in a folder, too
+                 for pattern in ("*", "*-ubyte/*") for path in sorted(place.glob(pattern))
+                 if _stem(path.name) in FILES and path.is_file()}
+        if files:
+            return Source(place, files)
+        for path in sorted(place.iterdir()):
+            if path.name.lower().startswith("mnist") and path.name.lower().endswith(ENDINGS[1:]):
+                return Source(path, {path.name: path})
+    if request.path:
+        raise request.missing("MNIST", WANTED)
+    return None
+
+
+def find(request: image_files.Request, source: Source | None) -> image_files.FoundDataset:
     """Training and test images (n, 1, 28, 28) with their classes, every file verified.
 
-    Raises MissingDataError if neither user nor mirror has the files, UsageError for wrong ones."""
-    place = request.path or request.data_dir
-    files, source = (_local(place), place.name) if place else ({}, "")
+    Raises MissingDataError if no mirror has the files, UsageError for wrong ones."""
+    if source is None:
+        paths = request.fetch("MNIST", WANTED, *_mirrors())
+        files = _recognised({path.name: path.read_bytes() for path in paths}, paths[0].parent)
+    elif source.path.is_file():
+        archive = FileSet(source.path)
+        files = _recognised({name: archive.read(name) for name in archive.names
+                             if _stem(Path(name).name) in FILES}, source.path)
+    else:
+        files = _recognised({name: path.read_bytes() for name, path in source.files.items()},
+                            source.path)
     if not files:
-        paths = request.fetch("MNIST", "its four files into DIR/MNIST/raw", *_mirrors())
-        files, source = _recognised(map(_read, paths)), "download"
+        raise request.missing("MNIST", WANTED)
     if lacking := [name for name in FILES if name not in files]:
         where = Path(next(iter(files.values())).name).parent
         raise UsageError(f"MNIST in {where} is incomplete: {lacking[0]} is missing")
@@ -44,11 +81,11 @@ def find(request: image_files.Request) -> image_files.FoundDataset:
         if seen != md5:
             raise UsageError(f"{files[name].name} is not MNIST's: its content has md5 {seen}, "
                              f"MNIST's has {md5} (other data sets use the same names)")
-    return image_files.FoundDataset(splits, source)
+    return image_files.FoundDataset(splits)
 
 
 def _checked(
-    images: image_files.ArchivedFile, labels: image_files.ArchivedFile, count: int
+    images: NamedBytes, labels: NamedBytes, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """One split's images and classes; raises UsageError if their size or number is wrong."""
     x, y = idx_array(*images, dimensions=3), idx_array(*labels, dimensions=1)
@@ -63,37 +100,23 @@ def _checked(
     return x[:, None], y
 
 
-def _local(place: Path) -> dict[str, image_files.ArchivedFile]:
-    """MNIST's files in an archive, or in the first folder or archive under a folder with any."""
-    if place.is_file():
-        return _recognised(image_files.members(place))
-    for folder in (place / name for name in FOLDERS):
-        files = filter(Path.is_file, sorted(folder.glob("*-ubyte*")))
-        if found := _recognised(map(_read, files)):
-            return found
-        for path in sorted(folder.glob("*")):
-            if path.name.lower().startswith("mnist") and path.name.lower().endswith(ARCHIVES):
-                return _recognised(image_files.members(path))
-    return {}
+def _stem(name: str) -> str:
+    """The file's name as the original release has it, without .gz."""
+    return name.lower().removesuffix(".gz").replace(".idx", "-idx")
 
 
-def _recognised(files: Iterator[image_files.ArchivedFile]) -> dict[str, image_files.ArchivedFile]:
-    """The files named as MNIST's are, decompressed, by that name without .gz."""
-    found: dict[str, image_files.ArchivedFile] = {}
-    for data, name in files:
-        stem = Path(name).name.removesuffix(".gz").replace(".idx", "-idx")
-        if stem in FILES and stem not in found:
-            try:
-                content = gzip.decompress(data) if name.endswith(".gz") else data
-                found[stem] = image_files.ArchivedFile(content, name)
-            except (OSError, EOFError, zlib.error) as error:
-                raise UsageError(
-                    f"{name} is a damaged gzip file ({error}); fetch it again") from None
+def _recognised(files: Mapping[str, bytes], place: Path) -> dict[str, NamedBytes]:
+    """MNIST's files, by their names; decompressed where their content is compressed."""
+    found: dict[str, NamedBytes] = {}
+    for name, data in files.items():
+        try:
+            while data.startswith(GZIP):
+                data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise UsageError(
+                f"{place}/{name} is a damaged gzip file ({error}); fetch it again") from None
+        found.setdefault(_stem(Path(name).name), NamedBytes(data, f"{place}/{name}"))
     return found
-
-
-def _read(path: Path) -> image_files.ArchivedFile:
-    return image_files.ArchivedFile(path.read_bytes(), str(path))
 
 
 def _mirrors() -> tuple[list[str], Mapping[str, str]]:

@@ -9,7 +9,8 @@ from threadpoolctl import threadpool_limits
 import torch
 from torch import nn
 
-from benchmarks.harness.data.datasets import identity, points
+from benchmarks.harness.data.datasets import points
+from benchmarks.harness.data.packed import identity
 from benchmarks.harness.data.seeding import generator
 from benchmarks.harness.launch.options import Options
 from benchmarks.harness.measure.trained_model import TrainedModel
@@ -41,9 +42,9 @@ def train_run(
     machine = provenance.environment() | {"device": device} | gpu_provenance(device)
     gpu_peaks(device)  # forgets those of earlier runs
     training = _trainer(task, options, device)
-    warning = _resume(task, training)
-    training.attempts.append(
-        {**provenance.code(), **machine, "data": identity(run, options.data)})
+    images = identity(run, options.data)
+    warning = _resume(task, training, images)
+    training.attempts.append({**provenance.code(), **machine, "data": images})
     log.write(f"{time.ctime()}: {device}, from step {training.step} of {run.steps}"
               f"{'; ' + warning if warning else ''}\n")
 
@@ -76,14 +77,16 @@ def _trainer(task: Task, options: Options, device: str) -> Trainer:
                    task.folder.path / "method.py", Execution(plain=options.plain))
 
 
-def _resume(task: Task, training: Trainer) -> str | None:
-    """Restores the last usable checkpoint; returns a warning about unusable ones."""
+def _resume(task: Task, training: Trainer, images: str | None) -> str | None:
+    """Restores the last usable checkpoint, of these images; returns a warning about others."""
     sealed, warning = checkpoints.newest(task.folder.path)
     if sealed is None:
         return warning
     state = torch.load(io.BytesIO(sealed), map_location="cpu", weights_only=True)
     if set(state["columns"]) != {curve.id for curve in task.recorded}:
         return "the checkpoint lacks a curve that is asked for now"
+    if any(attempt["data"] != images for attempt in state["attempts"]):
+        return "the checkpoint was trained on other images than are packed now"
     training.restore(state)
     return warning
 

@@ -27,7 +27,7 @@ def packed_folder(root: Path, name: str) -> Path:
 
 @dataclass(frozen=True)
 class UserData:
-    """A folder or zip file of images; the digest of its content identifies it."""
+    """A folder or archive of images; the digest of its content identifies it."""
 
     name: str
     path: Path
@@ -35,6 +35,7 @@ class UserData:
     n_train: int
     n_test: int
     has_classes: bool
+    understood: str = ""  # splits, classes and what is left out, in a line
 
     def fits(self, run: Run) -> bool:
         """Whether the run trains on images instead of drawn points."""
@@ -66,7 +67,8 @@ class UserData:
         for measure in asked:
             if measure.name in NEED_CLASSES and not self.has_classes:
                 raise UsageError(f"--dataset: {artefact.name} compares classes; put the images of "
-                                 f"each class of {self.path} into a folder of its own")
+                                 f"each class of {self.path} into a folder of its own (now: "
+                                 f"{self.understood.removeprefix('data: ')})")
         return tuple(replace(measure, n_eval=min(measure.n_eval, self.n_test)) for measure in asked)
 
     def curve(self, asked: Curve) -> Curve:

@@ -15,7 +15,7 @@ from torch.nn.functional import affine_grid, cross_entropy, grid_sample, pad
 
 from benchmarks.harness.console import steps
 from benchmarks.harness.data import packed
-from benchmarks.harness.data.datasets import Split, identity, points, to_float
+from benchmarks.harness.data.datasets import Split, points, to_float
 from benchmarks.harness.data.seeding import generator, stream
 from benchmarks.harness.errors import unknown
 from benchmarks.harness.measure.features import CLASSIFIERS, Classifier, weights_of
@@ -71,7 +71,7 @@ def train_classifier(name: str, options: Namespace) -> int:
         print(f"epoch {trainer.epoch} of {training.epochs}: loss {loss:.4f}, "
               f"{trainer.seconds:.0f} s", flush=True)
     accuracy = accuracy_of(trainer.network, points(run, "test", N_TEST, root), device)
-    write(trainer, accuracy, device, identity(run, root))
+    write(trainer, accuracy, device, packed.identity(run, root))
     print(f"{accuracy:.2%} of {N_TEST} test images are classified rightly; "
           f"weights: {weights_of(name)}")
     return 0
