@@ -20,7 +20,7 @@ HARNESS = ROOT / "benchmarks" / "harness"
 MAX_FILE, MAX_FUNCTION, MAX_MODULES = 350, 40, 10
 STANDARD = set(sys.stdlib_module_names)
 HEAVY = {"torch", "torchvision", "numpy", "pandas", "scipy", "PIL", "submitit", "matplotlib",
-         "sklearn", "ot", "geomloss"}
+         "sklearn", "ot", "geomloss", "scikit_posthocs"}
 TRAINS = {"spec", "store", "data", "measure", "train"}
 ROOMS = TRAINS | {"launch", "analysis", "results"}
 # our modules that each part may import, besides itself, errors, console and methods
@@ -35,12 +35,12 @@ MAY_IMPORT = {
 MAIN = "benchmarks.harness.command.main"  # the one module that may import everything
 MAY_IMPORT_OTHERS = {
     "methods": {"torch", "torchvision", "geomloss", "ot", "scipy"},
-    "figures": {"pandas", "matplotlib", "numpy"},
+    "figures": {"pandas", "matplotlib", "numpy", "scikit_posthocs"},
     "console": {"rich"}, "data": {"torch", "torchvision", "numpy", "PIL"},
     "measure": {"torch", "torchvision", "numpy", "PIL", "sklearn", "safetensors", "pytorch_fid"},
     "train": {"torch", "safetensors"},
     "launch": {"torch", "submitit", "rich", "threadpoolctl"},
-    "analysis": {"numpy", "pandas", "scipy"}, "results": {"pandas"},
+    "analysis": {"numpy", "pandas", "scipy", "scikit_posthocs"}, "results": {"pandas"},
     "command": {"torch", "pytorch_fid"}, "declarations": {"pandas"},
     "report": {"PIL", "jinja2", "markupsafe"},
     "speed": {"torch", "torchvision", "numpy", "pandas", "scipy", "PIL", "ot", "geomloss",
@@ -58,7 +58,8 @@ def test_imports_of_our_modules_follow_the_table(module):
         if found.module.split(".")[0] not in PACKAGES or module == MAIN:
             continue
         if room == "declarations" and found.inside:
-            assert found.module == "benchmarks.harness.analysis.tables", found
+            assert found.module in ("benchmarks.harness.analysis.tables",
+                                    "benchmarks.harness.analysis.leaderboard"), found
             continue
         assert room_of(found.module) in allowed, found
 
@@ -99,7 +100,7 @@ def test_harness_folder_holds_at_most_ten_modules():
 
 
 def test_product_stays_within_its_line_budget():
-    assert sum(len(path.read_text().splitlines()) for path in SOURCES) <= 17_000
+    assert sum(len(path.read_text().splitlines()) for path in SOURCES) <= 20_000
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -61,15 +61,21 @@ def prepare_data(
     needed = [entry for entry in needed if entry.run.packed_name not in absent]
     if not options.rerun:
         _check_trained_on(needed, tasks, root)
+    _check_sizes(needed, root)
+    return absent
+
+
+def _check_sizes(entries: Sequence[PlannedRun], root: Path) -> None:
+    """Raises UsageError for a data set with fewer points than are asked for."""
+    from benchmarks.harness.data import packed
     distinct = {(entry.run.packed_name, entry.run.n_train, entry.measures, entry.recorded): entry
-                for entry in needed if is_packed(entry.run)}
+                for entry in entries if is_packed(entry.run)}
     for entry in distinct.values():
         packed.rows(entry.run, "train", entry.run.n_train, root)
         for measure in entry.measures:
             packed.rows(entry.run, measure.split, measure.n_eval, root)
         for n in {curve.n_eval for curve in entry.recorded if curve.n_eval}:
             packed.rows(entry.run, "test", n, root)
-    return absent
 
 
 def _check_trained_on(
