@@ -14,7 +14,7 @@ from benchmarks.harness.measure import features, image_grids, latent_metrics
 from benchmarks.harness.measure.feature_scores import as_8_bits, feature_scores
 from benchmarks.harness.measure.image_grids import tiles
 from benchmarks.harness.measure.image_swd import image_swd
-from benchmarks.harness.measure.latent_metrics import LatentSWD
+from benchmarks.harness.measure.latent_metrics import LatentSWD, matching_of
 from benchmarks.harness.measure.trained_model import MeasureResult, TrainedModel, in_chunks
 
 SWD_DRAWS = 2  # random seeds of Figure 2's distance (METHODS section 3)
@@ -94,6 +94,11 @@ def latent_swd(trained: TrainedModel) -> MeasureResult:
     return MeasureResult({f"test_{name}": values[name] for name in ("swd2_root", "floor_root")}, {})
 
 
+def matching(trained: TrainedModel) -> MeasureResult:
+    """Whether the codes of the test points have matched the prior: see `matching_of`."""
+    return MeasureResult(matching_of(trained.codes, trained.run, trained.prior), {})
+
+
 def tsne(trained: TrainedModel) -> MeasureResult:
     """`points.csv`: label, x, y of a t-SNE (scikit-learn's defaults, PCA start) of the codes."""
     plane = TSNE(init="pca", random_state=trained.random_state, n_jobs=1)
@@ -122,5 +127,5 @@ MEASURES: dict[str, Callable[[TrainedModel], MeasureResult]] = {
     "isotropy": isotropy, "tsne": tsne, "pictures": pictures,
     "samples": image_grids.samples, "reconstructions": image_grids.reconstructions,
     "interpolations": image_grids.interpolations,
-    "image_swd": distances,
+    "image_swd": distances, "matching": matching,
     **{name: partial(scores, name) for name in EXTRACTORS}}
