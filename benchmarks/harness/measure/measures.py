@@ -15,13 +15,14 @@ from benchmarks.harness.measure import features, image_grids, latent_metrics
 from benchmarks.harness.measure.feature_scores import as_8_bits, feature_scores
 from benchmarks.harness.measure.image_grids import tiles
 from benchmarks.harness.measure.image_swd import image_swd
-from benchmarks.harness.measure.latent_metrics import LatentSWD
+from benchmarks.harness.measure.latent_metrics import LatentSWD, matching_of
 from benchmarks.harness.measure.regularizer_cost import regularizer_cost
 from benchmarks.harness.measure.trained_model import (
     POINTS_AT_ONCE,
     MeasureResult,
     TrainedModel,
     in_chunks,
+    measured_on,
 )
 
 SWD_DRAWS = 2  # random seeds of Figure 2's distance (METHODS section 3)
@@ -108,6 +109,12 @@ def latent_swd(trained: TrainedModel) -> MeasureResult:
     return MeasureResult({f"test_{name}": values[name] for name in ("swd2_root", "floor_root")}, {})
 
 
+def matching(trained: TrainedModel) -> MeasureResult:
+    """Whether the codes of the test points have matched the prior: see `matching_of`."""
+    codes = trained.codes.to(measured_on(trained.device))
+    return MeasureResult(matching_of(codes, trained.run, trained.prior), {})
+
+
 def tsne(trained: TrainedModel) -> MeasureResult:
     """`points.csv`: label, x, y of a t-SNE (scikit-learn's defaults, PCA start) of the codes."""
     plane = TSNE(init="pca", random_state=trained.random_state, n_jobs=1)
@@ -136,5 +143,5 @@ MEASURES: dict[str, Callable[[TrainedModel], MeasureResult]] = {
     "isotropy": isotropy, "tsne": tsne, "pictures": pictures,
     "samples": image_grids.samples, "reconstructions": image_grids.reconstructions,
     "interpolations": image_grids.interpolations,
-    "regularizer_cost": regularizer_cost, "image_swd": distances,
+    "regularizer_cost": regularizer_cost, "image_swd": distances, "matching": matching,
     **{name: partial(scores, name) for name in EXTRACTORS}}
