@@ -31,9 +31,8 @@ def test_parameter_counts_equal_the_papers(name, size, start, expected):
 
 @pytest.mark.parametrize("dim", [8, 32])
 def test_small_autoencoder_has_its_stated_parameter_count(dim):
-    ends = 16 * 49 * 128 + 128 * dim
-    encoder = (16 + 1) * 8 + (16 * 8 + 1) * 16 + ends + 128 + dim
-    decoder = ends + 128 + 16 * 49 + (9 * 16 + 1) * 32 + (9 * 8 + 1) * 4
+    convolution, ends = (9 * 16 + 1) * 16, 16 * 49 * 128 + 128 * dim
+    encoder, decoder = convolution + ends + 128 + dim, ends + 128 + 16 * 49 + convolution
     assert parameters("small", 28, 1, dim) == [encoder, decoder]
 
 
