@@ -39,9 +39,8 @@ def test_counts_of_claim_c18_equal_the_networks(table, size):
 
 @pytest.mark.parametrize("dim", [8, 32])
 def test_small_autoencoder_has_its_stated_parameter_count(dim):
-    ends = 16 * 49 * 128 + 128 * dim
-    encoder = (16 + 1) * 8 + (16 * 8 + 1) * 16 + ends + 128 + dim
-    decoder = ends + 128 + 16 * 49 + (9 * 16 + 1) * 32 + (9 * 8 + 1) * 4
+    convolution, ends = (9 * 16 + 1) * 16, 16 * 49 * 128 + 128 * dim
+    encoder, decoder = convolution + ends + 128 + dim, ends + 128 + 16 * 49 + convolution
     assert parameters("small", 28, 1, dim) == [encoder, decoder]
 
 
