@@ -1,8 +1,10 @@
 """How folders and archives of images are understood: splits, classes, what is left out."""
 
 import gzip
+import io
 import os
 import random
+import stat
 import subprocess
 import sys
 import tarfile
@@ -193,6 +195,24 @@ def test_archive_with_a_link_that_leads_out_is_refused_and_one_inside_is_followe
         path.write_bytes(tarred({**files, name: b"x"}, "xz"))
         with pytest.raises(UsageError, match="points outside"):
             survey(path)
+
+
+def test_links_in_a_zip_file_are_followed_inside_and_refused_outside(tmp_path):
+    def with_link(target):
+        link = zipfile.ZipInfo("b/x.png")
+        link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+        buffer = io.BytesIO(zipped({"a/0.png": b"one", "b/1.png": b"two"}))
+        with zipfile.ZipFile(buffer, "a") as archive:
+            archive.writestr(link, target)
+        (tmp_path / "own.zip").write_bytes(buffer.getvalue())
+        return FileSet(tmp_path / "own.zip")
+
+    assert with_link("../a/0.png").read("b/x.png") == b"one"
+    found = with_link("../a/9.png")
+    assert (found.names, found.skipped) == (["a/0.png", "b/1.png"], ["b/x.png"])
+    for target in ("../../secret.png", "/etc/secret.png"):
+        with pytest.raises(UsageError, match="points outside"):
+            with_link(target)
 
 
 def test_hard_links_and_repeated_entries_of_archives_are_read(tmp_path):

@@ -10,6 +10,7 @@ import os
 from pathlib import Path, PurePosixPath
 import posixpath
 import shutil
+import stat
 import tarfile
 import tempfile
 import threading
@@ -30,6 +31,9 @@ ENDINGS = ("", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")  # a fo
 HIDDEN = (".", "__MACOSX", "@eaDir", "$RECYCLE.BIN")  # how names begin that systems leave behind
 
 
+Reader = Callable[[], bytes]
+
+
 def is_hidden(name: str) -> bool:
     """Whether a part of the name is hidden, or left by an operating system."""
     return any(part.startswith(HIDDEN) for part in PurePosixPath(name).parts)
@@ -45,7 +49,7 @@ class FileSet:
         self.path = path
         self.skipped: list[str] = []  # links that lead nowhere, or back up
         self.hidden = 0  # number of hidden files and folders
-        self._readers: Mapping[str, Callable[[], bytes]] = {}
+        self._readers: Mapping[str, Reader] = {}
         try:
             if path.is_dir():
                 self._readers = {name: (path / name).read_bytes for name in self._walk("", ())}
@@ -89,13 +93,19 @@ class FileSet:
             elif entry.is_symlink() and not is_hidden(entry.name):
                 self.skipped.append(name)
 
-    def _zipped(self) -> dict[str, Callable[[], bytes]]:
+    def _zipped(self) -> dict[str, Reader]:
         archive = zipfile.ZipFile(self.path)  # reads of several threads take turns
-        return {self._inside(member.filename.replace("\\", "/"), member.filename):
-                partial(archive.read, member)
-                for member in archive.infolist() if not member.is_dir()}
+        files: dict[str, Reader] = {}
+        links: dict[str, str] = {}
+        for member in archive.infolist():
+            name = self._inside(member.filename.replace("\\", "/"), member.filename)
+            if stat.S_ISLNK(member.external_attr >> 16):
+                links[name] = os.fsdecode(archive.read(member))
+            elif not member.is_dir():
+                files[name] = partial(archive.read, member)
+        return self._with_linked(files, links)
 
-    def _tarred(self) -> dict[str, Callable[[], bytes]]:
+    def _tarred(self) -> dict[str, Reader]:
         archive, lock = _opened_tar(self.path), threading.Lock()
 
         def read(member: tarfile.TarInfo) -> bytes:
@@ -105,18 +115,26 @@ class FileSet:
                 return file.read()
 
         members = archive.getmembers()
-        files: dict[str, Callable[[], bytes]] = {
-            self._inside(member.name): partial(read, member)
-            for member in members if member.isreg()}
-        for link in (member for member in members if member.issym() or member.islnk()):
-            beside = posixpath.dirname(link.name) if link.issym() else ""
-            name = self._inside(link.name)
-            target = self._inside(posixpath.join(beside, link.linkname), link.name)
+        files = {self._inside(member.name): partial(read, member)
+                 for member in members if member.isreg()}
+        links = {self._inside(member.name): member.linkname for member in members if member.issym()}
+        links |= {self._inside(member.name): os.path.relpath(
+            member.linkname, posixpath.dirname(member.name)) for member in members
+            if member.islnk()}  # a hard link's target is named from the top
+        return self._with_linked(files, links)
+
+    def _with_linked(
+        self, files: Mapping[str, Reader], links: Mapping[str, str]
+    ) -> dict[str, Reader]:
+        """The archive's files, also under the names of links to them."""
+        found = dict(files)
+        for name, to in links.items():
+            target = self._inside(posixpath.join(posixpath.dirname(name), to), name)
             if target in files:
-                files[name] = files[target]
+                found[name] = files[target]
             else:
                 self.skipped.append(name)
-        return files
+        return found
 
     def _inside(self, name: str, entry: str = "") -> str:
         """The name without "." and doubled "/"; raises UsageError if it leads out."""
@@ -168,9 +186,9 @@ class Source(NamedTuple):
         """A digest of names, sizes and times of change; equal stamps mean equal content."""
         seen = hashlib.sha256()
         for name, file in sorted(self.files.items()):
-            stat = file.stat()
-            seen.update(os.fsencode(f"{name}\0{stat.st_size} {stat.st_mtime_ns} "
-                                    f"{stat.st_ctime_ns}\n"))
+            is_now = file.stat()
+            seen.update(os.fsencode(f"{name}\0{is_now.st_size} {is_now.st_mtime_ns} "
+                                    f"{is_now.st_ctime_ns}\n"))
         return seen.hexdigest()
 
     def digest(self) -> str:

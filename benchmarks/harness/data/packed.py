@@ -43,23 +43,22 @@ def pack(
     Raises what `find` and the decoding of its images raise, UsageError if they change meanwhile."""
     target, told = packed_folder(root, name), False
     target.parent.mkdir(parents=True, exist_ok=True)
-    while _outdated(target, source):
-        held = lease.acquire(target.parent)
-        if held is None:
-            if not told:
-                print(f"another process prepares {name}: waiting for it", flush=True)
-            told = True
-            time.sleep(POLL_SECONDS)
-            continue
-        try:
-            if why := _outdated(target, source):
-                if target.exists():
-                    say(f"{target} {why}: packing {name} again")
-                _write(target, name, find, source)
-            for dead in lease.superseded(target.parent):
-                dead.unlink(missing_ok=True)
-        finally:
-            held.release()
+    if not _outdated(target, source):
+        return
+    while (held := lease.acquire(target.parent)) is None:
+        if not told:
+            print(f"another process prepares {name}: waiting for it", flush=True)
+        told = True
+        time.sleep(POLL_SECONDS)
+    try:
+        if why := _outdated(target, source):
+            if target.exists():
+                say(f"{target} {why}: packing {name} again")
+            _write(target, name, find, source)
+        for dead in lease.superseded(target.parent):
+            dead.unlink(missing_ok=True)
+    finally:
+        held.release()
 
 
 def _is_whole(target: Path) -> bool:
