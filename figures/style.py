@@ -58,6 +58,7 @@ LOOKS = {
     "energy": Look("Energy distance (ours)", "#E7298A", ":"),
     "moments": Look("Moments (ours)", "#444444", ":"),
     "mmd[memory]": Look("MMD, MoCA's memory (ours)", BLUE, ":"),
+    "swd[projections=1000]": Look("SWD, 1000 projections", "#56B4E9", "--"),
     "swd[memory]": Look("SWD, MoCA's memory (ours)", "#56B4E9", ":")}
 FLOOR = Look("uniform vs. uniform", "#777777", "-")
 SPARE = ("#AA3377", "#228833", "#4477AA", "#BB5566", "#000000")

@@ -88,10 +88,10 @@ class World:
     def fig1_synthetic(self, arms):
         """Contrastive first, then MMD; of the losses SWD is the worst. Mean of log(SWD / floor)."""
         levels = {"uniformity": 0.5, "mmd": 0.7, "sinkhorn": 0.9, "swd": 1.1, "gan": 1.0,
-                  "cramer-wold": 1.0, "repulsion": 1.3, "moca": 0.5}
+                  "sae": 0.9, "cramer-wold": 1.0, "repulsion": 1.3, "moca": 0.5}
         slow = {"moca[tau=0.1,m0=0]": 1.3}
-        level = turned({arm.name: slow.get(arm.name, levels[arm.run.method]) for arm in arms},
-                       self.sign)
+        level = turned({arm.name: slow.get(arm.name, levels.get(arm.run.method, 1.0))
+                        for arm in arms}, self.sign)
 
         def measured(arm):
             height = level[arm.name] + self.draws.normal(0, 0.02)

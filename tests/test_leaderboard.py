@@ -189,6 +189,16 @@ def test_rows_that_are_not_complete_have_no_overall_rank():
     assert "late" not in pairs(rows)
 
 
+def test_without_an_outcome_nothing_is_ranked():
+    rows = world(["good", "fair", "poor"]).drop(columns=["fd_mnist", "fd_mnist_gmm"])
+    table = ranked(rows.assign(status="failed", epoch=None), 0)
+    assert len(table) == 6
+    assert table["rank"].isna().all()
+    assert (table["missing"] == 5).all()
+    assert "No competitor has been trained" in summary(rows.assign(status="missing"))
+    assert pairs(rows.assign(status="missing")).count("\n") == 1
+
+
 def test_diverged_row_is_last():
     rows = world(["good", "fair", "poor"])
     rows.loc[rows["arm"].str.startswith("good"), ["status", "fd_mnist"]] = ["diverged", None]

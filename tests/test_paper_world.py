@@ -136,7 +136,7 @@ def test_artefacts_of_one_sweep_are_judged_again_at_its_end(monkeypatch, place):
             (folder / table).write_text("old\n")
     monkeypatch.setattr(sweep.Sweep, "check", lambda self: None)
     monkeypatch.setattr(sweep.Sweep, "run", lambda self: 0)  # it would train
-    options = Namespace(cluster="debug", redraw=False, results_dir=place.results,
+    options = Namespace(cluster="debug", redraw=False, reuse=False, results_dir=place.results,
                         cache_dir=place.cache)
     assert sweep.run([select(ARTEFACTS[name], "paper", None, None, ()) for name in names],
                      Store(place.cache / "runs"), options) == 0

@@ -147,7 +147,7 @@ def test_figure_1_declares_the_papers_settings():
             ("moca[tau=0.1]", "moca[tau=0.2]", "moca[tau=0.05,mask_self]",
              "moca[tau=0.05,decoupled]", "uniformity[literal]", "moca[tau=0.1,m0=0]",
              "repulsion[tau=0.1]", "sigreg", "ssw", "koleo", "energy", "moments", "swd[memory]",
-             "mmd[memory]")]
+             "mmd[memory]", "sae", "swd[projections=1000]")]
     assert main == ["moca[tau=0.05]", "moca[tau=1]", "mmd", "swd", "sinkhorn", "uniformity", "gan",
                     "cramer-wold"]
     for name in main:

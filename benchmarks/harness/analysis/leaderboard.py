@@ -14,6 +14,7 @@ MEANS = (SCORE, "fd_mnist_gmm", "precision_mnist", "recall_mnist", "test_reconst
          "latent_swd_over_floor", "latent_energy_over_floor", "latent_mmd_over_floor")
 COSTS = ("regularizer_ms", "regularizer_mib")  # of one run, on the machine that trained it
 # sampled from a mixture that is fitted to the codes, in a row of its own or always
+MIXTURE = ", mixture"
 BY_MIXTURE, ALWAYS_BY_MIXTURE = ("autoencoder",), ("rae",)
 
 
@@ -25,17 +26,19 @@ def competing(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *MEANS, *COSTS])))
     last = rows.groupby(["arm", "seed"], sort=False).tail(1)
     last = last[last["status"].isin(SETTLED)]
-    last = last.assign(label=last["arm"].str.partition("[")[0], score=last[SCORE])
+    last = last.assign(label=[str(arm).partition("[")[0] for arm in last["arm"]], score=last[SCORE])
     always = last["label"].isin(ALWAYS_BY_MIXTURE)
     last.loc[always, "score"] = last.loc[always, "fd_mnist_gmm"]
-    twice = last[last["label"].str.partition(" ")[0].isin(BY_MIXTURE)]
-    twice = twice.assign(label=twice["label"] + ", mixture", score=twice["fd_mnist_gmm"])
+    twice = last[np.array([label.partition(" ")[0] in BY_MIXTURE for label in last["label"]], bool)]
+    twice = twice.assign(label=twice["label"] + MIXTURE, score=twice["fd_mnist_gmm"])
     return pd.concat([last, twice], ignore_index=True)
 
 
 def score_matrix(found: pd.DataFrame, panels: Sequence[str]) -> pd.DataFrame:
     """(panel and seed, label) scores; only of rows and seeds that are complete in the panels."""
     found = found[found["panel"].isin(panels)]
+    if found.empty:
+        return pd.DataFrame()
     wide = found.pivot_table(index=["panel", "seed"], columns="label", values="score",
                              aggfunc="first", dropna=False, sort=False)
     there = found.assign(there=1).pivot_table(index=["panel", "seed"], columns="label",
@@ -43,6 +46,20 @@ def score_matrix(found: pd.DataFrame, panels: Sequence[str]) -> pd.DataFrame:
     complete = there.notna()
     keep = complete.columns[complete.all()]
     return wide[keep]
+
+
+def _scored(found: pd.DataFrame) -> pd.DataFrame:
+    """Mean and interval of the scores, with label, panel and the arm that was trained."""
+    known = found.drop_duplicates(["panel", "label"])[["panel", "label", "arm"]]
+    if found.empty:
+        return known.rename(columns={"arm": "trained_as"}).reindex(columns=SCORED)
+    scores = final_scores(found.drop(columns="arm").rename(columns={"label": "arm"}), ["score"])
+    return scores.rename(columns={"arm": "label"}).merge(
+        known.rename(columns={"arm": "trained_as"}), on=["panel", "label"])[list(SCORED)]
+
+
+SCORED = ("panel", "label", "trained_as", *(f"score_{end}" for end in ("mean", "std", "low",
+                                                                       "high")))
 
 
 def overall(rows: pd.DataFrame) -> Standing:
@@ -60,26 +77,24 @@ def ranked(rows: pd.DataFrame, drawn_seed: int) -> pd.DataFrame:
     means = final_scores(rows, list(MEANS), ["method", "prior", "lam"])
     costs = found.groupby("arm", sort=False)[list(COSTS)].first()
     means = exhibited(rows, means.merge(costs, "left", "arm"), drawn_seed)
-    scores = final_scores(found.assign(arm=found["label"] + "[" + found["panel"] + "]"), ["score"])
-    by_arm = found.drop_duplicates(["panel", "label"]).set_index(["panel", "label"])["arm"]
+    table = means.rename(columns={"arm": "trained_as"}).merge(
+        _scored(found), "outer", ["panel", "trained_as"])
+    table["label"] = table["label"].fillna(table["trained_as"].str.partition("[")[0])
+    table["arm"] = table["label"] + "[" + table["panel"] + "]"
     everywhere = overall(rows).mean
-    pieces = []
-    for panel, group in scores.groupby("panel", sort=False):
-        labels = group["arm"].str.partition("[")[0]
-        ranks = standing(score_matrix(found, [str(panel)])).mean
-        group = group[["arm", *(f"score_{end}" for end in ("mean", "std", "low", "high"))]].assign(
-            label=labels, rank=labels.map(ranks), overall_rank=labels.map(everywhere),
-            trained_as=[by_arm[panel, label] for label in labels])
-        shown = means[means["panel"] == panel].rename(columns={"arm": "trained_as"})
-        pieces.append(shown.merge(group, "outer", "trained_as").sort_values(
-            ["rank", "score_mean"], kind="stable"))
-    out = pd.concat(pieces, ignore_index=True)
-    by_mixture = out["arm"].str.contains(", mixture", regex=False, na=False)
-    out["exhibit"] = out["exhibit"].mask(by_mixture)  # its samples are from the prior
-    out["arm"] = out["arm"].fillna(out["trained_as"])  # one without an outcome has no score
+    table["overall_rank"] = table["label"].map(everywhere).astype(float)
+    ranks = {panel: standing(score_matrix(found, [panel])).mean
+             for panel in means["panel"].drop_duplicates()}
+    table["rank"] = [ranks[panel].get(label, np.nan)
+                     for panel, label in zip(table["panel"], table["label"], strict=True)]
+    by_mixture = table["label"].str.endswith(MIXTURE)
+    table["exhibit"] = table["exhibit"].mask(by_mixture)  # its samples are from the prior
+    order = {panel: k for k, panel in enumerate(ranks)}
+    out = table.assign(_panel=table["panel"].map(order)).sort_values(
+        ["_panel", "rank", "score_mean"], kind="stable", ignore_index=True)
     first = ["scale", "dataset", "panel", "arm", "rank", "overall_rank", "score_mean", "score_low",
              "score_high"]
-    return out[[*first, *(name for name in out if name not in first)]]
+    return out[[*first, *(name for name in out if name not in (*first, "_panel"))]]
 
 
 def pairs(rows: pd.DataFrame) -> str:

@@ -49,8 +49,8 @@ def standing(scores: pd.DataFrame) -> Standing:
     it needs two blocks and three competitors."""
     from scikit_posthocs import posthoc_conover_friedman  # with statsmodels: takes two seconds
     from scipy.stats import friedmanchisquare
-    ranks = scores.fillna(np.inf).rank(axis=1)
     names = list(scores)
+    ranks = scores.astype(float).fillna(np.inf).rank(axis=1)
     if len(ranks) < 2 or len(names) < 3 or (ranks.nunique(axis=1) == 1).all():
         unknown = pd.DataFrame(1.0, names, names)
         return Standing(ranks, np.nan, unknown)
