@@ -65,7 +65,7 @@ def prepare_data(
 INCEPTION_FILE = "pt_inception-2015-12-05-6726825d.pth"
 INCEPTION_SHA256 = "6726825d"  # the digits in its name, by torch.hub's convention
 INCEPTION_FOLDER = "hub/checkpoints"  # where torch.hub looks, below the folder it is told
-INCEPTION = "inception"
+INCEPTION = ("inception", "inception_gmm")  # the measures that need them
 
 
 def measurable(selection: Selection, store: Store, options: Namespace) -> Selection:
@@ -73,7 +73,9 @@ def measurable(selection: Selection, store: Store, options: Namespace) -> Select
 
     They are downloaded only if something is to be trained or measured anyway, so that a finished
     sweep stays instant. Raises UsageError for a wrong --fid-weights file."""
-    if not any(entry.has(INCEPTION) for entry in selection.entries()):
+    asked = {(entry.run.key, measure) for entry in selection.entries()
+             for measure in entry.measures if measure.name in INCEPTION}
+    if not asked:
         return selection
     root = options.cache_dir / "weights"
     if options.fid_weights:
@@ -81,12 +83,12 @@ def measurable(selection: Selection, store: Store, options: Namespace) -> Select
     if weights_are_here(root):
         return selection
     stored = set() if options.rerun else {
-        entry.run.key for entry in selection.entries() for measure in entry.measures
-        if measure.name == INCEPTION and store.folder(entry.run.key).measurement(measure)}
-    if stored == {entry.run.key for entry in selection.entries() if entry.has(INCEPTION)}:
+        (key, measure) for key, measure in asked if store.folder(key).measurement(measure)}
+    if stored == asked:
         return selection
     reason = f"the Inception weights {INCEPTION_FILE} are not here; name them by --fid-weights"
-    rest = replace(selection, without={INCEPTION: reason}, measured=frozenset(stored))
+    rest = replace(selection, measured=frozenset(stored),
+                   without={measure.name: reason for _, measure in asked - stored})
     if options.to_train and to_do(tasks(rest.entries(), store), options):
         failure = fetch_weights(root)
         if failure is None:

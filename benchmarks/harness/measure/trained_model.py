@@ -54,11 +54,10 @@ class TrainedModel:
         """(n, dim) codes of the test points; for a stochastic encoder, the mean direction."""
         return in_chunks(self.encode, self.test.x)
 
-    @cached_property
-    def training_codes(self) -> Tensor:
-        """(n, dim) codes of the first n training points, which packing has shuffled."""
+    def training_codes(self, most: int) -> Tensor:
+        """Codes (n, dim) of the first training points, `most` or all; packing has shuffled them."""
         x = points(self.run, "train", self.run.n_train, self.root).x
-        return in_chunks(self.encode, x[:self.n])
+        return in_chunks(self.encode, x[:most])
 
     @cached_property
     def samples(self) -> Tensor:
