@@ -1,5 +1,6 @@
 """FID with pytorch-fid's network and random weights served on loopback; the name `fid`."""
 
+from argparse import Namespace
 import csv
 from dataclasses import replace
 import hashlib
@@ -23,6 +24,8 @@ from benchmarks.harness.measure.feature_scores import (
     frechet_distance,
 )
 from benchmarks.harness.spec.artefact import Measure
+from benchmarks.harness.spec.selection import select
+from benchmarks.harness.store.run_folder import Store
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +188,22 @@ def test_fid_stays_empty_with_a_reason_without_weights(
     assert "note: fid stays empty" in output
     assert "keeps its fuller results" in output
     assert place.tables(folder) == measured
+
+
+def test_without_weights_only_measures_not_stored_are_dropped(with_fid, place):
+    asked = (Measure("inception", 8), Measure("inception_gmm", 8), Measure("isotropy", 8))
+    whole = replace(ARTEFACTS["fig3-isotropy"], measures=lambda scale, seed: asked)
+    store, options = Store(place.cache / "runs"), Namespace(
+        cache_dir=place.cache, fid_weights=None, rerun=False, to_train=False)
+    selection = select(whole, "smoke", None, None, ())
+    (entry,) = preflight.measurable(selection, store, options).entries()
+    assert entry.measures == asked[2:]
+    folder = store.folder(entry.run.key)
+    folder.save_measurement(asked[0], {"fid": 1.0}, {}, {"commit": None})
+    left = preflight.measurable(selection, store, options)
+    (entry,) = left.entries()
+    assert entry.measures == (asked[0], asked[2])
+    assert set(left.without) == {"inception_gmm"}
 
 
 def test_wrong_weights_file_prints_one_line(place):

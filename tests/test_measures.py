@@ -251,7 +251,7 @@ def test_networks_are_given_as_many_points_as_the_model_says(trained):
     with torch.no_grad():
         torch.testing.assert_close(model.codes, whole.codes)
         assert seen == [25, 25, 10]
-        assert len(model.training_codes) == N
+        assert len(model.training_codes(N)) == N
         assert seen == [25, 25, 10] * 2
         decoder = whole.decoder.register_forward_pre_hook(lambda _, z: seen.append(len(z[0])))
         torch.testing.assert_close(model.samples, whole.samples)

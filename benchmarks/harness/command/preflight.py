@@ -9,6 +9,7 @@ from tempfile import NamedTemporaryFile
 
 from benchmarks.harness.data.download import DownloadError, digest, download
 from benchmarks.harness.errors import MissingDataError, UsageError
+from benchmarks.harness.spec.artefact import Measure
 from benchmarks.harness.spec.selection import PlannedRun, Selection
 from benchmarks.harness.spec.user_data import is_packed
 from benchmarks.harness.store import provenance
@@ -95,7 +96,7 @@ def _check_trained_on(
 INCEPTION_FILE = "pt_inception-2015-12-05-6726825d.pth"
 INCEPTION_SHA256 = "6726825d"  # the digits in its name, by torch.hub's convention
 INCEPTION_FOLDER = "hub/checkpoints"  # where torch.hub looks, below the folder it is told
-INCEPTION = "inception"
+INCEPTION = ("inception", "inception_gmm")  # the measures that need them
 
 
 def measurable(selection: Selection, store: Store, options: Namespace) -> Selection:
@@ -103,14 +104,14 @@ def measurable(selection: Selection, store: Store, options: Namespace) -> Select
 
     They are downloaded only if something is to be trained or measured anyway, so that a finished
     sweep stays instant. Raises UsageError for a wrong --fid-weights file."""
-    if not any(entry.has(INCEPTION) for entry in selection.entries()):
+    if not asked_inception(selection):
         return selection
     root = options.cache_dir / "weights"
     if options.fid_weights:
         take_weights(options.fid_weights, root)
     if weights_are_here(root):
         return selection
-    stored = set() if options.rerun else with_inception(selection, store)
+    stored = set() if options.rerun else stored_inception(selection, store)
     reason = f"the Inception weights {INCEPTION_FILE} are not here; name them by --fid-weights"
     rest = without_inception(selection, stored, reason)
     if rest is not selection and options.to_train and to_do(tasks(rest.entries(), store), options):
@@ -121,17 +122,28 @@ def measurable(selection: Selection, store: Store, options: Namespace) -> Select
     return rest
 
 
-def with_inception(selection: Selection, store: Store) -> set[str]:
-    """Keys of the runs whose Inception measures are stored."""
-    return {entry.run.key for entry in selection.entries() for measure in entry.measures
-            if measure.name == INCEPTION and store.folder(entry.run.key).measurement(measure)}
+Measured = set[tuple[str, Measure]]  # by run key
 
 
-def without_inception(selection: Selection, stored: set[str], reason: str) -> Selection:
-    """The selection with Inception measures of the stored runs alone, and the reason."""
-    if stored == {entry.run.key for entry in selection.entries() if entry.has(INCEPTION)}:
+def asked_inception(selection: Selection) -> Measured:
+    """The measures with Inception that are asked for."""
+    return {(entry.run.key, measure) for entry in selection.entries()
+            for measure in entry.measures if measure.name in INCEPTION}
+
+
+def stored_inception(selection: Selection, store: Store) -> Measured:
+    """Those of them that are stored."""
+    return {(key, measure) for key, measure in asked_inception(selection)
+            if store.folder(key).measurement(measure)}
+
+
+def without_inception(selection: Selection, stored: Measured, reason: str) -> Selection:
+    """The selection with the stored ones alone, and the reason."""
+    lacking = asked_inception(selection) - stored
+    if not lacking:
         return selection
-    return replace(selection, without={INCEPTION: reason}, measured=frozenset(stored))
+    return replace(selection, measured=frozenset(stored),
+                   without={measure.name: reason for _, measure in lacking})
 
 
 def weights_are_here(root: Path) -> bool:

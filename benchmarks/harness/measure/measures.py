@@ -12,10 +12,17 @@ from torch import Tensor
 
 from benchmarks.harness.data.datasets import to_float
 from benchmarks.harness.measure import features, image_grids, latent_metrics
-from benchmarks.harness.measure.feature_scores import as_8_bits, feature_scores
+from benchmarks.harness.measure.feature_scores import (
+    SCORE_NAMES,
+    as_8_bits,
+    feature_scores,
+    fit_gaussian,
+    frechet_distance,
+)
 from benchmarks.harness.measure.image_grids import tiles
 from benchmarks.harness.measure.image_swd import image_swd
 from benchmarks.harness.measure.latent_metrics import LatentSWD, matching_of
+from benchmarks.harness.measure.mixture import mixture_samples
 from benchmarks.harness.measure.regularizer_cost import regularizer_cost
 from benchmarks.harness.measure.trained_model import (
     POINTS_AT_ONCE,
@@ -75,6 +82,14 @@ def scores(extractor: str, trained: TrainedModel) -> MeasureResult:
     return MeasureResult(feature_scores(extractor, real=real, made=made, draws=draws), {})
 
 
+def mixture_scores(extractor: str, trained: TrainedModel) -> MeasureResult:
+    """`fd_*_gmm`, `fid_gmm`: the Frechet distance of samples from a mixture fitted to the codes."""
+    seen = EXTRACTORS[extractor](trained)
+    real, made = (fit_gaussian(seen(x))
+                  for x in (trained.test.x, as_8_bits(mixture_samples(trained))))
+    return MeasureResult({f"{SCORE_NAMES[extractor][0]}_gmm": frechet_distance(real, made)}, {})
+
+
 NEIGHBOURS = 10  # C14
 
 
@@ -128,7 +143,7 @@ def isotropy(trained: TrainedModel) -> MeasureResult:
     """Spread of training codes, its floor from as many prior draws, and spectrum.csv.
 
     The file lists the singular values of both, uncentred (MoCA paper, Section 4.2, Figure 3)."""
-    codes = trained.training_codes
+    codes = trained.training_codes(trained.n)
     prior = trained.prior.sample(len(codes), trained.draws("evaluation"))
     both = [latent_metrics.singular_values(z).tolist() for z in (codes, prior)]
     lines = [f"{k},{code:.6g},{draw:.6g}\n"
@@ -144,4 +159,5 @@ MEASURES: dict[str, Callable[[TrainedModel], MeasureResult]] = {
     "samples": image_grids.samples, "reconstructions": image_grids.reconstructions,
     "interpolations": image_grids.interpolations,
     "regularizer_cost": regularizer_cost, "image_swd": distances, "matching": matching,
-    **{name: partial(scores, name) for name in EXTRACTORS}}
+    **{name: partial(scores, name) for name in EXTRACTORS},
+    **{f"{name}_gmm": partial(mixture_scores, name) for name in EXTRACTORS}}

@@ -83,11 +83,12 @@ class TrainedModel:
         """(n, dim) codes of the test points, on the CPU; of a random encoder, mean directions."""
         return in_chunks(self.encode, self.test.x, self.at_once).cpu()
 
-    @cached_property
-    def training_codes(self) -> Tensor:
-        """(n, dim) codes of the first n training points, which packing has shuffled; on the CPU."""
+    def training_codes(self, most: int) -> Tensor:
+        """Codes (n, dim) of the first training points, `most` or all, on the CPU.
+
+        Packing has shuffled the points."""
         x = points(self.run, "train", self.run.n_train, self.root).x
-        return in_chunks(self.encode, x[:self.n], self.at_once).cpu()
+        return in_chunks(self.encode, x[:most], self.at_once).cpu()
 
     @cached_property
     def samples(self) -> Tensor:

@@ -50,7 +50,7 @@ class Selection:
     data: UserData | None = None  # instead of the artefact's
     asked: Mapping[Run, tuple[Curve, ...]] = field(default_factory=dict)  # by all artefacts, seed 0
     without: Mapping[str, str] = field(default_factory=dict)  # measure -> why it is left out
-    measured: frozenset[str] = frozenset()  # keys of the runs that have these measures already
+    measured: frozenset[tuple[str, Measure]] = frozenset()  # those that a run, by key, has already
 
     def entries(self) -> list[PlannedRun]:
         """All runs, by stage, then seed: rivals under one seed finish together."""
@@ -70,7 +70,7 @@ class Selection:
         run = replace(arm.run, seed=seed)
         asked = self.measures(seed) if arm.measures is None else arm.measures
         measures = tuple(measure for measure in asked
-                         if measure.name not in self.without or run.key in self.measured)
+                         if measure.name not in self.without or (run.key, measure) in self.measured)
         return PlannedRun(arm, run, measures, curves,
                           tuple(sorted(recorded, key=lambda curve: curve.id)))
 
