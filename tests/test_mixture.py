@@ -70,8 +70,8 @@ def generated(codes, n=500):
     images = (decode(codes[-n:]) * 255).round().to(torch.uint8)
     return SimpleNamespace(
         n=n, device="cpu", random_state=0, prior=law, test=Split(images, None), decode=decode,
-        training_codes=lambda most: codes[:most], samples=decode(law.sample(n, generator(9))),
-        draws=lambda name: generator(3))
+        training_codes=lambda most: codes[:most], at_once=1000,
+        samples=decode(law.sample(n, generator(9))), draws=lambda name: generator(3))
 
 
 @pytest.mark.parametrize("name", ["mnist", "cifar10"])

@@ -30,7 +30,8 @@ def competing(rows: pd.DataFrame) -> pd.DataFrame:
     always = last["label"].isin(ALWAYS_BY_MIXTURE)
     last.loc[always, "score"] = last.loc[always, "fd_mnist_gmm"]
     twice = last[np.array([label.partition(" ")[0] in BY_MIXTURE for label in last["label"]], bool)]
-    twice = twice.assign(label=[f"{label}{MIXTURE}" for label in twice["label"]], score=twice["fd_mnist_gmm"])
+    twice = twice.assign(label=[f"{label}{MIXTURE}" for label in twice["label"]],
+                         score=twice["fd_mnist_gmm"])
     return pd.concat([last, twice], ignore_index=True)
 
 

@@ -92,7 +92,7 @@ STATISTICS: dict[str, Statistic] = {
     "latent_mismatch": latent_mismatch,
     **{column: _final(column) for column in (
         "knn10_accuracy", "nmi", "parameters", "train_reconstruction", "test_reconstruction",
-        "fid", "fd_cifar10", "swd_image_std", "sv_cv", "effective_rank")}}
+        "fid", "fd_cifar10", "fd_mnist", "swd_image_std", "sv_cv", "effective_rank")}}
 
 
 def statistic(name: str) -> Statistic:

@@ -100,7 +100,7 @@ def _publish(selections: Sequence[Selection], store: Store, options: Namespace) 
 def as_measured(selection: Selection, store: Store) -> Selection:
     """The selection with FID only where it was measured: its weights may be here, but not there."""
     whole = replace(selection, without={}, measured=frozenset())
-    reason = selection.without.get(preflight.INCEPTION, NOT_MEASURED)
+    reason = next(iter(selection.without.values()), NOT_MEASURED)
     return preflight.without_inception(whole, preflight.stored_inception(whole, store), reason)
 
 
