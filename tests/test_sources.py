@@ -353,6 +353,13 @@ def test_plan_shows_what_is_found_of_known_sets(tmp_path, capsys, place):
     assert not (place.cache / "data").exists()
 
 
+def test_note_of_a_relative_folder_names_it_from_the_root(tmp_path, monkeypatch):
+    folder = write(tmp_path / "img_align_celeba", faces(1, 2, 3))
+    monkeypatch.chdir(tmp_path)
+    prepared(CELEBA, tmp_path / "packed", celeba.Path())
+    assert packed._told_packed(tmp_path / "packed", CELEBA.packed_name).endswith(f"from {folder}")
+
+
 def test_source_note_names_path_listing_sizes_and_digests(tmp_path):
     files = faces(1, 2, 3)
     folder = write(tmp_path / "img_align_celeba", files)

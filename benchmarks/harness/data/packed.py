@@ -222,8 +222,8 @@ class Prepared(NamedTuple):
 
 def _asked(run: Run, root: Path, data_dir: Path | None, paths: Mapping[str, Path]) -> Prepared:
     name = run.packed_name
-    request = Request(paths.get(run.dataset), data_dir, root / name / "downloads",
-                      run.image_size, run.crop, run.data_digest)
+    request = Request(paths.get(run.dataset), data_dir and data_dir.absolute(),
+                      root / name / "downloads", run.image_size, run.crop, run.data_digest)
     finder = SOURCES.get(run.dataset, OWN)
     source = finder.locate(request)
     return Prepared(name, packed_folder(root, name), source, partial(finder.find, request, source))
