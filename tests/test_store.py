@@ -8,12 +8,15 @@ import subprocess
 import time
 
 from busy import HANG, await_that
+from conftest import ROOT
 import pytest
 
+from benchmarks.harness.command import main
 from benchmarks.harness.errors import UsageError
+from benchmarks.harness.spec.artefact import Measure
 from benchmarks.harness.store import checkpoints, files, lease, provenance
 from benchmarks.harness.store.files import write_atomically
-from benchmarks.harness.store.run_folder import RunFolder, Store
+from benchmarks.harness.store.run_folder import RunFolder, Store, is_unbroken
 
 
 @pytest.fixture
@@ -223,9 +226,64 @@ def test_frozen_choice_is_not_an_edit_of_the_code(tmp_path, monkeypatch):
     for words in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "first"]):
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    monkeypatch.setattr(provenance, "CODE", ("benchmarks",))
     found = {}
     for name in ("benchmarks/tuned/table.csv", "benchmarks/other.py"):
         (tmp_path / name).write_text("panel\n")
         found[name] = provenance.code.__wrapped__()["local_edits"]
     assert found["benchmarks/tuned/table.csv"] is None
     assert found["benchmarks/other.py"] is not None
+
+
+def test_changed_outcome_or_measure_does_not_match_its_digest(folder):
+    folder.finish({"status": "done", "rows": [], "curves": {}}, {"commit": None}, b"weights")
+    measure = Measure("tsne", 200)
+    folder.save_measurement(measure, {"nmi": 0.5}, {}, {"commit": None})
+    path = folder.path / "measures" / "tsne@200.json"
+    for content in (folder.result(), folder.measurement(measure)):
+        assert "digest" in content
+        assert is_unbroken(content)
+        assert not is_unbroken(content | {"status": "diverged"})
+    path.write_text(path.read_text().replace("0.5", "0.6"))
+    assert folder.measurement(measure) is None  # so it is measured again
+
+
+NAMED = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def outside_git(tmp_path, monkeypatch):
+    """The code as it lies where there is no git."""
+    provenance.fingerprint()
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    provenance.code.cache_clear()
+    yield
+    provenance.code.cache_clear()
+
+
+@pytest.mark.parametrize("named", [NAMED, "", None])
+def test_environment_names_the_commit_where_git_cannot(named, outside_git, monkeypatch):
+    monkeypatch.setenv(provenance.COMMIT, named) if named is not None else monkeypatch.delenv(
+        provenance.COMMIT, raising=False)
+    assert provenance.code() == {"commit": named or None, "local_edits": None,
+                                 "code_digest": provenance.fingerprint()}
+
+
+@pytest.mark.parametrize("named", ["main", NAMED[1:], NAMED + "0", NAMED + "\n"])
+def test_malformed_commit_stops_the_sweep_in_one_line(
+        named, outside_git, monkeypatch, place, capsys):
+    monkeypatch.setenv(provenance.COMMIT, named)
+    status = main.main(["fig1", "--scale", "smoke", "--cluster", "debug", *place.options])
+    wrong = capsys.readouterr().err.splitlines()
+    assert (status, len(wrong)) == (2, 1)
+    assert f"{provenance.COMMIT} must be the 40 hexadecimal digits" in wrong[0]
+    assert not list(place.cache.rglob("*.json"))
+
+
+def test_environment_is_ignored_in_a_checkout(monkeypatch):
+    if not (ROOT / ".git").exists():
+        pytest.skip("no checkout")
+    monkeypatch.setenv(provenance.COMMIT, NAMED)
+    found = provenance.code.__wrapped__()
+    assert found["commit"] not in (None, NAMED)
+    assert len(found["code_digest"]) == 64

@@ -11,6 +11,7 @@ from benchmarks.harness.data.download import DownloadError, digest, download
 from benchmarks.harness.errors import MissingDataError, UsageError
 from benchmarks.harness.spec.selection import PlannedRun, Selection
 from benchmarks.harness.spec.user_data import is_packed
+from benchmarks.harness.store import provenance
 from benchmarks.harness.store.files import temporary
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.harness.store.task import Task, tasks, to_do
@@ -41,6 +42,7 @@ def prepare_data(
     if not needed:
         return {}
     check_storage(store, to_write=True)
+    provenance.code()  # raises UsageError where it names no commit
     from benchmarks.harness.data import packed  # numpy
     absent = {}
     for name, run in {entry.run.packed_name: entry.run for entry in needed}.items():
@@ -80,19 +82,28 @@ def measurable(selection: Selection, store: Store, options: Namespace) -> Select
         take_weights(options.fid_weights, root)
     if weights_are_here(root):
         return selection
-    stored = set() if options.rerun else {
-        entry.run.key for entry in selection.entries() for measure in entry.measures
-        if measure.name == INCEPTION and store.folder(entry.run.key).measurement(measure)}
-    if stored == {entry.run.key for entry in selection.entries() if entry.has(INCEPTION)}:
-        return selection
+    stored = set() if options.rerun else with_inception(selection, store)
     reason = f"the Inception weights {INCEPTION_FILE} are not here; name them by --fid-weights"
-    rest = replace(selection, without={INCEPTION: reason}, measured=frozenset(stored))
-    if options.to_train and to_do(tasks(rest.entries(), store), options):
+    rest = without_inception(selection, stored, reason)
+    if rest is not selection and options.to_train and to_do(tasks(rest.entries(), store), options):
         failure = fetch_weights(root)
         if failure is None:
             return selection
         print(f"note: fid stays empty: {reason} ({failure})")
     return rest
+
+
+def with_inception(selection: Selection, store: Store) -> set[str]:
+    """Keys of the runs whose Inception measures are stored."""
+    return {entry.run.key for entry in selection.entries() for measure in entry.measures
+            if measure.name == INCEPTION and store.folder(entry.run.key).measurement(measure)}
+
+
+def without_inception(selection: Selection, stored: set[str], reason: str) -> Selection:
+    """The selection with Inception measures of the stored runs alone, and the reason."""
+    if stored == {entry.run.key for entry in selection.entries() if entry.has(INCEPTION)}:
+        return selection
+    return replace(selection, without={INCEPTION: reason}, measured=frozenset(stored))
 
 
 def weights_are_here(root: Path) -> bool:

@@ -4,6 +4,7 @@ from contextlib import suppress
 from functools import cache
 import hashlib
 from importlib.metadata import PackageNotFoundError, version
+import os
 from pathlib import Path
 import platform
 import re
@@ -11,10 +12,13 @@ import resource
 import subprocess
 import sys
 
+from benchmarks.harness.errors import UsageError
+
 ROOT = Path(__file__).resolve().parents[3]
 CODE = ("bench.py", "methods", "benchmarks", "figures", "pyproject.toml")
 # for git, without the settings that `tune` freezes: they select runs and do not change training
 PATHS = (*CODE, ":(exclude)benchmarks/tuned")
+COMMIT = "WAE_BENCH_COMMIT"  # the environment variable that names it where git cannot
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "POT", "geomloss", "scikit-learn", "pandas")
 
 
@@ -48,14 +52,16 @@ def fingerprint() -> str:
 
 @cache
 def code() -> dict[str, str | None]:
-    """The commit and the hash of local edits, or None without edits, at the first call.
+    """The commit, the hash of local edits or None without edits, and the code's digest.
 
-    Both are None outside the project's own git checkout."""
+    As they are at the first call. Outside the project's own git checkout edits are not known, and
+    the commit is what the environment variable COMMIT says, or None; raises UsageError if it names
+    none."""
     if _adopted:
         return dict(_adopted)
     top = _git("rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != ROOT:
-        return {"commit": None, "local_edits": None}
+        return {"commit": _named_commit(), "local_edits": None, "code_digest": fingerprint()}
     edits = hashlib.sha256((_git("diff", "HEAD", "--", *PATHS) or "").encode())
     added = _git("ls-files", "--others", "--exclude-standard", "--", *PATHS)
     for name in (added or "").split("\n"):
@@ -63,7 +69,16 @@ def code() -> dict[str, str | None]:
             edits.update(name.encode() + (ROOT / name).read_bytes())
     edited = edits.hexdigest() != hashlib.sha256().hexdigest()
     return {"commit": _git("rev-parse", "HEAD"),
-            "local_edits": edits.hexdigest()[:16] if edited else None}
+            "local_edits": edits.hexdigest()[:16] if edited else None,
+            "code_digest": fingerprint()}
+
+
+def _named_commit() -> str | None:
+    named = os.environ.get(COMMIT) or None
+    if named and not re.fullmatch("[0-9a-f]{40}", named):
+        raise UsageError(f"{COMMIT} must be the 40 hexadecimal digits of a commit, such as "
+                         f"`git rev-parse HEAD` prints, not {named!r}")
+    return named
 
 
 def _version(package: str) -> str | None:

@@ -8,10 +8,10 @@ model*.safetensors     trained weights: the final ones and the snapshots
 measures/              <id>.json (numbers, digests, provenance; written last) and files per measure
 log.txt                printed lines and the traceback of an error
 error.json             the reason for a failure
-result.json            the outcome, written last
+result.json            the outcome with its digest, written last
 provenance.json        code, machine, versions, times"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import hashlib
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.artefact import Measure
-from benchmarks.harness.spec.run import SETTLED, Run
+from benchmarks.harness.spec.run import SETTLED, Run, canonical
 from benchmarks.harness.store import checkpoints, lease
 from benchmarks.harness.store.files import discard, write_atomically, write_json
 
@@ -100,11 +100,15 @@ class RunFolder:
 
         Measures of earlier, different weights are deleted too."""
         (self.path / "error.json").unlink(missing_ok=True)
-        if self.is_finished() and self.result()["model"] != _digest(model):
+        if self.is_finished() and self.result()["model"] != digest_of(model):
             discard(self.path / "measures")
         digest = self.keep_weights(model)
         write_json(self.path / "provenance.json", provenance)
-        write_json(self.path / "result.json", {**result, "model": digest})
+        write_json(self.path / "result.json", sealed({**result, "model": digest}))
+        self.remove_spent()
+
+    def remove_spent(self) -> None:
+        """Deletes what a finished run needs no more: its checkpoints and superseded claims."""
         spent = (self.path / name for name in checkpoints.NAMES)
         for path in (*spent, *lease.superseded(self.path)):
             path.unlink(missing_ok=True)
@@ -128,15 +132,18 @@ class RunFolder:
     def keep_weights(self, weights: bytes, epoch: int | None = None) -> str:
         """Stores the weights; returns the digest by which the outcome names them."""
         write_atomically(self.weights_file(epoch), weights)
-        return _digest(weights)
+        return digest_of(weights)
+
+    def weights_named(self, result: Mapping[str, Any]) -> dict[Path, str]:
+        """The files of the weights that the outcome names, which need not exist; their digests."""
+        return {self.weights_file(): result["model"], **{
+            self.weights_file(int(epoch)): digest for epoch, digest in result["snapshots"].items()}}
 
     def weights_are_whole(self) -> bool:
         """Whether all weights that the outcome names exist and are intact."""
-        outcome = self.result()
-        digests = {None: outcome["model"], **outcome["snapshots"]}
         try:
-            return all(_digest(self.weights_file(epoch and int(epoch)).read_bytes()) == digest
-                       for epoch, digest in digests.items())
+            return all(digest_of(path.read_bytes()) == digest
+                       for path, digest in self.weights_named(self.result()).items())
         except FileNotFoundError:
             return False
 
@@ -147,21 +154,13 @@ class RunFolder:
         """Stores a measure's outcome: its files, then its numbers with the files' digests."""
         for name, data in files.items():
             write_atomically(self._measured(measure, name), data)
-        digests = {name: _digest(data) for name, data in files.items()}
-        write_json(self._measured(measure, "json"),
-                   {"numbers": dict(numbers), "files": digests, "provenance": dict(provenance)})
+        digests = {name: digest_of(data) for name, data in files.items()}
+        write_json(self._measured(measure, "json"), sealed(
+            {"numbers": dict(numbers), "files": digests, "provenance": dict(provenance)}))
 
     def measurement(self, measure: Measure) -> dict[str, Any] | None:
         """The measure's stored outcome; None, so that it is measured again, unless it is intact."""
-        try:
-            content: dict[str, Any] = json.loads(self._measured(measure, "json").read_text())
-            content["numbers"], content["provenance"]
-            for name, digest in content["files"].items():
-                if _digest(self._measured(measure, name).read_bytes()) != digest:
-                    return None
-        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-            return None
-        return content
+        return intact_measurement(measure.id, lambda name: (self.path / name).read_bytes())
 
     def measurement_files(self, measure: Measure) -> dict[str, bytes]:
         """The measure's files by name; empty without a complete and intact outcome."""
@@ -183,5 +182,33 @@ class Store:
         return RunFolder(self.root / key)
 
 
-def _digest(data: bytes) -> str:
+def intact_measurement(id: str, read: Callable[[str], bytes]) -> dict[str, Any] | None:
+    """A measure's outcome; None unless it and its files are intact.
+
+    `read` returns a file of the run by its name, or raises FileNotFoundError."""
+    try:
+        content: dict[str, Any] = json.loads(read(f"measures/{id}.json"))
+        content["numbers"], content["provenance"]
+        if not is_unbroken(content) or any(
+                digest_of(read(f"measures/{id}.{name}")) != digest
+                for name, digest in content["files"].items()):
+            return None
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return content
+
+
+def sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """The content with its digest, which shows damage; it is no signature."""
+    return {**content, "digest": digest_of(canonical(content).encode())}
+
+
+def is_unbroken(content: dict[str, Any]) -> bool:
+    """Whether the content is as it was sealed; older versions did not seal."""
+    bare = {name: value for name, value in content.items() if name != "digest"}
+    return "digest" not in content or content == sealed(bare)
+
+
+def digest_of(data: bytes) -> str:
+    """The SHA-256 of the data, in hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
