@@ -11,6 +11,9 @@ from torch.nn.functional import normalize
 from methods.priors import Sphere
 
 MAX_DIM = 32  # above it the Bessel functions underflow at small kappa
+# of the sampler; each accepts about two thirds of the proposals, or next to none where kappa is so
+# large that rounding decides (from 1e7 on in float32)
+MAX_ROUNDS = 200
 
 
 def mean_resultant(kappa: Tensor, dim: int) -> Tensor:
@@ -68,12 +71,15 @@ def sample(mu: Tensor, kappa: Tensor, generator: torch.Generator) -> Tensor:
 def _accepted(b: Tensor, kappa: Tensor, dim: int, generator: torch.Generator) -> Tensor:
     """Returns proposals (n, 1) from Beta((m-1)/2, (m-1)/2), each accepted by Wood's test.
 
-    NaN where kappa is not finite, since no proposal would pass; the loss then is NaN too."""
+    NaN where kappa is not finite or none of MAX_ROUNDS proposals passes; the loss then is NaN
+    too."""
     x = (1 - b) / (1 + b)
     c = kappa * x + (dim - 1) * torch.log(4 * b / (1 + b) ** 2)  # 1 - x^2
     epsilon = torch.full_like(b, torch.nan)
     open_ = kappa[:, 0].isfinite()
-    while open_.any():
+    for _ in range(MAX_ROUNDS):
+        if not open_.any():
+            break
         # (1 + u_1) / 2 has this Beta distribution if u is uniform on the unit sphere of R^m
         proposal = (1 + Sphere(dim).sample(len(b), generator)[:, :1].to(b)) / 2
         w = (1 - (1 + b) * proposal) / (1 - (1 - b) * proposal)
