@@ -32,7 +32,7 @@ def speed(options: Namespace) -> int:
 
     Raises UsageError for a device that cannot be used."""
     check_device(options.device)
-    provenance.code()  # noted before anybody edits it
+    provenance.note_code()
     device = prepare_torch(options.device, "fp32")
     threads = options.jobs if device == "cpu" else cores()
     torch.set_num_threads(threads)

@@ -42,7 +42,7 @@ def prepare_data(
     if not needed:
         return {}
     check_storage(store, to_write=True)
-    provenance.code()  # raises UsageError where it names no commit
+    provenance.note_code()  # raises UsageError where the variable for it names no commit
     from benchmarks.harness.data import packed  # numpy
     absent = {}
     for name, run in {entry.run.packed_name: entry.run for entry in needed}.items():

@@ -94,7 +94,8 @@ def write_provenance(selection: Selection, store: Store, folder: Path) -> None:
     content = {
         "artefact": selection.artefact.name, "scale": selection.scale,
         "ambiguities": list(selection.artefact.ambiguities),
-        "commits": sorted({str(run["commit"]) for run in each}),
+        "commits": sorted({run["commit"] or f"unknown (code {run.get('code_digest', '')[:16]})"
+                           for run in each}),
         "not_measured": dict(selection.without), "shared": shared,
         "runs": {key: {name: value for name, value in run.items() if name not in shared}
                  for key, run in runs.items()}}

@@ -35,6 +35,7 @@ def train_classifier(options: Namespace) -> int:
     root = options.cache_dir / "data"
     run = Run("cifar10", N_TRAIN, "mlp2", "mmd", (), "", dim=1, epochs=EPOCHS, batch=BATCH)
     packed.prepare([run], root, options.data_dir, options.paths)
+    provenance.note_code()
     device = prepare_torch(options.device, "fp32")
     torch.set_num_threads(options.jobs)
     trainer = ClassifierTrainer(points(run, "train", N_TRAIN, root), device)
