@@ -16,10 +16,10 @@ from benchmarks import ARTEFACTS
 from benchmarks.harness.command import main
 from benchmarks.harness.command.arguments import check_values, parser
 from benchmarks.harness.data.datasets import points
-from benchmarks.harness.launch.launchers import cores
 from benchmarks.harness.results.rows import read_csv
 from benchmarks.harness.spec.hyperparameters import resolve
 from benchmarks.harness.spec.selection import select
+from benchmarks.harness.store.processors import cores
 from benchmarks.harness.train import device
 from benchmarks.harness.train.build import evaluated, layout
 from benchmarks.harness.train.cuda_graph import WARM_UP, CudaGraphStep

@@ -96,7 +96,7 @@ def new_repository_with_code(root):
 
 def file_with(name):
     def new_file(root):
-        Path(os.fsdecode(os.fsencode(root / "methods") + b"/" + name)).write_text("two = 2\n")
+        Path(os.fsdecode(os.fsencode(root / "methods") + b"/" + name)).write_bytes(b"two = 2\n")
     return new_file
 
 

@@ -155,7 +155,7 @@ def test_slurm_table_lists_missing_runs_until_complete(last_run, slowed, site, c
     assert "submitted" not in said
     shown = site.bench("status", *slowed.words).stdout
     assert f"{last_run.key}  slow, seed 0, job {job_of(last_run)} RUNNING" in shown
-    with open(custom(site) / "runs.csv", newline="") as file:
+    with open(custom(site) / "runs.csv", newline="", encoding="utf-8") as file:
         statuses = {row["arm"]: row["status"] for row in csv.DictReader(file)}
     assert statuses.pop("slow") == "missing"
     assert set(statuses.values()) == {"done"}

@@ -13,11 +13,11 @@ import torch
 from benchmarks.harness.analysis.verdicts import COLUMNS
 from benchmarks.harness.console import print_verdicts, shown
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.launch.launchers import cores
 from benchmarks.harness.results import read
 from benchmarks.harness.results.write import draw
 from benchmarks.harness.store import provenance
 from benchmarks.harness.store.files import write_atomically, write_json
+from benchmarks.harness.store.processors import cores
 from benchmarks.harness.train.device import check_device, prepare_torch
 from benchmarks.speed import evaluation, memory, negatives, regularizers, training_step
 from benchmarks.speed.cases import SIZES, Case, Sizes, measured
@@ -102,4 +102,4 @@ def _write(
     write_json(folder / "provenance.json", {
         **provenance.code(), **provenance.environment(), "device": device, "gpu": _gpu(device),
         "threads": threads})
-    draw("speed", (folder / "data.csv").read_text(), folder)
+    draw("speed", (folder / "data.csv").read_text(encoding="utf-8"), folder)

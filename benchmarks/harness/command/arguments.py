@@ -10,12 +10,13 @@ import re
 from typing import NamedTuple, NoReturn
 
 from benchmarks.harness.errors import UsageError, unknown
-from benchmarks.harness.launch.launchers import LAUNCHERS, cores
+from benchmarks.harness.launch.launchers import LAUNCHERS
 from benchmarks.harness.launch.options import overrides
 from benchmarks.harness.spec.artefact import Artefact
 from benchmarks.harness.spec.claims import SCALES
 from benchmarks.harness.spec.run import CHOICES
 from benchmarks.harness.spec.user_data import FILE_DATASETS, UserData
+from benchmarks.harness.store.processors import cores
 from benchmarks.harness.store.provenance import ROOT
 from benchmarks.harness.train import device
 

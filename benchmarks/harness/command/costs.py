@@ -107,7 +107,7 @@ def network_cost(architecture: str, shape: str, dim: int, width: float) -> Netwo
 
 @cache
 def _network_costs() -> dict[tuple[str, ...], NetworkCost]:
-    with open(NETWORK_COSTS, newline="") as file:
+    with open(NETWORK_COSTS, newline="", encoding="utf-8") as file:
         _, *rows = csv.reader(file)
     return {tuple(row[:4]): NetworkCost(*map(int, row[4:])) for row in rows}
 

@@ -133,11 +133,20 @@ def main(arguments: Sequence[str]) -> int:
         print(f"bench.py: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader has closed the pipe, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        _discard_output()
         return 1
     except OSError as error:  # a full disk, say: every file is whole, so going on later is safe
         print(f"bench.py: {error}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:  # it was the output's
+            _discard_output()
         return 1
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 1
+
+
+def _discard_output() -> None:
+    """Sends what standard output still holds nowhere: its flush at exit would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -84,7 +84,7 @@ class Sweep:
         preflight.check_storage(self.store.root, to_write=False)
         self.there = read.check_results(self.folder)
         data = self.folder / "data.csv"
-        self.before = data.read_text() if data.exists() else None
+        self.before = data.read_text(encoding="utf-8") if data.exists() else None
         if self.options.cluster != "slurm":  # its nodes may have devices that this host lacks
             check_device(self.options.device)
         for key, task in self.tasks.items():
@@ -172,7 +172,7 @@ class Sweep:
             raise UsageError(f"--redraw: there is no {data}; leave --redraw out to make it")
         read.tables(self.folder)
         try:
-            draw(self.selection.artefact.figure, data.read_text(), self.folder)
+            draw(self.selection.artefact.figure, data.read_text(encoding="utf-8"), self.folder)
         except (OSError, ValueError, KeyError, SyntaxError) as error:
             raise UsageError(f"--redraw: something in {self.folder} is missing or damaged "
                              f"({error}); leave --redraw out to make it") from None
@@ -227,7 +227,7 @@ class Sweep:
             return
         shutil.rmtree(self.partial, ignore_errors=True)
         if self.before is not None:
-            after = (target / "data.csv").read_text()
+            after = (target / "data.csv").read_text(encoding="utf-8")
             print(read.largest_difference(self.before, after))
         print(f"results: {shown(target)}/ (runs.csv data.csv claims.csv "
               "figure.png figure.pdf figure.svg)")

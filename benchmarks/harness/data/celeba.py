@@ -74,7 +74,8 @@ def _partition(images: image_files.ImageCollection) -> tuple[dict[str, list[str]
 def _listed(path: Path, images: image_files.ImageCollection) -> dict[str, bool]:
     """Whether each image is a test image, as the partition file says."""
     try:
-        split = dict(line.split() for line in path.read_text().splitlines() if line.strip())
+        lines = path.read_text(encoding="utf-8").splitlines()
+        split = dict(line.split() for line in lines if line.strip())
     except ValueError:
         raise UsageError(f"{path} is damaged: each line has a file's name and a number") from None
     for name in images.names:

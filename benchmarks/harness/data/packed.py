@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 import json
-import os
 from pathlib import Path
 import shutil
 import time
@@ -25,6 +24,7 @@ from benchmarks.harness.spec.run import Run
 from benchmarks.harness.spec.user_data import is_packed, packed_folder
 from benchmarks.harness.store import lease
 from benchmarks.harness.store.files import discard, remove_leftovers, temporary, write_json
+from benchmarks.harness.store.processors import cores
 
 POLL_SECONDS = 0.3
 CHUNK = 500  # images between two steps of the progress bar
@@ -60,7 +60,7 @@ def pack(root: Path, name: str, find: Callable[[], FoundDataset]) -> None:
 def _is_whole(target: Path) -> bool:
     """Whether every file still has the checksum in the manifest."""
     try:
-        content = json.loads((target / MANIFEST).read_text())
+        content = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
         return "deviations" in content and all(
             digest(target / name) == entry["md5"] for name, entry in content["files"].items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -101,7 +101,7 @@ def _write_split(fresh: Path, name: str, split: str, pictures: ImageSplit) -> No
             out[place] = pictures.make(order[place])
 
     starts = range(0, count, CHUNK)
-    with (ThreadPoolExecutor(os.cpu_count()) as pool,  # decoding leaves the interpreter lock
+    with (ThreadPoolExecutor(cores()) as pool,  # decoding leaves the interpreter lock
           steps(f"packing {name}, {split}", len(starts)) as tell):
         for done, _ in enumerate(pool.map(fill, starts), start=1):
             tell(done)
@@ -114,7 +114,7 @@ def manifest(root: Path, name: str) -> dict[str, Any]:
     """Files with their md5 and shape, source, deviations; raises UsageError if unreadable."""
     path = packed_folder(root, name) / MANIFEST
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         content["files"], content["deviations"]
     except (OSError, ValueError, KeyError, TypeError):
         raise _corrupt(path) from None

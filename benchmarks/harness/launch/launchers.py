@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-import os
 import time
 
 from benchmarks.harness.launch.execute import execute
@@ -38,8 +37,3 @@ def train_inline(tasks: list[Task], options: Options, progress: Progress) -> Non
 Launcher = Callable[[list[Task], Options, Progress], None]
 LAUNCHERS: dict[str, Launcher] = {
     "local": train_in_pool, "slurm": train_on_slurm, "debug": train_inline}
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

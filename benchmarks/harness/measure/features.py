@@ -60,7 +60,7 @@ def shipped_classifier() -> Classifier:
     """The classifier that the suite ships, in evaluation mode; UsageError if it is not intact."""
     try:
         weights = WEIGHTS.read_bytes()
-        expected = json.loads(WEIGHTS.with_suffix(".json").read_text())["sha256"]
+        expected = json.loads(WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))["sha256"]
     except FileNotFoundError as error:
         raise UsageError(f"there is no {error.filename}; bench.py classifier makes it") from None
     if hashlib.sha256(weights).hexdigest() != expected:

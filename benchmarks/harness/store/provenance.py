@@ -173,7 +173,7 @@ def environment() -> dict[str, object]:
 def _processor() -> str:
     """The processor's model: results on a CPU are bit-exact only on the same model."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return platform.processor()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
@@ -183,7 +183,8 @@ def _processor() -> str:
 def peak_memory_mib() -> float:
     """Peak resident memory of this process in MiB; a reused worker's earlier runs count too."""
     with suppress(OSError):  # Linux, where ru_maxrss starts from the parent's peak
-        found = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.M)
+        status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace")
+        found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.M)
         if found:
             return round(int(found[1]) / 2**10, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

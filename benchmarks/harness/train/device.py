@@ -84,6 +84,6 @@ def shared_gpus(runs_per_gpu: int) -> Iterator[None]:
             yield
         finally:
             if started:
-                subprocess.run([control], input="quit\n", text=True, check=False)
+                subprocess.run([control], input="quit\n", encoding="utf-8", check=False)
             for name in own:
                 del os.environ[name]
