@@ -14,6 +14,7 @@ from benchmarks.harness.errors import UsageError
 from benchmarks.harness.results.read import read_provenance
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.spec.selection import PlannedRun, Selection
+from benchmarks.harness.spec.user_data import shape_of
 
 
 class Estimate(NamedTuple):
@@ -63,7 +64,6 @@ def _mean(estimates: Iterable[Estimate]) -> Estimate:
 
 ASSUMED_RATE = 2e13  # operations a second that one GPU is taken to sustain in single precision
 PASSES = 3  # forward, and backward twice as much
-SHAPES = {"mnist": (1, 28, 28), "procedural-28": (1, 28, 28)}
 NETWORK_COSTS = Path(__file__).with_name("network_costs.csv")
 
 
@@ -92,10 +92,7 @@ def disk_bytes(run: Run) -> float:
 
 def network(run: Run) -> tuple[str, str, int, float]:
     """Architecture, shape of a point, latent dimension and width of the run's networks."""
-    side = run.image_size or 32
-    shape = ((100,) if run.dataset.startswith("synthetic")
-             else SHAPES.get(run.dataset, (3, side, side)))
-    return run.architecture, "x".join(map(str, shape)), run.dim, run.width or 1.0
+    return run.architecture, "x".join(map(str, shape_of(run))), run.dim, run.width or 1.0
 
 
 @cache

@@ -35,13 +35,17 @@ def prepare_data(
 ) -> dict[str, MissingDataError]:
     """Packs, under `root`, the data sets of runs that are still to be trained or measured.
 
-    Returns the missing ones by packed name. Raises UsageError if one is damaged or too small, or if
-    `store` cannot be written; MissingDataError if every run needs a missing one."""
+    Returns the missing ones by packed name. Raises UsageError if one is damaged or too small, if
+    `store` cannot be written, or if a user's method does not work; MissingDataError if every run
+    needs a missing one."""
     keys = to_do(tasks, options)
     needed = [entry for entry in entries if entry.run.key in keys]
     if not needed:
         return {}
     check_storage(store, to_write=True)
+    if options.own:
+        from benchmarks.harness.train.trial import try_methods  # torch
+        try_methods([entry.run for entry in needed], [Path(name).resolve() for name in options.own])
     provenance.note_code()  # raises UsageError where the variable for it names no commit
     from benchmarks.harness.data import packed  # numpy
     absent = {}
