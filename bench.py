@@ -1,27 +1,14 @@
 #!/usr/bin/env python3
 """Regenerates the paper's figures and tables: collect -> tabulate -> draw -> judge."""
 
+# Every Python from 2.7 on can parse this file, so that one that is too old says so and no more.
+
 import sys
 
-OURS = ("benchmarks", "figures", "methods")
-
-
-def main() -> int:
-    """Runs the command; returns its exit status, or 2 with one line if a package is missing."""
-    try:
-        try:
-            from benchmarks.harness.command.main import main as command
-        except KeyboardInterrupt:
-            print("stopped before anything began", file=sys.stderr)
-            return 1
-        return command(sys.argv[1:])
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] in OURS:
-            raise
-        print(f"bench.py: this Python ({sys.executable}) lacks the package {error.name}; README.md "
-              "says how to set it up", file=sys.stderr)
-        return 2
-
-
 if __name__ == "__main__":
+    if sys.version_info < (3, 11):  # noqa: UP036
+        sys.stderr.write("bench.py: needs Python 3.11 or newer; " + sys.executable + " is "
+                         + sys.version.split()[0] + "\n")
+        sys.exit(2)
+    from benchmarks.harness.start import main
     sys.exit(main())

@@ -98,6 +98,6 @@ def choices(name: str) -> dict[str, Choice]:
     path = Path(__file__).parent / "tuned" / f"{name}.csv"
     if not path.exists():
         return {}
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         return {row["panel"]: Choice(float(row["lam"]), row["scale"], row["dataset"])
                 for row in csv.DictReader(file)}

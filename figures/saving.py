@@ -7,9 +7,11 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from figures.defaults import DEFAULTS
 from figures.style import RC
 
-LOOKED_UP_LATE: dict[Any, Any] = {name: RC[name] for name in ("savefig.dpi", "pdf.fonttype")}
+LOOKED_UP_LATE: dict[Any, Any] = DEFAULTS | {
+    name: RC[name] for name in ("savefig.dpi", "pdf.fonttype")}
 DATED = {"png": "Software", "pdf": "CreationDate", "svg": "Date"}  # in the metadata
 
 

@@ -54,6 +54,10 @@ class Regularizer(nn.Module):
     adversary_lr: float | None = None  # learning rate of the adversary's Adam; None: the run's
     adversary_beta1: float = 0.9  # decay of the first moment in that Adam
 
+    def __init__(self, context: Context | None = None) -> None:
+        """A method that needs nothing of its context has no constructor of its own."""
+        super().__init__()
+
     def penalty(self, step: Step) -> Tensor:
         """Returns the differentiable scalar () that the encoder minimises."""
         raise NotImplementedError(f"{type(self).__name__} must define penalty(step)")

@@ -11,9 +11,9 @@ from torch.nn.functional import normalize
 from methods.priors import Sphere
 
 MAX_DIM = 32  # above it the Bessel functions underflow at small kappa
-# Wood's test accepts three in five proposals, so no draw needs as many; or, where single precision
-# cannot tell w from 1 (kappa > 1e7), none at all
-MAX_ROUNDS = 100
+# of the sampler; each accepts about three in five proposals, or next to none where kappa is so
+# large that rounding decides (from 1e7 on in float32)
+MAX_ROUNDS = 200
 
 
 def mean_resultant(kappa: Tensor, dim: int) -> Tensor:
@@ -71,7 +71,8 @@ def sample(mu: Tensor, kappa: Tensor, generator: torch.Generator) -> Tensor:
 def _accepted(b: Tensor, kappa: Tensor, dim: int, generator: torch.Generator) -> Tensor:
     """Returns proposals (n, 1) from Beta((m-1)/2, (m-1)/2), each accepted by Wood's test.
 
-    NaN where none passes, as when kappa is not finite; the loss then is NaN too."""
+    NaN where kappa is not finite or none of MAX_ROUNDS proposals passes; the loss then is NaN
+    too."""
     x = (1 - b) / (1 + b)
     c = kappa * x + (dim - 1) * torch.log(4 * b / (1 + b) ** 2)  # 1 - x^2
     epsilon = torch.full_like(b, torch.nan)

@@ -58,7 +58,7 @@ def metered(command, folder, status=0):
 
 def main():
     before = yardstick()
-    with Path(sys.argv[1]).open("w") as said:
+    with Path(sys.argv[1]).open("w", encoding="utf-8") as said:
         done = subprocess.run(sys.argv[2:], stdout=said, stderr=subprocess.STDOUT, check=False)
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = spent.ru_utime + spent.ru_stime

@@ -139,7 +139,8 @@ def test_checkpoint_lacking_a_curve_is_not_resumed(update, tmp_path):
         return bool(saved) or saved.append(1) or False
 
     task = Task(folder, (ERROR,), (), (ERROR,))
-    with open(folder.path / "log.txt", "a") as log, pytest.raises(BaseException, match="stopped"):
+    with (open(folder.path / "log.txt", "a", encoding="utf-8") as log,
+          pytest.raises(BaseException, match="stopped")):
         train_and_measure.train_run(task, held, Options(tmp_path / "data", "cpu"), stop,
                                     lambda f: None, log)
     held.release()

@@ -15,11 +15,12 @@ from benchmarks import ARTEFACTS
 from benchmarks.harness.command import main, sweep
 from benchmarks.harness.command.arguments import check_values, parser
 from benchmarks.harness.launch import mps, sbatch
-from benchmarks.harness.launch.launchers import cores, kind_of_device
+from benchmarks.harness.launch.launchers import kind_of_device
 from benchmarks.harness.launch.options import Options
 from benchmarks.harness.launch.sbatch import JobPayload
 from benchmarks.harness.spec.selection import select
 from benchmarks.harness.store import provenance
+from benchmarks.harness.store.processors import cores
 from benchmarks.harness.store.run_folder import RunFolder, Store
 from benchmarks.harness.store.task import Task
 from benchmarks.harness.train import device

@@ -118,7 +118,7 @@ def alone(table, tmp_path_factory, request):
 
 
 def start(place, *words):
-    with open(place.folder / "said", "a") as said:
+    with open(place.folder / "said", "a", encoding="utf-8") as said:
         return subprocess.Popen(place.command(*words), stdout=said, stderr=subprocess.STDOUT,
                                 cwd=place.folder)
 

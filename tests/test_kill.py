@@ -132,7 +132,9 @@ class Suicidal(Regularizer):
         super().__init__()
 
     def penalty(self, step):
-        os.kill(os.getpid(), signal.SIGKILL)
+        if step.progress > 0.5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step.z.square().mean()
 """
 
 

@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "train": TRAINS, "launch": TRAINS, "analysis": {"spec"},
     "results": {"spec", "store", "analysis", "figures"}, "command": ROOMS,
     "report": {"spec", "store", "launch", "analysis", "results"},
-    "speed": ROOMS | {"declarations"}, "declarations": {"spec"}, "bench": {"command"},
+    "speed": ROOMS | {"declarations"}, "declarations": {"spec"}, "start": {"command"},
+    "bench": {"start"},
 }
 MAIN = "benchmarks.harness.command.main"  # the one module that may import everything
 MAY_IMPORT_OTHERS = {
@@ -80,6 +81,36 @@ def test_importing_the_command_imports_no_large_package():
     assert "benchmarks.harness.spec.run" in reached  # the graph does follow imports
     found = {module: by for module, by in reached.items() if module.split(".")[0] in HEAVY}
     assert not found
+
+
+def without_encoding(source):
+    """The lines of a source that read or write text and name no encoding."""
+    for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+        *_, name = ast.unparse(call.func).split(".")
+        words = {word.arg: ast.unparse(word.value) for word in call.keywords}
+        binary = re.search(r"'[rwax+]*b[+]?'", " ".join([*map(ast.unparse, call.args),
+                                                        *words.values()]))
+        foreign = ast.unparse(call.func) in ("Image.open", "tarfile.open", "os.open")
+        opens = name == "open" and not binary and not foreign
+        if "encoding" not in words and (
+                opens or name in ("read_text", "write_text") or words.get("text") == "True"):
+            yield call.lineno
+
+
+@pytest.mark.parametrize(("line", "found"), [
+    ("open(path)", 1), ("open(path, 'rb')", 0), ("path.open('w')", 1), ("open(path, mode='a')", 1),
+    ("open(path, 'ab' if resumed else 'wb')", 0), ("open(path, encoding='utf-8')", 0),
+    ("(a / 'b').read_text()", 1), ("path.write_text(text, encoding='utf-8')", 0),
+    ("run(words, text=True)", 1), ("subprocess.run(words, text=True, encoding='utf-8')", 0),
+    ("Image.open(path)", 0)])
+def test_text_without_an_encoding_is_seen(line, found):
+    assert len(list(without_encoding(line))) == found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_text_is_read_and_written_in_a_named_encoding(module):
+    """Also where the linter's PLW1514 does not see that something is a path."""
+    assert not list(without_encoding(MODULES[module].read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -198,3 +198,30 @@ def test_nan_concentration_gives_a_nan_loss_without_hanging(kappa):
     kappas = torch.tensor([[5.0], [kappa], [5.0]])
     z = sample(mu, kappas, torch.Generator().manual_seed(1))
     assert z.isfinite().all(1).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("dim", [2, 6, 32])
+@pytest.mark.parametrize("kappa", [-5.0, 0.0, 1e-30, 1e7, 3e7, 1e8, 1e17, 3e38])
+def test_sampler_ends_for_every_finite_concentration(kappa, dim, dtype, monkeypatch):
+    rounds = 0
+
+    def counted(self, n, draws, plain=Sphere.sample):
+        nonlocal rounds
+        rounds += 1
+        assert rounds < 1000, "the sampler goes on and on"
+        return plain(self, n, draws)
+
+    monkeypatch.setattr(Sphere, "sample", counted)
+    mu = normalize(torch.randn(3, dim, generator=generator(), dtype=dtype), dim=1)
+    z = sample(mu, torch.tensor([[5.0], [kappa], [5.0]], dtype=dtype), generator(1))
+    assert z[[0, 2]].isfinite().all()
+    assert z[1].isnan().all() or float(z[1].norm()) == pytest.approx(1)
+
+
+def test_draws_of_ordinary_concentrations_stay_as_they_are():
+    """Committed results of S-VAE hang on the numbers that each draw takes from the generator."""
+    expected = [[0.604470789, 0.642329574, -0.471198350], [0.176217824, -0.738089979, -0.651283741]]
+    mu = normalize(torch.randn(2, 3, generator=generator()), dim=1)
+    z = sample(mu, torch.tensor([[1.5], [40.0]]), generator(1))
+    torch.testing.assert_close(z, torch.tensor(expected), rtol=0, atol=1e-6)

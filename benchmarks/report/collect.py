@@ -58,7 +58,7 @@ def failures(artefacts: Iterable[read.ArtefactResults], store: Store) -> list[Fa
 
 def _end(path: Path) -> str:
     try:
-        lines = path.read_text(errors="replace").rstrip().splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
     except OSError:
         return ""
     return "\n".join(lines[-LINES:])
@@ -220,7 +220,7 @@ def _varied(
     known = list(ambiguities)
     wanted = {variation.artefact for each in known for variation in each.variations}
     rows = {(one.selection.artefact.name, one.selection.scale):
-            read_csv((one.folder / "runs.csv").read_text()) for one in artefacts
+            read_csv((one.folder / "runs.csv").read_text(encoding="utf-8")) for one in artefacts
             if one.runs is not None and not one.selection.custom
             and one.selection.artefact.name in wanted}
     return [(each, effects(each.variations, rows)) for each in known]

@@ -66,8 +66,8 @@ def _earlier(folder: Path) -> set[str]:
         raise UsageError(f"--export: {folder} is not a folder")
     manifest = folder / MANIFEST
     if manifest.exists():
-        return {name for name in re.findall(r"^[0-9a-f]{64}  (\S+)$", manifest.read_text(), re.M)
-                if Path(name).name == name}
+        listed = re.findall(r"^[0-9a-f]{64}  (\S+)$", manifest.read_text(encoding="utf-8"), re.M)
+        return {name for name in listed if Path(name).name == name}
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"--export: {folder} holds other files; name a new or empty folder")
     return set()

@@ -85,7 +85,7 @@ def findings(
         write_if_changed(target, written(report, "findings.md").encode())
         print(shown_path(target))
         if results == ROOT / "results":
-            text = README.read_text()
+            text = README.read_text(encoding="utf-8")
             write_if_changed(README, opened(text, report).encode())
             print(shown_path(README))
     except OSError as error:

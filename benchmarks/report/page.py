@@ -36,7 +36,8 @@ def _environment() -> Environment:
 
 def render(report: Report, live: bool = False) -> str:
     """The HTML; `live`: with the state of running sweeps, which the page asks its server for."""
-    style, script = (Markup((FOLDER / name).read_text()) for name in ("style.css", "script.js"))
+    style, script = (Markup((FOLDER / name).read_text(encoding="utf-8"))
+                     for name in ("style.css", "script.js"))
     return _environment().get_template("page.html").render(
         report=report, live=live, style=style, script=script, policy=_policy(script, live),
         counts={scale: report.judged[scale].counts for scale in report.scales},

@@ -13,11 +13,11 @@ import torch
 from benchmarks.harness.analysis.verdicts import COLUMNS
 from benchmarks.harness.console import print_verdicts, shown
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.launch.launchers import cores
 from benchmarks.harness.results import read
 from benchmarks.harness.results.write import draw
 from benchmarks.harness.store import provenance
 from benchmarks.harness.store.files import write_atomically, write_json
+from benchmarks.harness.store.processors import cores
 from benchmarks.harness.train.device import gpu_provenance, prepare_torch, usable_device
 from benchmarks.speed import evaluation, memory, negatives, regularizers, training_step
 from benchmarks.speed.cases import SIZES, Case, Sizes, measured
@@ -32,7 +32,7 @@ def speed(options: Namespace) -> int:
 
     Raises UsageError for a device that cannot be used."""
     usable = usable_device(options.device)
-    provenance.code()  # noted before anybody edits it
+    provenance.note_code()
     device = prepare_torch(usable, "fp32")
     threads = (device == "cpu" and options.jobs) or cores()
     torch.set_num_threads(threads)
@@ -101,4 +101,4 @@ def _write(
     write_json(folder / "provenance.json", {
         **provenance.code(), **provenance.environment(), "device": device, "gpu": _gpu(device),
         **gpu_provenance(device), "threads": threads})
-    draw("speed", (folder / "data.csv").read_text(), folder)
+    draw("speed", (folder / "data.csv").read_text(encoding="utf-8"), folder)

@@ -46,7 +46,7 @@ def _measure(line: Connection, sizes: Sizes, device: str) -> None:
 def _resident() -> int:
     """Resident bytes of this process; 0 where the system does not say."""
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     except OSError:
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")

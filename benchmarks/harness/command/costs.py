@@ -19,6 +19,7 @@ from benchmarks.harness.launch.launchers import kind_of_device
 from benchmarks.harness.results.read import read_provenance, runs_of
 from benchmarks.harness.spec.run import Run
 from benchmarks.harness.spec.selection import PlannedRun, Selection
+from benchmarks.harness.spec.user_data import shape_of
 
 
 class Estimate(NamedTuple):
@@ -89,7 +90,6 @@ def _mean(estimates: Iterable[Estimate]) -> Estimate:
 CORE_RATES = {"fp32": 5e10, "tf32": 5e10, "bf16": 5e10}
 GPU_RATES = {"fp32": 2e13, "tf32": 5e13, "bf16": 1e14}
 PASSES = 3  # forward, and backward twice as much
-SHAPES = {"mnist": (1, 28, 28), "procedural-28": (1, 28, 28)}
 NETWORK_COSTS = Path(__file__).with_name("network_costs.csv")
 
 
@@ -118,10 +118,7 @@ def disk_bytes(run: Run) -> float:
 
 def network(run: Run) -> tuple[str, str, int, float]:
     """Architecture, shape of a point, latent dimension and width of the run's networks."""
-    side = run.image_size or 32
-    shape = ((100,) if run.dataset.startswith("synthetic")
-             else SHAPES.get(run.dataset, (3, side, side)))
-    return run.architecture, "x".join(map(str, shape)), run.dim, run.width or 1.0
+    return run.architecture, "x".join(map(str, shape_of(run))), run.dim, run.width or 1.0
 
 
 @cache
@@ -133,7 +130,7 @@ def network_cost(architecture: str, shape: str, dim: int, width: float) -> Netwo
 
 @cache
 def _network_costs() -> dict[tuple[str, ...], NetworkCost]:
-    with open(NETWORK_COSTS, newline="") as file:
+    with open(NETWORK_COSTS, newline="", encoding="utf-8") as file:
         _, *rows = csv.reader(file)
     return {tuple(row[:4]): NetworkCost(*map(int, row[4:])) for row in rows}
 

@@ -27,9 +27,9 @@ from benchmarks.harness.command.tune import tune, with_own_weights
 from benchmarks.harness.command.verify import verify
 from benchmarks.harness.console import say
 from benchmarks.harness.errors import LostGpuError, UsageError
-from benchmarks.harness.launch.launchers import cores
 from benchmarks.harness.spec.hyperparameters import UserMethod
 from benchmarks.harness.spec.selection import Selection, asked_curves, select
+from benchmarks.harness.store.processors import cores
 from benchmarks.harness.store.run_folder import Store
 
 
@@ -150,11 +150,20 @@ def main(arguments: Sequence[str]) -> int:
         print(f"bench.py: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader has closed the pipe, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        _discard_output()
         return 1
     except (OSError, LostGpuError) as error:  # every file is whole, so going on later is safe
         print(f"bench.py: {error}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:  # it was the output's
+            _discard_output()
         return 1
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return 1
+
+
+def _discard_output() -> None:
+    """Sends what standard output still holds nowhere: its flush at exit would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -10,6 +10,7 @@ from tempfile import NamedTemporaryFile
 from benchmarks.harness.data.download import DownloadError, digest, download
 from benchmarks.harness.errors import MissingDataError, UsageError
 from benchmarks.harness.spec.artefact import Measure
+from benchmarks.harness.spec.run import Run
 from benchmarks.harness.spec.selection import PlannedRun, Selection
 from benchmarks.harness.spec.user_data import is_packed
 from benchmarks.harness.store import provenance
@@ -38,7 +39,8 @@ def prepare_data(
 
     Also those that were packed from other files than are named now. Returns the missing ones by
     packed name. Raises UsageError if one is damaged or too small, if finished runs were trained on
-    other images, or if `store` cannot be written; MissingDataError if each needs a missing one."""
+    other images, if `store` cannot be written, or if a user's method does not work;
+    MissingDataError if each needs a missing one."""
     keys, named = to_do(tasks, options), (root, options.data_dir, options.paths)
     distinct_sets = {entry.run.packed_name: entry.run for entry in entries if is_packed(entry.run)}
     if not keys and not (distinct_sets and any(named[1:])):
@@ -50,7 +52,7 @@ def prepare_data(
     if not needed:
         return {}
     check_storage(store, to_write=True)
-    provenance.code()  # raises UsageError where it names no commit
+    _check_code([entry.run for entry in entries if entry.run.key in keys], options)
     absent = {}
     for name in sorted(sets & set(distinct_sets)):
         try:
@@ -64,6 +66,14 @@ def prepare_data(
         _check_trained_on(needed, tasks, root)
     _check_sizes(needed, root)
     return absent
+
+
+def _check_code(runs: Sequence[Run], options: Namespace) -> None:
+    """Notes the code's commit; raises UsageError for none, or for a user's method that fails."""
+    if options.own:
+        from benchmarks.harness.command.method_trial import try_methods  # torch
+        try_methods(runs, [Path(name).resolve() for name in options.own])
+    provenance.note_code()
 
 
 def _check_sizes(entries: Sequence[PlannedRun], root: Path) -> None:

@@ -76,7 +76,7 @@ def logs(names: list[str], options: Namespace) -> int:
         texts += sorted(place.submission.folder.glob(f"{job}_*_log.out"))
     for path in filter(Path.exists, texts):
         print(f"==> {path}")
-        print(path.read_text().rstrip())
+        print(path.read_text(encoding="utf-8", errors="replace").rstrip())
     if not any(map(Path.exists, texts)):
         print(f"run {folder.name} has not begun")
     return 0

@@ -121,7 +121,7 @@ class Sweep:
         """Notes what is published; raises UsageError if it is corrupt, or cannot be written."""
         self.there = read.check_results(self.folder)
         data = self.folder / "data.csv"
-        self.before = data.read_text() if data.exists() else None
+        self.before = data.read_text(encoding="utf-8") if data.exists() else None
 
     def submit(self, everything: Mapping[str, Task]) -> None:
         """Submits missing runs, each with the measures and curves that any artefact asks of it."""
@@ -216,7 +216,7 @@ class Sweep:
             raise UsageError(f"--redraw: there is no {data}; leave --redraw out to make it")
         read.tables(self.folder)
         try:
-            draw(self.selection.artefact.figure, data.read_text(), self.folder)
+            draw(self.selection.artefact.figure, data.read_text(encoding="utf-8"), self.folder)
         except (OSError, ValueError, KeyError, SyntaxError) as error:
             raise UsageError(f"--redraw: something in {self.folder} is missing or damaged "
                              f"({error}); leave --redraw out to make it") from None
@@ -264,7 +264,7 @@ class Sweep:
             return 1
         for name in self.selection.artefact.texts:
             if name.endswith(".txt"):
-                print((target / name).read_text(), end="")
+                print((target / name).read_text(encoding="utf-8"), end="")
         if self.reused.rows:
             print(self.reused.said(shown(self.reused.folder)))
         print_verdicts(csv.DictReader(io.StringIO(claims)))
@@ -279,7 +279,7 @@ class Sweep:
             return
         shutil.rmtree(self.partial, ignore_errors=True)
         if self.before is not None:
-            after = (target / "data.csv").read_text()
+            after = (target / "data.csv").read_text(encoding="utf-8")
             print(read.largest_difference(self.before, after))
         print(f"results: {shown(target)}/ (runs.csv data.csv claims.csv "
               "figure.png figure.pdf figure.svg)")

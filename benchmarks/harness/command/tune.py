@@ -73,7 +73,7 @@ def freeze(folder: Path, target: Path) -> str:
         return f"not frozen: {folder} is not complete"
     rows = [row for row in every if row["chosen"] == "True"]
     if target.exists():
-        with open(target, newline="") as file:
+        with open(target, newline="", encoding="utf-8") as file:
             before = next(csv.DictReader(file))["scale"]
         if SCALES.index(before) < SCALES.index(rows[0]["scale"]):
             return f"not frozen: {target} was chosen at {before} scale"

@@ -28,6 +28,7 @@ from benchmarks.harness.spec.run import Run, canonical
 from benchmarks.harness.spec.user_data import is_packed, packed_folder
 from benchmarks.harness.store import lease
 from benchmarks.harness.store.files import discard, remove_leftovers, temporary, write_json
+from benchmarks.harness.store.processors import cores
 
 POLL_SECONDS = 0.3
 CHUNK = 500  # images between two steps of the progress bar
@@ -64,7 +65,7 @@ def pack(
 def _is_whole(target: Path) -> bool:
     """Whether every file still has the checksum in the manifest."""
     try:
-        content = json.loads((target / MANIFEST).read_text())
+        content = json.loads((target / MANIFEST).read_text(encoding="utf-8"))
         return "deviations" in content and all(
             digest(target / name) == entry["md5"] for name, entry in content["files"].items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -96,7 +97,7 @@ def _is_of_other_files(target: Path, source: Source | None) -> str | None:
 def _source_note(target: Path) -> dict[str, Any] | None:
     """What `Source.note` gave when the set was packed; None for a downloaded or older one."""
     try:
-        note: dict[str, Any] = json.loads((target / SOURCE).read_text())
+        note: dict[str, Any] = json.loads((target / SOURCE).read_text(encoding="utf-8"))
         return {key: note[key] for key in ("path", "stamp", "digest")}
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -147,7 +148,7 @@ def _write_split(fresh: Path, name: str, split: str, pictures: ImageSplit) -> No
             out[place] = pictures.make(order[place])
 
     starts = range(0, count, CHUNK)
-    with (ThreadPoolExecutor(os.cpu_count()) as pool,  # decoding leaves the interpreter lock
+    with (ThreadPoolExecutor(cores()) as pool,  # decoding leaves the interpreter lock
           steps(f"packing {name}, {split}", len(starts)) as tell):
         for done, _ in enumerate(pool.map(fill, starts), start=1):
             tell(done)
@@ -160,7 +161,7 @@ def manifest(root: Path, name: str) -> dict[str, Any]:
     """Files with their md5 and shape, source, deviations; raises UsageError if unreadable."""
     path = packed_folder(root, name) / MANIFEST
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         content["files"], content["deviations"]
     except (OSError, ValueError, KeyError, TypeError):
         raise _corrupt(path) from None

@@ -31,7 +31,8 @@ def execute(task: Task, options: Options, stop: StopRequest, report: Report) -> 
             return state
         for place in (folder.path, folder.path / "measures"):
             remove_leftovers(place)
-        with open(folder.path / "log.txt", "a", buffering=1) as log:
+        with open(folder.path / "log.txt", "a", buffering=1, encoding="utf-8",
+                  errors="backslashreplace") as log:
             try:
                 with redirect_stdout(log):
                     return _perform(task, held, options, stop, report, log)

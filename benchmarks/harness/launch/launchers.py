@@ -4,7 +4,6 @@ from argparse import Namespace
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-import os
 import time
 
 from benchmarks.harness.errors import LostGpuError
@@ -14,6 +13,7 @@ from benchmarks.harness.launch.options import Options, asks_for_gpu, overrides
 from benchmarks.harness.launch.progress import POLL_SECONDS, Progress, settled
 from benchmarks.harness.launch.slurm import train_on_slurm
 from benchmarks.harness.spec.artefact import Resources
+from benchmarks.harness.store.processors import cores
 from benchmarks.harness.store.task import Task
 from benchmarks.harness.train.device import gpu_is_lost, gpus_asked
 from benchmarks.harness.train.interrupts import stop_on_signals
@@ -47,11 +47,6 @@ def train_inline(tasks: list[Task], options: Options, progress: Progress) -> Non
 Launcher = Callable[[list[Task], Options, Progress], None]
 LAUNCHERS: dict[str, Launcher] = {
     "local": train_in_pool, "slurm": train_on_slurm, "debug": train_inline}
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def device_for(needs: Resources, options: Namespace) -> str:

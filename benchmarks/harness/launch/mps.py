@@ -69,7 +69,8 @@ def _stop(control: str, clients: Mapping[str, str]) -> None:
 
 def _answer(control: str, environment: Mapping[str, str], words: str | None) -> str | None:
     """What the service says to the words; without words it is started. None if it fails."""
-    with tempfile.TemporaryFile("w+") as out:  # the service would keep a pipe open
+    # the service would keep a pipe open
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
         try:
             done = subprocess.run([control, "-d"] if words is None else [control], check=False,
                                   input=f"{words or ''}\n", env=environment, text=True, stdout=out,

@@ -37,8 +37,8 @@ class Queued(NamedTuple):
 def ask(*words: str) -> str:
     """Output of a SLURM command; raises QueueError if it is missing, fails or does not answer."""
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=ANSWER_SECONDS,
-                              check=False)
+        done = subprocess.run(words, capture_output=True, encoding="utf-8", errors="replace",
+                              timeout=ANSWER_SECONDS, check=False)
     except FileNotFoundError:
         raise QueueError(f"there is no {words[0]} here") from None
     except subprocess.TimeoutExpired:
@@ -118,7 +118,7 @@ def read_all(root: Path) -> list[Submission]:
     """Every submission that was made from the cache, in the order of time."""
     found = []
     for path in root.glob("[!.]*/submission.json"):
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         found.append(Submission(path.parent, tuple(map(tuple, content["keys"])), content["time"],
                                 content["array"]))
     return sorted(found, key=lambda submission: submission.time)

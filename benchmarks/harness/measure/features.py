@@ -95,7 +95,7 @@ def shipped_classifier(name: str) -> Classifier:
     path = weights_of(name)
     try:
         weights = path.read_bytes()
-        expected = json.loads(path.with_suffix(".json").read_text())["sha256"]
+        expected = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["sha256"]
     except FileNotFoundError as error:
         raise UsageError(
             f"there is no {error.filename}; bench.py classifier {name} makes it") from None

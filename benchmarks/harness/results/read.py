@@ -318,7 +318,7 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     """The folder's provenance.json; empty without the file. Raises UsageError if corrupt."""
     path = folder / "provenance.json"
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:

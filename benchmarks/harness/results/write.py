@@ -62,13 +62,13 @@ def _beside(folder: Path) -> dict[str, DataFrame]:
             except UsageError as error:
                 print(f"warning: {error}")
             else:
-                found[path.parent.name] = read_csv(path.read_text())
+                found[path.parent.name] = read_csv(path.read_text(encoding="utf-8"))
     return found
 
 
 def judge_again(selection: Selection, folder: Path) -> str:
     """Writes claims.csv anew from the folder's runs.csv; returns its text."""
-    rows = read_csv((folder / "runs.csv").read_text())
+    rows = read_csv((folder / "runs.csv").read_text(encoding="utf-8"))
     claims = judged(rows, selection.claims, folder)
     files.write_if_changed(folder / "claims.csv", claims.encode())
     return claims
@@ -140,7 +140,8 @@ def write_provenance(
     content = {
         "artefact": selection.artefact.name, "scale": selection.scale,
         "ambiguities": list(selection.artefact.ambiguities),
-        "commits": sorted({str(run["commit"]) for run in each}),
+        "commits": sorted({run["commit"] or f"unknown (code {run.get('code_digest', '')[:16]})"
+                           for run in each}),
         "not_measured": dict(selection.without), "shared": shared,
         "runs": {key: {name: value for name, value in run.items() if name not in shared}
                  for key, run in runs.items()}}

@@ -17,6 +17,16 @@ AT_LEAST = {"clusters": 11, "tsne": 31, "pictures": 6, "cifar10": 6, "mnist": 6,
             "matching": 20}
 
 
+def shape_of(run: Run) -> tuple[int, ...]:
+    """The shape of one of the run's points."""
+    if run.dataset.startswith("synthetic"):
+        return (100,)
+    if run.dataset in ("mnist", "procedural-28"):
+        return 1, 28, 28
+    side = run.image_size or 32
+    return 3, side, side
+
+
 def is_packed(run: Run) -> bool:
     """Whether the run's data set consists of files."""
     return run.dataset in FILE_DATASETS or run.data_digest is not None

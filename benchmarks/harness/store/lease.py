@@ -25,12 +25,12 @@ class ProcessIdentity(NamedTuple):
 def start_time(pid: int) -> str | None:
     """Start time of a process of this host, in the kernel's units; None if it is not running."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         if Path("/proc/self/stat").exists():
             return None
-        listing = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)],
-                                 capture_output=True, text=True, check=False)
+        listing = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True,
+                                 encoding="utf-8", errors="replace", check=False)
         return listing.stdout.strip() or None
     state, *rest = stat.rpartition(")")[2].split()
     return None if state in "ZX" else rest[18]  # field 22 of proc(5); a zombie no longer runs
@@ -91,7 +91,7 @@ def remove_dead(folder: Path) -> None:
 def is_alive(claim: Path) -> bool:
     """Whether the claim's owner still runs or, on another host, still sends heartbeats."""
     try:
-        owner = ProcessIdentity(**json.loads(claim.read_text()))
+        owner = ProcessIdentity(**json.loads(claim.read_text(encoding="utf-8")))
         if owner.host == socket.gethostname():
             return start_time(owner.pid) == owner.started
         return _age(claim) < HEARTBEAT_SECONDS * MISSED_HEARTBEATS and not is_earlier(owner.job)
@@ -150,7 +150,7 @@ def acquire(folder: Path) -> Lease | None:
         return None
     path = folder / f"claim.{number + 1}"
     temporary = folder / f".claim.{uuid.uuid4().hex}"
-    with open(temporary, "w") as file:
+    with open(temporary, "w", encoding="utf-8") as file:
         json.dump(this_process()._asdict(), file)
         file.flush()
         os.fsync(file.fileno())

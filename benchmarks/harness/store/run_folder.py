@@ -55,7 +55,7 @@ class RunFolder:
 
     def run(self) -> Run:
         """The run that the folder belongs to."""
-        return Run.from_fields(json.loads((self.path / "spec.json").read_text()))
+        return Run.from_fields(json.loads((self.path / "spec.json").read_text(encoding="utf-8")))
 
     def result(self) -> dict[str, Any]:
         """The outcome; raises UsageError if its file is corrupt."""
@@ -79,7 +79,7 @@ class RunFolder:
     def _read(self, name: str) -> dict[str, Any]:
         path = self.path / name
         try:
-            content: dict[str, Any] = json.loads(path.read_text())
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             if not content or (name == "result.json" and (
                     content["status"] not in SETTLED or "curves" not in content)):
                 raise ValueError

@@ -57,6 +57,7 @@ def train_classifier(name: str, options: Namespace) -> int:
     run = Run(name, training.n_train, "mlp2", "mmd", (), "", dim=1, epochs=training.epochs,
               batch=BATCH)
     packed.prepare([run], root, options.data_dir, options.paths)
+    provenance.note_code()
     device = prepare_torch(usable_device(options.device), "fp32")
     torch.set_num_threads(options.jobs)
     data = points(run, "train", training.n_train, root)

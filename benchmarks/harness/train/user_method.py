@@ -51,21 +51,31 @@ def read(path: Path) -> UserMethod:
     except UsageError:
         raise
     except (Exception, SystemExit) as error:  # noqa: BLE001 a user's file may raise anything
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
-        where = f", line {lines[-1]}" if lines else ""
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise UsageError(f"--with: {path}{where} does not import: {reason}") from None
+        raise complaint(path, "does not import", error) from None
     hyper = getattr(module, "HYPER", {})
     _check_hyper(path, name, hyper, regularizer_in(module))
     return UserMethod(name, source, hyper)
+
+
+def complaint(path: Path, what: str, error: BaseException) -> UsageError:
+    """The error to raise for one that the file's code has raised, with its line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    where = f", line {lines[-1]}" if lines else ""
+    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    return UsageError(f"--with: {path}{where} {what}: {reason}")
+
+
+def name_of(path: Path) -> str:
+    """The name of the method in the file."""
+    return path.stem.replace("_", "-")
 
 
 def _name(path: Path) -> str:
     """The method's name, its file's stem; raises UsageError where that cannot be one."""
     if not path.is_file():
         raise UsageError(f"--with: there is no file {path}")
-    name = path.stem.replace("_", "-")
+    name = name_of(path)
     if name in METHODS | OBJECTIVES or name == "floor":
         raise UsageError(f"--with: {name!r} is the name of a built-in method; rename {path.name}")
     if not re.fullmatch(r"[a-z0-9-]+", name):
