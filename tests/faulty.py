@@ -19,6 +19,8 @@ class Faulty(Regularizer):
         super().__init__()
 
     def penalty(self, step):
+        if step.progress < 0.3:  # it works where it is tried before
+            return step.z.square().mean()
         torch.cuda.is_initialized = lambda: True
         torch.cuda.synchronize = torch.randperm = fail
         fail()

@@ -73,8 +73,8 @@ def _answer(control: str, environment: Mapping[str, str], words: str | None) -> 
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out:
         try:
             done = subprocess.run([control, "-d"] if words is None else [control], check=False,
-                                  input=f"{words or ''}\n", env=environment, text=True, stdout=out,
-                                  stderr=subprocess.DEVNULL, timeout=ANSWER_SECONDS)
+                                  input=f"{words or ''}\n", env=environment, encoding="utf-8",
+                                  stdout=out, stderr=subprocess.DEVNULL, timeout=ANSWER_SECONDS)
         except subprocess.TimeoutExpired:
             return None
         out.seek(0)

@@ -144,7 +144,7 @@ def _unpack(source: Path, packed: IO[bytes], plain: IO[bytes]) -> None:
     packed.seek(0)
     is_xz = packed.read(len(XZ)) == XZ
     packed.seek(0)
-    with lzma.open(packed) if is_xz else nullcontext(packed) as stream:
+    with lzma.open(packed, "rb") if is_xz else nullcontext(packed) as stream:
         while block := stream.read(BLOCK):
             if plain.tell() + len(block) > room:
                 raise _fault(source, f"unpacks to more than {room} bytes: too many for runs")

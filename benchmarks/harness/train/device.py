@@ -33,7 +33,7 @@ def fault_of(
     `patience`: seconds after which the child counts as stuck."""
     try:
         done = subprocess.run([sys.executable, "-P", "-c", TRIAL, device], capture_output=True,
-                              text=True, check=False, timeout=patience, env=environment)
+                              encoding="utf-8", check=False, timeout=patience, env=environment)
     except subprocess.TimeoutExpired:
         return f"no answer within {patience:g} s"
     if done.returncode == 0:
@@ -172,7 +172,7 @@ def _driver() -> str | None:
     """The version of NVIDIA's driver; None if its program does not say it."""
     try:
         done = subprocess.run(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
-                              capture_output=True, text=True, check=False, timeout=60)
+                              capture_output=True, encoding="utf-8", check=False, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return next(iter(done.stdout.split()), None) if done.returncode == 0 else None
