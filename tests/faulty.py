@@ -23,4 +23,4 @@ class Faulty(Regularizer):
             return step.z.square().mean()
         torch.cuda.is_initialized = lambda: True
         torch.cuda.synchronize = torch.randperm = fail
-        fail()
+        return fail()
