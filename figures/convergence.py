@@ -11,7 +11,8 @@ from figures.style import FLOOR, Look, lacking, looks, warn
 
 TITLES = {"main": "Synthetic data N(0, I), batch 64", "temperature": "Temperature, own keys, Eq. 5",
           "full batch": "Full batch (1 step an epoch)", "uniform data": "Uniform data",
-          "beyond the paper": "Beyond the paper; MMD and SWD with MoCA's memory"}
+          "beyond the paper": "Beyond the paper; MMD and SWD with MoCA's memory",
+          "forms of the baselines": "Baselines in other forms"}
 TALL = ("beyond the paper",)  # panels that have a row and a legend of their own, as the first has
 EPOCHS = (0, 1, 2, 5, 10, 20, 40, 80, 160, 320)
 
