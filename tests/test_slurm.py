@@ -1,6 +1,8 @@
 """`--cluster slurm` against a real SLURM: lost or requeued jobs never change a table."""
 
+from contextlib import suppress
 import csv
+from itertools import count
 import json
 import os
 import shutil
@@ -13,7 +15,7 @@ from conftest import ROOT, Place, send
 import pytest
 
 from benchmarks.harness.launch.options import LEAST_MINUTES, minutes
-from benchmarks.harness.store import checkpoints
+from benchmarks.harness.store import checkpoints, lease
 from benchmarks.harness.store.run_folder import RunFolder
 
 SMOKE = ("fig1-synthetic", "--scale", "smoke")
@@ -366,6 +368,112 @@ def test_slurm_job_sees_only_its_own_gpus(slowed, site, cluster):
     assert "submitted" not in collect(site, slowed)
 
 
+FLAKY = """#!/bin/sh
+echo call >> "$(dirname "$0")/calls"
+echo "NOTE: maintenance | on 1 December"
+case $(wc -l < "$(dirname "$0")/calls") in
+    2|4|5) echo "slurm_load_jobs error: Unable to contact slurm controller" >&2; exit 1;;
+esac
+exec /usr/bin/squeue "$@"
+"""
+
+
+def wrapped(site, monkeypatch, name, script):
+    """Puts the script before SLURM's command of that name; returns its folder."""
+    folder = site.folder / "bin"
+    folder.mkdir()
+    (folder / name).write_text(script)
+    (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder
+
+
+def test_slurm_wait_continues_after_bad_answers_and_notices(
+        undisturbed, site, cluster, monkeypatch):
+    folder = wrapped(site, monkeypatch, "squeue", FLAKY)
+    with cluster.closed():
+        send(site, *FEW)
+    done = site.bench(*FEW, "--cluster", "slurm", "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len((folder / "calls").read_text().split()) > 5
+    assert site.tables(custom(site)) == undisturbed
+
+
+def test_slurm_status_and_cancel_work_where_nothing_can_be_written(site, cluster):
+    with cluster.closed():
+        for spoil in ("no space", "no inodes", "read-only"):
+            site.cache.mkdir(exist_ok=True)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2M,nr_inodes=200", "none",
+                            site.cache], check=True)
+            try:
+                assert "2 tasks for 2 runs" in send(site, *FEW)
+                one, _ = runs(site)
+                owner = lease.this_process()._replace(host="elsewhere", job=None)
+                (one.path / "claim.0").write_text(json.dumps(owner._asdict()))
+                if spoil == "read-only":
+                    subprocess.run(["mount", "-o", "remount,ro", site.cache], check=True)
+                else:
+                    fill(site.cache / "ballast", empty=spoil == "no inodes")
+                shown = site.bench("status", *FEW)
+                assert (shown.returncode, shown.stderr) == (0, "")
+                assert "1 running, 1 queued" in shown.stdout
+                ended = site.bench("cancel", *FEW)
+                assert "cancelled 2 jobs" in ended.stdout, ended.stderr
+                cluster.await_empty()
+            finally:
+                subprocess.run(["umount", site.cache], check=True)
+
+
+def fill(folder, *, empty):
+    """Takes all inodes, or all space, of a file system."""
+    folder.mkdir()
+    with suppress(OSError):
+        for k in count():
+            (folder / str(k)).write_bytes(b"" if empty else bytes(2**20 >> min(k, 20)))
+
+
+HOSTILE = {  # SLURM's commands take them for options
+    "SBATCH_JOB_NAME": "mine", "SBATCH_TIMELIMIT": "1", "SBATCH_NO_REQUEUE": "1",
+    "SBATCH_PARTITION": "nowhere", "SBATCH_ARRAY_INX": "5", "SQUEUE_STATES": "SUSPENDED",
+    "SQUEUE_FORMAT": "%j", "SQUEUE_USERS": "nobody", "SCANCEL_STATE": "SUSPENDED",
+    "SCANCEL_PARTITION": "nowhere", "SLURM_CLUSTERS": "nowhere", "LOGNAME": "nobody",
+    "USER": "nobody"}
+
+
+def test_slurm_jobs_are_known_whatever_the_environment_says(site, cluster, monkeypatch):
+    for name, value in HOSTILE.items():
+        monkeypatch.setenv(name, value)
+    with cluster.closed():
+        assert "2 tasks for 2 runs" in send(site, *FEW, "--slurm", "time=4:00:00")
+        said = send(site, *FEW)
+        assert "submitted" not in said
+        assert "2 queued" in said
+        assert "PENDING" in site.bench("status", *FEW).stdout
+        limits = cluster.say("squeue", "--noheader", "--array", "--format=%l").split()
+        requeue = [word for word in cluster.say("scontrol", "show", "job").split()
+                   if word.startswith("Requeue=")]
+        ended = site.bench("cancel", *FEW)
+        assert "cancelled 2 jobs" in ended.stdout, ended.stderr
+        cluster.await_empty()
+    assert set(limits) == {"4:00:00"}
+    assert set(requeue) == {"Requeue=1"}
+
+
+def test_slurm_cache_with_percent_signs_in_its_path_keeps_the_job_files(site, cluster):
+    """submitit and SLURM replace %j, %A, %a, %t and %x."""
+    place = Place(site.folder / "50%j of%%f %A %t%x")
+    place.folder.mkdir()
+    done = place.bench(*FEW, "--cluster", "slurm", "--wait", "--slurm", "exclusive")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [path.name for path in site.folder.iterdir()] == [place.folder.name]
+    with cluster.closed():
+        send(place, *FEW, "--seeds", "2", "--runs-per-job", "2")
+    cluster.await_empty()
+    newest = max(runs(place), key=lambda folder: folder.path.stat().st_mtime)
+    shown = place.bench("logs", newest.key)
+    assert "Starting with JobEnvironment" in shown.stdout
+
+
 BUSY = """#!/bin/sh
 echo attempt >> "$(dirname "$0")/attempts"
 if [ "$(wc -l < "$(dirname "$0")/attempts")" -lt 3 ]; then
@@ -382,11 +490,7 @@ def test_slurm_busy_is_retried_and_a_refusal_prints_one_line(
     assert refused.returncode == 2
     assert len(refused.stderr.splitlines()) == 1
     assert "invalid partition specified: nowhere" in refused.stderr
-    busy = site.folder / "bin"
-    busy.mkdir()
-    (busy / "sbatch").write_text(BUSY)
-    (busy / "sbatch").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{busy}:{os.environ['PATH']}")
+    busy = wrapped(site, monkeypatch, "sbatch", BUSY)
     with cluster.closed():
         assert "3 tasks for 3 runs" in send(site, *slowed.words)
     assert len((busy / "attempts").read_text().splitlines()) == 3

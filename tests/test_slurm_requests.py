@@ -8,7 +8,6 @@ import pytest
 from benchmarks import ARTEFACTS
 from benchmarks.fig1_synthetic import arms
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.launch import sbatch, slurm, slurm_queue
 from benchmarks.harness.launch.options import (
     MARGIN,
     START_MINUTES,
@@ -18,9 +17,12 @@ from benchmarks.harness.launch.options import (
     overrides,
     parameters,
 )
-from benchmarks.harness.launch.sbatch import JobPayload
-from benchmarks.harness.launch.slurm import JOB_SECONDS, chunks, group_runs
-from benchmarks.harness.launch.slurm_queue import Jobs, Queued, QueueError, Submission
+from benchmarks.harness.slurm import launcher, queue, sbatch
+from benchmarks.harness.slurm.jobs import Jobs
+from benchmarks.harness.slurm.launcher import JOB_SECONDS, chunks, group_runs
+from benchmarks.harness.slurm.queue import Queued, QueueError, Site
+from benchmarks.harness.slurm.sbatch import JobPayload
+from benchmarks.harness.slurm.submissions import Submission
 from benchmarks.harness.spec.artefact import Resources
 from benchmarks.harness.store import lease
 from benchmarks.harness.store.run_folder import Store
@@ -48,7 +50,17 @@ def test_slurm_options_are_read_in_every_spelling():
                                 "setup": "module load a; export X=1"}
 
 
-@pytest.mark.parametrize("word", ["partition", "=gpu", "mem=", "array=0-3", "job-name=mine"])
+def test_slurm_flags_need_no_value():
+    own = overrides(["exclusive", "--no-requeue", "spread-job=", "cpus-per-gpu=4"])
+    found = parameters(Resources(), 1, None, own, {*KNOWN, "exclusive", "cpus_per_gpu"})
+    assert found["exclusive"] is True
+    assert found["additional_parameters"] == {"no-requeue": True, "spread-job": True}
+    assert "cpus_per_task" not in found
+    assert overrides(["exclusive=user"]) == {"exclusive": "user"}
+
+
+@pytest.mark.parametrize("word", ["partition", "=gpu", "mem=", "array=0-3", "job-name=mine", "wait",
+                                  "--test-only"])
 def test_slurm_malformed_or_reserved_options_are_refused(word):
     with pytest.raises(UsageError, match="--slurm"):
         overrides([word])
@@ -90,20 +102,38 @@ def test_slurm_jobs_group_runs_up_to_half_an_hour():
     assert chunks(range(37), 16) == [tuple(range(16)), tuple(range(16, 32)), tuple(range(32, 37))]
 
 
-def test_slurm_command_outputs_are_parsed(monkeypatch):
-    answer = "wae-1234|a|3|12_3|PENDING|Priority\nother|N/A|15|RUNNING|None\n"
-    monkeypatch.setattr(slurm_queue, "ask", lambda *words: answer)
-    assert slurm_queue.look_up() == {
-        ("wae-1234|a", 3): Queued("12_3", "PENDING", "Priority"),
-        ("other", 0): Queued("15", "RUNNING", "None")}
-    monkeypatch.setattr(slurm_queue, "ask", lambda *words: "X = 3\nMaxArraySize            = 16\n")
-    assert slurm_queue.max_array_size() == 16
+def answering(monkeypatch, **answers):
+    """SLURM's commands print these answers."""
+    monkeypatch.setattr(queue, "ask", lambda *words: answers[words[0]])
+
+
+def test_slurm_queue_is_read_between_lines_that_are_no_rows(monkeypatch):
+    answering(monkeypatch, squeue="NOTE: maintenance on 1 December | see the wiki\n\n"
+              "12_3|PENDING|Priority|ann|wae-1234|a|/x/.submission_file_1.sh\n"
+              "JOBID|STATE|REASON|USER|NAME|COMMAND\n15|RUNNING|None|ann|other|(null)\n-- \n")
+    assert queue.look_up() == {
+        "12_3": Queued("12_3", "PENDING", "Priority", "ann", "wae-1234|a|/x/.submission_file_1.sh"),
+        "15": Queued("15", "RUNNING", "None", "ann", "other|(null)")}
+
+
+@pytest.mark.parametrize(("limits", "size"), [
+    ("MaxArraySize            = 16\n", 16), ("", 1001), ("MaxArraySize            = 0\n", 1),
+    ("MaxArraySize            = 1\n", 1),
+    ("MaxArraySize = 1001\nSchedulerParameters = bf_interval=60,max_array_tasks=5,defer\n", 5),
+    ("MaxArraySize = 4\nSchedulerParameters     = max_array_tasks=100\n", 4),
+    ("MaxArraySize = 4\nSchedulerParameters     = max_array_tasks=0\n", 1)])
+def test_slurm_array_limits_are_read_from_the_configuration(limits, size, monkeypatch):
+    answering(monkeypatch, scontrol="Configuration data as of 2026-01-01T00:00:00\n" + limits)
+    assert queue.site().array_size == size
 
 
 def test_slurm_not_installed_prints_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(QueueError, match="there is no squeue here"):
-        slurm_queue.look_up()
+        queue.look_up()
+    (tmp_path / "squeue").mkdir()
+    with pytest.raises(QueueError, match="squeue: Permission denied"):
+        queue.look_up()
 
 
 @pytest.fixture
@@ -138,8 +168,8 @@ def test_slurm_full_queue_is_retried(declared, monkeypatch, capsys):
         raise sbatch.FailedJobError(f"sbatch: error: {answers[len(waits) % 2]}")
 
     monkeypatch.setattr(sbatch, "_attempt", refuse)
-    monkeypatch.setattr(slurm, "max_array_size", lambda: 1)
-    slurm.submit(tasks, options)
+    monkeypatch.setattr(queue, "site", lambda: Site(1, False))
+    launcher.submit(tasks, options)
     assert waits == [0.0, *sbatch.BACK_OFF]
     said = capsys.readouterr().out
     assert said.startswith("2 of 2 runs are not submitted yet (")
@@ -155,9 +185,9 @@ def test_slurm_permanent_refusal_is_not_retried(declared, monkeypatch):
         raise sbatch.FailedJobError("sbatch: error: invalid partition specified: nowhere")
 
     monkeypatch.setattr(sbatch, "_attempt", refuse)
-    monkeypatch.setattr(slurm, "max_array_size", lambda: 10)
+    monkeypatch.setattr(queue, "site", lambda: Site(10, False))
     with pytest.raises(UsageError, match=r"sbatch refused: invalid partition specified: nowhere"):
-        slurm.submit(tasks, options)
+        launcher.submit(tasks, options)
     assert len(calls) == 1
 
 
@@ -165,40 +195,89 @@ def test_slurm_jobs_inherit_no_limit_from_an_enclosing_job(monkeypatch):
     for name in ("SLURM_MEM_PER_NODE", "SRUN_DEBUG", "SUBMITIT_EXECUTOR", "SLURM_CONF"):
         monkeypatch.setenv(name, "there")
     before = dict(os.environ)
-    with sbatch.clean_environment():
+    with queue.clean_environment():
         assert "SLURM_CONF" in os.environ
         assert not {"SLURM_MEM_PER_NODE", "SRUN_DEBUG", "SUBMITIT_EXECUTOR"} & set(os.environ)
     assert dict(os.environ) == before
 
 
-def submitted(tasks, options, name, queue, monkeypatch):
-    """The jobs of one submitted array of that name, one job per run."""
+def submitted(tasks, options, name, rows, monkeypatch, **fields):
+    """The jobs of one submitted array of that name, one job per run; `rows` are in the queue."""
+    fields = {"user": queue.user(), "array": "7"} | fields
     submission = Submission(options.slurm.cache / "slurm" / name,
-                            tuple((task.folder.key,) for task in tasks), 1.0, "7")
+                            tuple((task.folder.key,) for task in tasks), 1.0, **fields)
     submission.write()
-    monkeypatch.setattr(slurm_queue, "look_up", lambda: queue)
+    found = {row.job: row for row in rows}
+    monkeypatch.setattr(queue, "look_up", lambda others: found)
     return Jobs(options.slurm.cache)
+
+
+def row(job, state="PENDING", names="", user=""):
+    return Queued(job, state, "None", user, names)
 
 
 def test_slurm_run_is_lost_once_its_job_has_left_the_queue(declared, monkeypatch):
     (first, second), options = declared
-    queue = {("a", 0): Queued("7_0", "PENDING", "Resources")}
-    jobs = submitted((first, second), options, "a", queue, monkeypatch)
+    jobs = submitted((first, second), options, "a", [row("7_0")], monkeypatch)
     assert (jobs.state(first), jobs.state(second)) == ("queued", "lost")
 
-    def silent():
+    def silent(others):
         raise QueueError("squeue did not answer within 30 s")
-    monkeypatch.setattr(slurm_queue, "look_up", silent)
+    monkeypatch.setattr(queue, "look_up", silent)
     jobs = Jobs(options.slurm.cache)
     assert jobs.state(second) == "queued"  # a run is not lost while squeue gives no answer
     assert "did not answer" in jobs.queue_error
+
+
+def test_slurm_jobs_are_known_by_their_id_whatever_they_are_called(declared, monkeypatch):
+    (first, second), options = declared
+    rows = [row("7_0", names="mine|/tmp/x"), row("8_1", names="wae-b|/tmp/x")]
+    jobs = submitted((first, second), options, "wae-b", rows, monkeypatch)
+    assert (jobs.state(first), jobs.state(second)) == ("queued", "lost")
+
+
+@pytest.mark.parametrize("names", [
+    "wae-b|(null)", "renamed by the site|/cache/slurm/wae-b/.submission_file_1.sh"])
+def test_slurm_jobs_without_an_id_on_record_are_known_by_name(names, declared, monkeypatch):
+    """The submitting command was killed before it could note the id."""
+    (first, second), options = declared
+    rows = [row("8_1", names=names), row("9_0", names="wae-c|/cache/slurm/wae-c/file")]
+    jobs = submitted((first, second), options, "wae-b", rows, monkeypatch, array=None)
+    assert jobs.state(second) == "queued"
+    jobs.tidy(first.folder.path.parent)
+    monkeypatch.setattr(queue, "look_up", lambda others: {"8_1": row("8_1")})
+    again = Jobs(options.slurm.cache)
+    assert (again.state(first), again.state(second)) == ("lost", "queued")
+
+
+def test_slurm_submission_in_the_queue_counts_before_later_ones(declared, monkeypatch):
+    (task, _), options = declared
+    submitted([task, task], options, "first", [], monkeypatch, array="3")
+    jobs = submitted([task], options, "second", [row("3_1", "RUNNING")], monkeypatch)
+    assert jobs.state(task) == "queued"
+    assert jobs.places[task.folder.key].id == "3_1"
+
+
+@pytest.mark.parametrize(("hides", "state"), [("", "lost"), ("PrivateData = jobs\n", "queued")])
+def test_slurm_job_of_another_user_counts_as_queued_where_it_is_hidden(
+        hides, state, declared, monkeypatch):
+    """Two users of one cache: each sees the other's jobs, unless the site hides them."""
+    (task, _), options = declared
+    monkeypatch.setattr(queue, "site", lambda: queue.read_site(hides))
+    asked = []
+    jobs = submitted([task], options, "hers", [row("7", "RUNNING", user="ann")], monkeypatch,
+                     user="ann")
+    assert jobs.state(task) == "queued"
+    monkeypatch.setattr(queue, "look_up", lambda others: asked.append(others) or {})
+    assert Jobs(options.slurm.cache).state(task) == state
+    assert asked == [{"ann"}]
 
 
 def test_slurm_dead_node_is_noticed_within_two_heartbeats(declared, monkeypatch):
     """The claim remains, in the name of a host that cannot be asked."""
     monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 1e5)  # longer than the test takes
     (task, _), options = declared
-    jobs = submitted([task], options, "a", {}, monkeypatch)
+    jobs = submitted([task], options, "a", [], monkeypatch)
     claim = task.folder.path / "claim.0"
     dead = lease.this_process()._replace(host="node7", job="7_0.0")
     claim.write_text(json.dumps(dead._asdict()))
@@ -227,8 +306,8 @@ def test_slurm_requeued_job_takes_over_its_own_claim_at_once(declared, monkeypat
 
 def test_slurm_submissions_are_deleted_once_settled(declared, monkeypatch):
     (first, second), options = declared
-    submitted([first], options, "settled", {}, monkeypatch)
-    jobs = submitted([second], options, "open", {}, monkeypatch)
+    submitted([first], options, "settled", [], monkeypatch)
+    jobs = submitted([second], options, "open", [], monkeypatch)
     first.folder.finish({"status": "diverged", "curves": {}}, {}, b"")
-    jobs.prune(first.folder.path.parent)
+    jobs.tidy(first.folder.path.parent)
     assert [path.name for path in (options.slurm.cache / "slurm").iterdir()] == ["open"]

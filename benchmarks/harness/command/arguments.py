@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple, NoReturn
 
 from benchmarks.harness.errors import UsageError, unknown
-from benchmarks.harness.launch.launchers import LAUNCHERS, cores
+from benchmarks.harness.launch.launchers import cores
 from benchmarks.harness.launch.options import overrides
 from benchmarks.harness.spec.artefact import Artefact
 from benchmarks.harness.spec.claims import SCALES
@@ -20,6 +20,7 @@ from benchmarks.harness.store.provenance import ROOT
 from benchmarks.harness.train import device
 
 DESCRIPTION = "Regenerates the MoCA paper's figures and tables, with a verdict per claim."
+CLUSTERS = ("local", "slurm", "debug")
 DATA_DIR = "WAE_BENCH_DATA_DIR"
 AT_LEAST_1 = ("seeds", "jobs", "runs_per_job", "runs_per_gpu")
 MOST_SEEDS = 1000  # a slip of the finger would keep a core busy with naming runs
@@ -138,7 +139,7 @@ def check_values(options: Namespace, commands: Commands) -> None:
     """Raises UsageError for a value that makes no sense; fills in --jobs, resolves paths."""
     precisions = (None, *CHOICES["precision"])
     for kind, value, known in (("scale", options.scale, SCALES),
-                               ("cluster", options.cluster, LAUNCHERS),
+                               ("cluster", options.cluster, CLUSTERS),
                                ("precision", options.precision, precisions)):
         if value not in known:
             raise unknown(kind, value, filter(None, known))

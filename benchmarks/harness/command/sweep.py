@@ -15,19 +15,23 @@ from benchmarks.harness.command import preflight
 from benchmarks.harness.command.costs import Estimates
 from benchmarks.harness.console import print_verdicts, shown
 from benchmarks.harness.errors import MissingDataError, UsageError
-from benchmarks.harness.launch.launchers import LAUNCHERS
+from benchmarks.harness.launch.launchers import train_inline
+from benchmarks.harness.launch.local import train_in_pool
 from benchmarks.harness.launch.options import Options, SlurmOptions, overrides
 from benchmarks.harness.launch.progress import Progress
-from benchmarks.harness.launch.slurm import submit
-from benchmarks.harness.launch.slurm_queue import Jobs, forget
 from benchmarks.harness.results import read
 from benchmarks.harness.results.write import draw, publish
+from benchmarks.harness.slurm.jobs import Jobs
+from benchmarks.harness.slurm.launcher import submit, train_on_slurm
+from benchmarks.harness.slurm.submissions import forget
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import PlannedRun, Selection
 from benchmarks.harness.store import checkpoints, lease
 from benchmarks.harness.store.run_folder import RunFolder, Store
 from benchmarks.harness.store.task import UNSETTLED, Task, tasks, work_of
 from benchmarks.harness.train.device import check_device
+
+LAUNCHERS = {"local": train_in_pool, "slurm": train_on_slurm, "debug": train_inline}
 
 
 def run(selections: list[Selection], store: Store, options: Namespace) -> int:

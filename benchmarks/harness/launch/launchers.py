@@ -1,16 +1,13 @@
-"""Launchers by name, and the one that trains in this process."""
+"""The launcher that trains in this process, and the processors there are."""
 
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 import os
 import time
 
 from benchmarks.harness.launch.execute import execute
-from benchmarks.harness.launch.local import train_in_pool
 from benchmarks.harness.launch.options import Options
 from benchmarks.harness.launch.progress import POLL_SECONDS, Progress, settled
-from benchmarks.harness.launch.slurm import train_on_slurm
 from benchmarks.harness.store.task import Task
 from benchmarks.harness.train.interrupts import stop_on_signals
 
@@ -33,11 +30,6 @@ def train_inline(tasks: list[Task], options: Options, progress: Progress) -> Non
             waiting.append(task)
         else:
             progress.finished(task.folder, state)
-
-
-Launcher = Callable[[list[Task], Options, Progress], None]
-LAUNCHERS: dict[str, Launcher] = {
-    "local": train_in_pool, "slurm": train_on_slurm, "debug": train_inline}
 
 
 def cores() -> int:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 import time
 from typing import TypeVar
@@ -10,7 +10,9 @@ from typing import TypeVar
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.launch.options import Options
 from benchmarks.harness.launch.progress import POLL_SECONDS, Progress
-from benchmarks.harness.launch.slurm_queue import Jobs, QueueError, max_array_size
+from benchmarks.harness.slurm import queue
+from benchmarks.harness.slurm.jobs import Jobs
+from benchmarks.harness.slurm.queue import QueueError
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.store import lease
 from benchmarks.harness.store.task import UNSETTLED, Task
@@ -18,6 +20,7 @@ from benchmarks.harness.store.task import UNSETTLED, Task
 LOOK_SECONDS = 5.0  # between two questions to the queue
 LIVES = 2  # submissions of a followed run: if its job vanishes, it is submitted again
 ON_THE_WAY = ("queued", "running")
+RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)  # with --wait, before the queue is asked again
 
 
 @contextmanager
@@ -32,29 +35,44 @@ def _alone(root: Path) -> Iterator[None]:
         held.release()
 
 
+class NoAnswerError(UsageError):
+    """SLURM does not answer for now."""
+
+
+def _answered(cache: Path, delays: Sequence[float]) -> Jobs:
+    """The jobs by an answer of the queue; raises NoAnswerError after a last delay without one."""
+    jobs = Jobs(cache)
+    for delay in delays if jobs.queue_error else ():
+        time.sleep(delay)
+        jobs = Jobs(cache)
+        if not jobs.queue_error:
+            break
+    if jobs.queue_error:
+        raise NoAnswerError(f"--cluster slurm: {jobs.queue_error}")
+    return jobs
+
+
 def submit(tasks: list[Task], options: Options) -> set[str]:
     """Submits the tasks that nobody works on and no job is queued for; returns their keys.
 
     Prints a line if SLURM takes no more for now. Raises UsageError if it does not answer, or
     refuses."""
-    from benchmarks.harness.launch.sbatch import BusyError, submit_array  # submitit
+    from benchmarks.harness.slurm.sbatch import BusyError, submit_array  # submitit
     sent_keys = set[str]()
     if not tasks:
         return sent_keys
     slurm = options.slurm
     with _alone(slurm.cache / "slurm"):
-        jobs = Jobs(slurm.cache)
+        jobs = _answered(slurm.cache, RETRY_SECONDS if slurm.wait else ())
         todo = {task.folder.key: task for task in tasks
                 if jobs.state(task) in UNSETTLED and jobs.state(task) != "running"}
-        if jobs.queue_error:
-            raise UsageError(f"--cluster slurm: {jobs.queue_error}")
-        jobs.prune(tasks[0].folder.path.parent)
+        jobs.tidy(tasks[0].folder.path.parent)
         if not todo:
             return sent_keys
         try:
-            size = max_array_size()
+            size = queue.site().array_size
         except QueueError as error:
-            raise UsageError(f"--cluster slurm: {error}") from None
+            raise NoAnswerError(f"--cluster slurm: {error}") from None
         left = len(todo)
         for array in chunks(group_runs(list(todo), slurm.seconds, slurm.runs_per_job), size):
             try:
@@ -95,7 +113,8 @@ def _follow(waiting: dict[str, Task], options: Options, progress: Progress) -> N
                 progress.finished(waiting.pop(key).folder, state)
         idle = [waiting[key] for key in waiting if states[key] not in ON_THE_WAY]
         if idle and not jobs.queue_error:
-            sent.update(submit(idle, options))  # without those that SLURM does not take yet
+            with suppress(NoAnswerError):  # not now
+                sent.update(submit(idle, options))  # without those that SLURM does not take yet
         counts = Counter(states[key] for key in waiting)
         progress.described(", ".join(f"{counts[state]} {state}" for state in ON_THE_WAY))
         time.sleep(LOOK_SECONDS if waiting else 0)

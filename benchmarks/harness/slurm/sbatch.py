@@ -1,30 +1,29 @@
-"""Submits one array of jobs to SLURM through submitit."""
+"""Submits an array of jobs, or one job, to SLURM through submitit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import asdict, replace
-import getpass
 import io
 import json
-import os
 from pathlib import Path
 import re
 import shlex
 import signal
+from tempfile import TemporaryDirectory
 import time
 import uuid
 
 from submitit import SlurmExecutor
-from submitit.core.utils import FailedJobError, FailedSubmissionError
+from submitit.core.utils import FailedJobError, FailedSubmissionError, JobPaths
 from submitit.helpers import DelayedSubmission
 
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.launch import slurm_queue
 from benchmarks.harness.launch.execute import execute
 from benchmarks.harness.launch.options import Options, parameters
-from benchmarks.harness.launch.slurm_queue import Submission
+from benchmarks.harness.slurm import queue
+from benchmarks.harness.slurm.submissions import Submission
 from benchmarks.harness.spec.artefact import Curve, Measure
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.store import provenance
@@ -90,27 +89,20 @@ BACK_OFF = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before the next attempt
 PASSING = re.compile(r"timed out|temporar|contact|connection|try again|maxsubmit|job ?limit"
                      r"|jobs? in queue|busy", re.IGNORECASE)
 MAX_TIME_OUTS = 1000  # submitit's default of 3 would end a long training; it goes on where it was
-SETUP = (
+SETUP = (  # in front of it, `folder` is set to the submission's
+    'job="${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}"',
+    'exec >>"$folder/${job}_0_log.out" 2>&1',
     f"export PYTHONPATH={shlex.quote(str(provenance.ROOT))}${{PYTHONPATH:+:$PYTHONPATH}}",
     # on a shared file system compile caches are slow, and jobs race for them
     'local="${SLURM_TMPDIR:-${TMPDIR:-/tmp}}/wae-bench-$SLURM_JOB_ID"',
     "trap 'rm -rf \"$local\"' EXIT",
     'export TRITON_CACHE_DIR="$local/triton" TORCHINDUCTOR_CACHE_DIR="$local/inductor"')
+# submitit reads percent signs of its folder's path as patterns: there it gets the path of a link
+LINK = ('mkdir -p "$local"', 'ln -sfn "$folder" "$local/jobs"')
 
 
 class BusyError(Exception):
     """SLURM takes no more jobs for now; the message is SLURM's."""
-
-
-@contextmanager
-def clean_environment() -> Iterator[None]:
-    """Removes variables of a surrounding job inside, whose limits do not apply to ours."""
-    inherited = {name: os.environ.pop(name) for name in list(os.environ)
-                 if name.startswith(("SLURM_", "SRUN_", "SUBMITIT_")) and name != "SLURM_CONF"}
-    try:
-        yield
-    finally:
-        os.environ.update(inherited)
 
 
 def submit_array(jobs: list[list[Task]], options: Options) -> Submission:
@@ -133,23 +125,71 @@ def _attempt(jobs: list[list[Task]], options: Options) -> Submission:
     slurm = options.slurm
     keys = tuple(tuple(task.folder.key for task in job) for job in jobs)
     folder = slurm.cache / "slurm" / f"{slurm.name}-{uuid.uuid4().hex[:8]}"
-    submission = Submission(folder, keys, time.time())
+    submission = Submission(folder, keys, time.time(), queue.user())
     submission.write()
     orders = [JobPayload.of(job, options, provenance.fingerprint()) for job in jobs]
     try:
-        with clean_environment(), redirect_stderr(io.StringIO()):  # submitit prints what it raises
-            first, *_ = _executor(submission, options).submit_array(orders)
+        # submitit prints what it raises
+        with (queue.clean_environment(), redirect_stderr(io.StringIO()),
+              _without_percent(folder) as path):
+            array = _executor(path, submission, options).submit_together(orders)
     except (FailedJobError, FailedSubmissionError):
-        with suppress(slurm_queue.QueueError):  # a time-out may come after the jobs were made
-            slurm_queue.cancel(f"--user={getpass.getuser()}", f"--name={submission.name}")
+        with suppress(queue.QueueError):  # a time-out may come after the jobs were made
+            queue.cancel(f"--name={submission.name}")
         discard(folder)
         raise
-    submission = replace(submission, array=first.job_id.split("_")[0])
+    submission = replace(submission, array=array)
     submission.write()
     return submission
 
 
-def _executor(submission: Submission, options: Options) -> SlurmExecutor:
+@contextmanager
+def _without_percent(folder: Path) -> Iterator[Path]:
+    """The folder, by a path without percent signs."""
+    if "%" not in str(folder):
+        yield folder
+        return
+    with TemporaryDirectory() as place:
+        link = Path(place, folder.name)
+        link.symlink_to(folder)
+        yield link
+
+
+class Executor(SlurmExecutor):
+    """Submitit's, for one submission; it relies on the whole line in which sbatch tells the id."""
+
+    def submit_together(self, orders: list[JobPayload]) -> str:
+        """Submits one job, or an array of several; returns SLURM's id.
+
+        Raises FailedJobError if sbatch fails, FailedSubmissionError if it tells no id."""
+        if len(orders) > 1:
+            self.parameters["map_count"] = len(orders)
+        pickles = []
+        for order in orders:
+            delayed = DelayedSubmission(order)
+            delayed.set_timeout(self.parameters["time"], self.max_num_timeout)
+            pickles.append(self.folder / f"{uuid.uuid4().hex}.pkl")
+            delayed.dump(pickles[-1])
+        array = self._submit_command(self._submitit_command_str).job_id
+        for number, pickle in enumerate(pickles):
+            job = f"{array}_{number}" if len(orders) > 1 else array
+            pickle.rename(JobPaths(self.folder, job).submitted_pickle)
+        return array
+
+    @property
+    def _submitit_command_str(self) -> str:
+        seen = '"$local/jobs"' if LINK[0] in self.parameters["setup"] else '"$folder"'
+        return f"{self.python} -u -m submitit.core._submit {seen}"
+
+    @staticmethod
+    def _get_job_id_from_submission_command(string: bytes | str) -> str:
+        text = string if isinstance(string, str) else string.decode(errors="replace")
+        if found := re.search(r"^Submitted batch job (\d+)", text, re.M):
+            return found[1]
+        raise FailedSubmissionError(f"sbatch tells no job id: {text}")
+
+
+def _executor(path: Path, submission: Submission, options: Options) -> Executor:
     slurm = options.slurm
     # an array has one limit: that of its longest job
     expected = [[slurm.seconds[key] for key in job if key in slurm.seconds]
@@ -158,9 +198,12 @@ def _executor(submission: Submission, options: Options) -> SlurmExecutor:
     seconds = max(sum(job) for job in expected) if whole else None
     asked = parameters(slurm.needs, max(map(len, submission.keys)), seconds, dict(slurm.own),
                        SlurmExecutor._valid_parameters())
-    executor = SlurmExecutor(submission.folder, max_num_timeout=MAX_TIME_OUTS)
+    cores = [f"--cpus-per-task={asked['cpus_per_task']}"] if "cpus_per_task" in asked else []
+    executor = Executor(path, max_num_timeout=MAX_TIME_OUTS)
     executor.update_parameters(**asked | {
         "job_name": submission.name, "stderr_to_stdout": True,
-        "setup": [*SETUP, *asked.get("setup", ())],
-        "srun_args": ["--export=ALL", f"--cpus-per-task={asked['cpus_per_task']}"]})
+        "setup": [f"folder={shlex.quote(str(submission.folder))}", *SETUP,
+                  *(LINK if path != submission.folder else ()), *asked.get("setup", ())],
+        "additional_parameters": asked["additional_parameters"] | {"output": "/dev/null"},
+        "srun_args": ["--export=ALL", "--output=all", *cores]})
     return executor

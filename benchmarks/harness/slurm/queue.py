@@ -1,0 +1,113 @@
+"""Questions and orders to SLURM.
+
+By `squeue`, `scancel` and `scontrol` alone: many sites have no accounting, hence no `sacct`."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+import os
+import pwd
+import re
+import subprocess
+from typing import NamedTuple
+
+ANSWER_SECONDS = 30  # that a controller may take to answer
+DEFAULT_MAX_ARRAY_SIZE = 1001  # SLURM's own, slurm.conf(5)
+# variables that are options of SLURM's commands, or describe a surrounding job
+SETTINGS = ("SBATCH_", "SQUEUE_", "SCANCEL_", "SLURM_", "SRUN_", "SALLOC_", "SUBMITIT_")
+KEPT = re.compile(r"SLURM_(CONF|JWT|SACK)(_|$)")  # the way to the controller, and tokens
+
+
+class QueueError(Exception):
+    """SLURM did not answer; the message is one line."""
+
+
+def _is_setting(name: str) -> bool:
+    return name.startswith(SETTINGS) and not KEPT.match(name)
+
+
+def environment() -> dict[str, str]:
+    """The environment of SLURM's commands: settings are the suite's and `--slurm`'s to make."""
+    return {name: value for name, value in os.environ.items() if not _is_setting(name)}
+
+
+@contextmanager
+def clean_environment() -> Iterator[None]:
+    """Makes this process's environment that of SLURM's commands inside."""
+    settings = {name: os.environ.pop(name) for name in list(os.environ) if _is_setting(name)}
+    try:
+        yield
+    finally:
+        os.environ.update(settings)
+
+
+def ask(*words: str) -> str:
+    """Output of a SLURM command; raises QueueError if it is missing, fails or does not answer."""
+    try:
+        done = subprocess.run(words, capture_output=True, encoding="utf-8", errors="replace",
+                              timeout=ANSWER_SECONDS, check=False, env=environment())
+    except FileNotFoundError:
+        raise QueueError(f"there is no {words[0]} here") from None
+    except OSError as error:
+        raise QueueError(f"{words[0]}: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise QueueError(f"{words[0]} did not answer within {ANSWER_SECONDS} s") from None
+    if done.returncode:
+        raise QueueError(" ".join(done.stderr.split()) or f"{words[0]} failed")
+    return done.stdout
+
+
+def user() -> str:
+    """The user's name as SLURM shows it; the number of one without a name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+class Queued(NamedTuple):
+    """A job that is pending or running."""
+
+    job: str  # such as 12 or 12_3
+    state: str  # in SLURM's words, such as PENDING
+    reason: str
+    user: str
+    names: str  # its own, and the path of its script
+
+
+FORMAT = "%i|%T|%r|%u|%j|%o"
+ROW = re.compile(r"(\d+(?:_\d+)?)\|([A-Z_]+)\|([^|]*)\|([^|]*)\|(.*)")
+
+
+def look_up(others: Collection[str] = ()) -> Mapping[str, Queued]:
+    """The jobs of the user and of others by id.
+
+    Lines that are no rows, such as a site's notice, are left out. Raises QueueError."""
+    whose = f"--user={','.join(sorted({user(), *others}))}" if others else "--me"
+    lines = ask("squeue", "--noheader", "--array", whose, f"--format={FORMAT}").splitlines()
+    rows = [Queued(*found.groups()) for found in map(ROW.fullmatch, lines) if found]
+    return {row.job: row for row in rows}
+
+
+def cancel(*which: str) -> None:
+    """Cancels jobs by id or scancel's options; ended ones are not an error. Raises QueueError."""
+    ask("scancel", "--quiet", *which)
+
+
+class Site(NamedTuple):
+    """What slurm.conf says, by the words of slurm.conf(5)."""
+
+    array_size: int  # tasks in an array; 1 where there are no arrays
+    hides_jobs: bool  # of other users
+
+
+def site() -> Site:
+    """The site's settings. Raises QueueError."""
+    return read_site(ask("scontrol", "show", "config"))
+
+
+def read_site(text: str) -> Site:
+    """The settings that scontrol shows; SLURM's own where it shows none."""
+    said = dict(re.findall(r"^(\w+)\s*= (.*?)\s*$", text, re.M))
+    limits = [int(said.get("MaxArraySize", DEFAULT_MAX_ARRAY_SIZE)),
+              *map(int, re.findall(r"\bmax_array_tasks=(\d+)", text))]
+    return Site(max(1, min(limits)), "jobs" in said.get("PrivateData", "").split(","))
