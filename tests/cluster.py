@@ -50,7 +50,12 @@ MinJobAge=2
 MaxArraySize=16
 GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=16000 Gres=gpu:{gpus} State=UNKNOWN
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
+PartitionName=gentle Nodes={host} PriorityTier=2 GraceTime=300 State=UP
+PartitionName=abrupt Nodes={host} PriorityTier=2 State=UP
+PartitionName=urgent Nodes={host} PriorityTier=3 PreemptMode=OFF State=UP
 """
 
 
@@ -115,7 +120,8 @@ class Cluster:
         """Waits until the node takes jobs."""
         def idle() -> bool:
             with suppress(subprocess.SubprocessError):
-                return self.say("sinfo", "--noheader", "--format=%t").strip() in ("idle", "mix")
+                return self.say("sinfo", "--noheader", "--partition=main",
+                                "--format=%t").strip() in ("idle", "mix")
             return False
         await_that(idle, 0.3)
 

@@ -133,12 +133,14 @@ def last_run(slow_run, site, cluster):
     return slow_run
 
 
-def collect(site, slowed):
-    """Runs the same command again with --wait; its tables must be the undisturbed ones."""
-    done = site.bench(*slowed.words, "--cluster", "slurm", "--wait")
+def collect(site, slowed, cluster):
+    """Runs the same command again until all is done; its tables must be the undisturbed ones."""
+    first = site.bench(*slowed.words, "--cluster", "slurm")
+    cluster.await_empty()
+    done = site.bench(*slowed.words, "--cluster", "slurm")
     assert done.returncode == 0, done.stdout + done.stderr
     assert site.tables(custom(site)) == slowed.tables
-    return done.stdout
+    return first.stdout + done.stdout
 
 
 def job_of(folder):
@@ -164,7 +166,7 @@ def test_slurm_table_lists_missing_runs_until_complete(last_run, slowed, site, c
     assert (custom(site) / "figure.png").exists()
     slowed.brake.unlink()
     cluster.await_empty()
-    assert "submitted" not in collect(site, slowed)
+    assert "submitted" not in collect(site, slowed, cluster)
 
 
 def test_slurm_run_killed_by_sigkill_is_resumed(slow_run, slowed, site, cluster):
@@ -175,7 +177,7 @@ def test_slurm_run_killed_by_sigkill_is_resumed(slow_run, slowed, site, cluster)
     assert slow_run.state() == "lost"
     others = [folder for folder in runs(site) if folder.key != slow_run.key]
     assert {folder.state() for folder in others} == {"done"}
-    output = collect(site, slowed)
+    output = collect(site, slowed, cluster)
     assert "1 tasks for 1 runs" in output
     assert "from step 0" not in log_of(slow_run).split("\n", 1)[1]
 
@@ -186,7 +188,7 @@ def test_slurm_job_cancelled_from_outside_is_lost_and_resubmitted(slow_run, slow
     slowed.brake.unlink()
     assert checkpoints.newest(slow_run.path)[0] is not None
     assert not list(slow_run.path.glob("claim.*"))
-    assert "1 tasks for 1 runs" in collect(site, slowed)
+    assert "1 tasks for 1 runs" in collect(site, slowed, cluster)
 
 
 def limit(cluster, job, left):
@@ -209,7 +211,7 @@ def test_slurm_job_past_its_time_limit_requeues_and_resumes(slowed, site, cluste
     cluster.await_empty()
     assert folder.state() == "done"
     assert log_of(folder).count("from step 0") == 1
-    assert "submitted" not in collect(site, slowed)
+    assert "submitted" not in collect(site, slowed, cluster)
 
 
 @pytest.mark.slow
@@ -221,7 +223,7 @@ def test_slurm_job_killed_without_warning_resumes_from_its_checkpoint(
     cluster.await_empty()
     slowed.brake.unlink()
     assert checkpoints.newest(folder.path)[0] is not None
-    assert "1 tasks for 1 runs" in collect(site, slowed)
+    assert "1 tasks for 1 runs" in collect(site, slowed, cluster)
     assert log_of(folder).count("from step 0") == 1
 
 
@@ -239,7 +241,25 @@ def test_slurm_requeued_job_resumes(how, slow_run, slowed, site, cluster):
     # scancel repeats a signal that finds the job on its way back to the queue
     assert log_of(slow_run).count("from step") >= 2
     assert log_of(slow_run).count("from step 0") == 1
-    assert "submitted" not in collect(site, slowed)
+    assert "submitted" not in collect(site, slowed, cluster)
+
+
+@pytest.mark.parametrize("partition", ["gentle", "abrupt"])
+def test_slurm_job_preempted_out_of_its_partition_queues_itself_again(
+        partition, slowed, site, cluster):
+    """With a grace time, the job ends by itself before SLURM would requeue it."""
+    folder = hold_up(slowed, site, "--slurm", f"partition={partition}")
+    others = [other for other in runs(site) if other.key != folder.key]
+    await_that(lambda: {other.state() for other in others} == {"done"})
+    job = job_of(folder)
+    cluster.say("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=true")
+    await_that(lambda: log_of(folder).count("from step") >= 2)
+    assert job_of(folder) == job
+    slowed.brake.unlink()
+    cluster.await_empty()
+    assert folder.state() == "done"
+    assert log_of(folder).count("from step 0") == 1
+    assert "submitted" not in collect(site, slowed, cluster)
 
 
 def test_slurm_job_finishes_while_the_node_daemon_is_down(slow_run, slowed, site, cluster):
@@ -251,7 +271,7 @@ def test_slurm_job_finishes_while_the_node_daemon_is_down(slow_run, slowed, site
         cluster.start("slurmd")
         cluster.await_up()
     cluster.await_empty()
-    collect(site, slowed)
+    collect(site, slowed, cluster)
     assert log_of(slow_run).count("from step") == 1
 
 
@@ -267,7 +287,7 @@ def test_slurm_sweep_survives_a_controller_restart(slow_run, slowed, site, clust
         cluster.await_up()
     slowed.brake.unlink()
     cluster.await_empty()
-    assert "submitted" not in collect(site, slowed)
+    assert "submitted" not in collect(site, slowed, cluster)
 
 
 BAD = '''
@@ -338,7 +358,7 @@ def test_slurm_two_commands_at_once_train_each_run_once(slowed, site, cluster):
     outputs = [rival.communicate(timeout=HANG)[0] for rival in rivals]
     assert sum("submitted" in output for output in outputs) == 1, outputs
     cluster.await_empty()
-    collect(site, slowed)
+    collect(site, slowed, cluster)
     assert all(log_of(folder).count("from step 0") == 1 for folder in runs(site))
 
 
@@ -350,7 +370,7 @@ def test_slurm_logs_are_shown_and_cancel_ends_the_jobs(slow_run, slowed, site, c
     assert ended.stdout.startswith("cancelled"), ended.stdout + ended.stderr
     cluster.await_empty()
     slowed.brake.unlink()
-    assert "submitted" in collect(site, slowed)
+    assert "submitted" in collect(site, slowed, cluster)
 
 
 def test_slurm_job_sees_only_its_own_gpus(slowed, site, cluster):
@@ -365,7 +385,7 @@ def test_slurm_job_sees_only_its_own_gpus(slowed, site, cluster):
     seen = [path.read_text().strip() for path in site.folder.glob("devices.*")]
     assert len(seen) == 3
     assert set(seen) <= {"CUDA_VISIBLE_DEVICES=0,1", "CUDA_VISIBLE_DEVICES=2,3"}
-    assert "submitted" not in collect(site, slowed)
+    assert "submitted" not in collect(site, slowed, cluster)
 
 
 FLAKY = """#!/bin/sh
@@ -495,7 +515,7 @@ def test_slurm_busy_is_retried_and_a_refusal_prints_one_line(
         assert "3 tasks for 3 runs" in send(site, *slowed.words)
     assert len((busy / "attempts").read_text().splitlines()) == 3
     cluster.await_empty()
-    assert "submitted" not in collect(site, slowed)
+    assert "submitted" not in collect(site, slowed, cluster)
 
 
 def test_slurm_jobs_refuse_code_edited_after_submission(undisturbed, site, cluster):

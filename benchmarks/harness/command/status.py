@@ -74,7 +74,7 @@ def logs(names: list[str], options: Namespace) -> int:
     place = Jobs(cache).places.get(folder.name)
     texts = [folder / "log.txt"]
     if place:
-        texts += sorted(place.submission.folder.glob(f"{place.id}_*_log.out"))
+        texts.append(place.log)
     for path in filter(Path.exists, texts):
         print(f"==> {path}")
         print(path.read_text().rstrip())

@@ -3,14 +3,19 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+import os
 from pathlib import Path
+import time
 from typing import NamedTuple
 
 from benchmarks.harness.slurm import queue
-from benchmarks.harness.slurm.queue import Queued, QueueError
+from benchmarks.harness.slurm.queue import Queued, QueueError, Site
 from benchmarks.harness.slurm.submissions import Submission, read_all
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import Selection
+from benchmarks.harness.store import lease
 from benchmarks.harness.store.files import discard
 from benchmarks.harness.store.run_folder import RunFolder, Store
 from benchmarks.harness.store.task import STATES, TO_TRAIN, Task, tasks
@@ -33,15 +38,26 @@ class JobOfRun(NamedTuple):
         """The keys of all runs in the job."""
         return self.submission.keys[self.number]
 
+    @property
+    def log(self) -> Path:
+        """What the job prints."""
+        return self.submission.folder / f"{self.id}_0_log.out"
+
+
+# until every host sees a file that another one has made: NFS caches names and absences
+VISIBLE_SECONDS = float(os.environ.get("WAE_BENCH_VISIBLE_SECONDS", "60"))
+
 
 class Jobs:
     """The jobs of a cache's runs, as the queue has them at one moment."""
 
-    def __init__(self, cache: Path) -> None:
-        self.root, self.user = cache / "slurm", queue.user()
+    def __init__(self, cache: Path, absences: dict[Path, float] | None = None) -> None:
+        """`absences`: since when a command that looks repeatedly has missed jobs, by their logs."""
+        self.root, self.user, self.absences = cache / "slurm", queue.user(), absences
         self.places: dict[str, JobOfRun] = {}
         self.queue_error: str | None = None  # why the queue is not known
         self.queue: Mapping[str, Queued] = {}
+        self.over: Mapping[str, Queued] = {}  # those that SLURM still remembers
         self.hides = False  # whether other users' jobs are not shown
         recorded = read_all(self.root)
         if recorded:
@@ -52,36 +68,82 @@ class Jobs:
         self.submissions = [self._identified(submission) for submission in recorded]
         self.adopted = [now for before, now in zip(recorded, self.submissions, strict=True)
                         if before is not now]  # whose id is not on record yet
-        for submission in self.submissions:
-            for index, keys in enumerate(submission.keys):
-                place = JobOfRun(submission, index, self.queue.get(submission.job(index)))
-                for key in keys:
-                    if place.queued or key not in self.places or not self.places[key].queued:
-                        self.places[key] = place
+        self.jobs = [JobOfRun(submission, number, self.queue.get(submission.job(number)))
+                     for submission in self.submissions for number in range(len(submission.keys))]
+        self.by_id = {place.id: place for place in self.jobs if place.submission.array}
+        for place in self.jobs:
+            for key in place.runs:
+                if place.queued or key not in self.places or not self.places[key].queued:
+                    self.places[key] = place
 
     def _ask(self, others: set[str]) -> None:
-        self.queue = queue.look_up(others)
-        self.hides = bool(others) and queue.site().hides_jobs
+        rows = queue.look_up(others)
+        self.queue = {job: row for job, row in rows.items() if not row.is_over}
+        self.over = {job: row for job, row in rows.items() if row.is_over}
+        self.hides = bool(others) and self.site.hides_jobs
+
+    @cached_property
+    def site(self) -> Site:
+        """The site's settings. Raises QueueError."""
+        return queue.site()
 
     def _identified(self, submission: Submission) -> Submission:
         """With the id of its jobs, found by name if the submitting command could not note it."""
         if submission.array:
             return submission
-        found = [row for row in self.queue.values() if submission.name in row.names]
+        found = [row for row in (*self.queue.values(), *self.over.values())
+                 if submission.name in row.names]
         return replace(submission, array=found[0].job.split("_")[0]) if found else submission
 
     def state(self, task: Task) -> str:
         """The task's state, or "queued" if a job for it is waiting or has not reached it yet.
 
-        A submitted run without a job in the queue is "lost"; while the queue does not answer, or
-        does not show it, no run counts as lost."""
+        A submitted run whose job has left the queue is "lost", though it may still have a claim;
+        but not within VISIBLE_SECONDS, nor while the queue does not answer, or hides the job."""
         state = task.state()
+        if state == "running" and (holder := self._holder(task)) and self._is_gone(holder, task):
+            state = "lost"
         place = self.places.get(task.folder.key)
         if place is None or state not in (*TO_TRAIN, "unmeasured"):
             return state
-        if place.queued or self.queue_error or self.is_hidden(place):
+        if not self._is_gone(place, task):
             return "queued"
         return "lost" if state == "missing" else state
+
+    def _holder(self, task: Task) -> JobOfRun | None:
+        """The job that holds the run's claim, if it was submitted from this cache."""
+        claim = lease.latest(task.folder.path)[1]
+        owner = lease.owner_of(claim) if claim else None
+        return self.by_id.get(owner.job.split(".")[0]) if owner and owner.job else None
+
+    def _is_gone(self, place: JobOfRun, task: Task) -> bool:
+        """Whether the job has left the queue for so long that its results would be seen here."""
+        if place.queued or self.queue_error or self.is_hidden(place):
+            return False
+        if self.absences is not None:
+            since = self.absences.setdefault(place.log, time.monotonic())
+            if time.monotonic() - since < VISIBLE_SECONDS:
+                return False
+        record = place.submission.folder / "submission.json"
+        return lease.silence(record) >= VISIBLE_SECONDS <= self._left_for(place, task)
+
+    def _left_for(self, place: JobOfRun, task: Task) -> float:
+        """Seconds since the job left the queue, as far as that can be told; 0 if it cannot."""
+        try:
+            if row := self.over.get(place.id):
+                return (self.site.now - datetime.fromisoformat(row.ended)).total_seconds()
+            if self.site.memory >= VISIBLE_SECONDS:
+                return self.site.memory  # or SLURM would remember it
+        except (QueueError, ValueError):
+            return 0.0
+        folder = task.folder.path
+        traces = (place.log, folder, folder / "log.txt", lease.latest(folder)[1])
+        return min(lease.silence(path) for path in traces if path)
+
+    def take_from_dead(self, task: Task) -> None:
+        """Ends the claim of a job that has left the queue, if that still looks alive."""
+        if task.state() == "running":
+            lease.revoke(task.folder.path)
 
     def is_hidden(self, place: JobOfRun) -> bool:
         """Whether SLURM would not show the job, because it is another user's."""
@@ -89,9 +151,7 @@ class Jobs:
 
     def queued_with(self, keys: set[str]) -> list[JobOfRun]:
         """Every job in the queue that contains any of the runs."""
-        return [JobOfRun(submission, number, row) for submission in self.submissions
-                for number, runs in enumerate(submission.keys)
-                if keys & set(runs) and (row := self.queue.get(submission.job(number)))]
+        return [place for place in self.jobs if place.queued and keys & set(place.runs)]
 
     def queued(self, key: str) -> Queued | None:
         """The job of a run that is in the queue."""
@@ -104,8 +164,7 @@ class Jobs:
                 submission.write()
         if self.queue_error:
             return
-        expected = {submission.name for submission in self.submissions
-                    if any(submission.job(k) in self.queue for k in range(len(submission.keys)))}
+        expected = {place.submission.name for place in self.jobs if place.queued}
         expected |= {place.submission.name for key, place in self.places.items()
                     if self.is_hidden(place)
                     or (run := RunFolder(store / key)).has_failed() or run.state() not in SETTLED}

@@ -17,7 +17,7 @@ from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.store import lease
 from benchmarks.harness.store.task import UNSETTLED, Task
 
-LOOK_SECONDS = 5.0  # between two questions to the queue
+LOOK_SECONDS, LONGEST_LOOK = 30.0, 300.0  # between two questions to the queue, at first and later
 LIVES = 2  # submissions of a followed run: if its job vanishes, it is submitted again
 ON_THE_WAY = ("queued", "running")
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)  # with --wait, before the queue is asked again
@@ -39,12 +39,12 @@ class NoAnswerError(UsageError):
     """SLURM does not answer for now."""
 
 
-def _answered(cache: Path, delays: Sequence[float]) -> Jobs:
+def _answered(cache: Path, absences: dict[Path, float] | None, delays: Sequence[float]) -> Jobs:
     """The jobs by an answer of the queue; raises NoAnswerError after a last delay without one."""
-    jobs = Jobs(cache)
+    jobs = Jobs(cache, absences)
     for delay in delays if jobs.queue_error else ():
         time.sleep(delay)
-        jobs = Jobs(cache)
+        jobs = Jobs(cache, absences)
         if not jobs.queue_error:
             break
     if jobs.queue_error:
@@ -52,7 +52,9 @@ def _answered(cache: Path, delays: Sequence[float]) -> Jobs:
     return jobs
 
 
-def submit(tasks: list[Task], options: Options) -> set[str]:
+def submit(
+    tasks: list[Task], options: Options, absences: dict[Path, float] | None = None
+) -> set[str]:
     """Submits the tasks that nobody works on and no job is queued for; returns their keys.
 
     Prints a line if SLURM takes no more for now. Raises UsageError if it does not answer, or
@@ -63,7 +65,7 @@ def submit(tasks: list[Task], options: Options) -> set[str]:
         return sent_keys
     slurm = options.slurm
     with _alone(slurm.cache / "slurm"):
-        jobs = _answered(slurm.cache, RETRY_SECONDS if slurm.wait else ())
+        jobs = _answered(slurm.cache, absences, RETRY_SECONDS if slurm.wait else ())
         todo = {task.folder.key: task for task in tasks
                 if jobs.state(task) in UNSETTLED and jobs.state(task) != "running"}
         jobs.tidy(tasks[0].folder.path.parent)
@@ -73,6 +75,8 @@ def submit(tasks: list[Task], options: Options) -> set[str]:
             size = queue.site().array_size
         except QueueError as error:
             raise NoAnswerError(f"--cluster slurm: {error}") from None
+        for task in todo.values():
+            jobs.take_from_dead(task)
         left = len(todo)
         for array in chunks(group_runs(list(todo), slurm.seconds, slurm.runs_per_job), size):
             try:
@@ -100,9 +104,11 @@ def train_on_slurm(tasks: list[Task], options: Options, progress: Progress) -> N
 
 def _follow(waiting: dict[str, Task], options: Options, progress: Progress) -> None:
     sent = Counter[str]()  # how often, as far as this command knows
-    placed = set[str]()
+    placed, absences, pause = set[str](), dict[Path, float](), LOOK_SECONDS
     while waiting:
-        jobs = Jobs(options.slurm.cache)  # before the states: a job that left has stored its own
+        lease.read_clock(options.slurm.cache)
+        # before the states: a job that left has stored its own
+        jobs = Jobs(options.slurm.cache, absences)
         states = {key: jobs.state(task) for key, task in waiting.items()}
         cancelled = placed - jobs.places.keys()  # by another command
         placed = waiting.keys() & jobs.places.keys()
@@ -114,10 +120,13 @@ def _follow(waiting: dict[str, Task], options: Options, progress: Progress) -> N
         idle = [waiting[key] for key in waiting if states[key] not in ON_THE_WAY]
         if idle and not jobs.queue_error:
             with suppress(NoAnswerError):  # not now
-                sent.update(submit(idle, options))  # without those that SLURM does not take yet
+                # without those that SLURM does not take yet
+                sent.update(submit(idle, options, absences))
         counts = Counter(states[key] for key in waiting)
         progress.described(", ".join(f"{counts[state]} {state}" for state in ON_THE_WAY))
-        time.sleep(LOOK_SECONDS if waiting else 0)
+        if waiting:
+            time.sleep(pause)
+            pause = min(LONGEST_LOOK, pause * 1.2)
 
 
 JOB_SECONDS = 1800.0  # a job is worth its start from here on

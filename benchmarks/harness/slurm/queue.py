@@ -4,6 +4,7 @@ By `squeue`, `scancel` and `scontrol` alone: many sites have no accounting, henc
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 import os
 import pwd
 import re
@@ -11,7 +12,7 @@ import subprocess
 from typing import NamedTuple
 
 ANSWER_SECONDS = 30  # that a controller may take to answer
-DEFAULT_MAX_ARRAY_SIZE = 1001  # SLURM's own, slurm.conf(5)
+DEFAULT_MAX_ARRAY_SIZE, DEFAULT_MIN_JOB_AGE = 1001, 300.0  # SLURM's own, slurm.conf(5)
 # variables that are options of SLURM's commands, or describe a surrounding job
 SETTINGS = ("SBATCH_", "SQUEUE_", "SCANCEL_", "SLURM_", "SRUN_", "SALLOC_", "SUBMITIT_")
 KEPT = re.compile(r"SLURM_(CONF|JWT|SACK)(_|$)")  # the way to the controller, and tokens
@@ -65,27 +66,41 @@ def user() -> str:
 
 
 class Queued(NamedTuple):
-    """A job that is pending or running."""
+    """A job that is pending or running, or one that SLURM remembers."""
 
     job: str  # such as 12 or 12_3
     state: str  # in SLURM's words, such as PENDING
     reason: str
     user: str
+    ended: str  # when it ended, in ISO format, by the controller's clock; or N/A
     names: str  # its own, and the path of its script
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has left the queue; it is remembered for a while."""
+        return self.state in OVER
 
-FORMAT = "%i|%T|%r|%u|%j|%o"
-ROW = re.compile(r"(\d+(?:_\d+)?)\|([A-Z_]+)\|([^|]*)\|([^|]*)\|(.*)")
+
+OVER = ("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY",
+        "PREEMPTED", "REVOKED", "TIMEOUT")
+FORMAT = "%i|%T|%r|%u|%e|%j|%o"
+ROW = re.compile(r"(\d+(?:_\d+)?)\|([A-Z_]+)\|([^|]*)\|([^|]*)\|([^|]*)\|(.*)")
 
 
 def look_up(others: Collection[str] = ()) -> Mapping[str, Queued]:
-    """The jobs of the user and of others by id.
+    """The jobs of the user and of others by id; also those that are over, if remembered.
 
     Lines that are no rows, such as a site's notice, are left out. Raises QueueError."""
     whose = f"--user={','.join(sorted({user(), *others}))}" if others else "--me"
-    lines = ask("squeue", "--noheader", "--array", whose, f"--format={FORMAT}").splitlines()
+    lines = ask("squeue", "--noheader", "--array", "--states=all", whose,
+                f"--format={FORMAT}").splitlines()
     rows = [Queued(*found.groups()) for found in map(ROW.fullmatch, lines) if found]
     return {row.job: row for row in rows}
+
+
+def state_of(job: str) -> str:
+    """A job's state in SLURM's words. Raises QueueError."""
+    return ask("squeue", "--noheader", "--states=all", f"--jobs={job}", "--format=%T").strip()
 
 
 def cancel(*which: str) -> None:
@@ -98,6 +113,8 @@ class Site(NamedTuple):
 
     array_size: int  # tasks in an array; 1 where there are no arrays
     hides_jobs: bool  # of other users
+    memory: float  # seconds for which it remembers a job that is over
+    now: datetime  # by the controller's clock
 
 
 def site() -> Site:
@@ -110,4 +127,8 @@ def read_site(text: str) -> Site:
     said = dict(re.findall(r"^(\w+)\s*= (.*?)\s*$", text, re.M))
     limits = [int(said.get("MaxArraySize", DEFAULT_MAX_ARRAY_SIZE)),
               *map(int, re.findall(r"\bmax_array_tasks=(\d+)", text))]
-    return Site(max(1, min(limits)), "jobs" in said.get("PrivateData", "").split(","))
+    memory = re.match(r"\d+", said.get("MinJobAge", ""))
+    at = re.search(r"as of (\d+-\d+-\d+T[\d:]+)", text)
+    return Site(max(1, min(limits)), "jobs" in said.get("PrivateData", "").split(","),
+                float(memory[0]) if memory else DEFAULT_MIN_JOB_AGE,
+                datetime.fromisoformat(at[1]) if at else datetime.now())

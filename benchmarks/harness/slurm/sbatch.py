@@ -28,6 +28,7 @@ from benchmarks.harness.spec.artefact import Curve, Measure
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.store import provenance
 from benchmarks.harness.store.files import discard
+from benchmarks.harness.store.lease import job
 from benchmarks.harness.store.run_folder import RunFolder
 from benchmarks.harness.store.task import Task
 from benchmarks.harness.train.interrupts import stop_on_signals
@@ -74,6 +75,8 @@ class JobPayload:
                 if not stop.is_set():  # progress is read off the runs' folders
                     state = execute(task, options, stop, lambda fraction: None)
                     print(f"{task.folder.key}: {state}", flush=True)
+        if signal.SIGTERM in stop.signals and _is_preempted():
+            stop.signals.add(REQUEUE)
         if REQUEUE in stop.signals:
             signal.raise_signal(REQUEUE)  # to submitit's own handler, which is in force again
         if stop.is_set():
@@ -82,6 +85,17 @@ class JobPayload:
     def checkpoint(self) -> DelayedSubmission:
         """For submitit's requeue: the same payload, since the state is in the run folders."""
         return DelayedSubmission(self)
+
+
+def _is_preempted() -> bool:
+    """Whether SIGTERM began the grace time before a preemption: the job is to queue itself again.
+
+    SLURM then still calls the job running; one that is cancelled or out of time is completing."""
+    for delay in (0.0, 1.0, 2.0, 4.0):
+        time.sleep(delay)
+        with suppress(queue.QueueError):
+            return queue.state_of(job() or "") == "RUNNING"
+    return False
 
 
 BACK_OFF = (1.0, 2.0, 4.0, 8.0, 16.0)  # seconds before the next attempt
@@ -123,7 +137,7 @@ def submit_array(jobs: list[list[Task]], options: Options) -> Submission:
 
 def _attempt(jobs: list[list[Task]], options: Options) -> Submission:
     slurm = options.slurm
-    keys = tuple(tuple(task.folder.key for task in job) for job in jobs)
+    keys = tuple(tuple(task.folder.key for task in runs) for runs in jobs)
     folder = slurm.cache / "slurm" / f"{slurm.name}-{uuid.uuid4().hex[:8]}"
     submission = Submission(folder, keys, time.time(), queue.user())
     submission.write()

@@ -224,6 +224,11 @@ def acquire(folder: Path) -> Lease | None:
     return Lease(path, number + 1) if _create(path, json.dumps(this_process()._asdict())) else None
 
 
+def revoke(folder: Path) -> None:
+    """Supersedes the claim in force by a dead one: its owner is known not to run any more."""
+    _create(folder / f"claim.{latest(folder)[0] + 1}", "revoked")
+
+
 def _create(path: Path, text: str) -> bool:
     """Creates a file unless it exists; returns whether it did. Of several rivals, one succeeds."""
     temporary = path.with_name(f".claim.{uuid.uuid4().hex}")
