@@ -7,8 +7,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 
 from busy import HANG, await_that
 from conftest import ROOT, Place, send
@@ -450,6 +452,73 @@ def fill(folder, *, empty):
     with suppress(OSError):
         for k in count():
             (folder / str(k)).write_bytes(b"" if empty else bytes(2**20 >> min(k, 20)))
+
+
+SLEEPY = """#!/bin/sh
+/usr/bin/sbatch "$@"
+touch "$(dirname "$0")/made"
+while [ ! -e "$(dirname "$0")/told" ]; do sleep 0.1; done
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_slurm_interrupt_within_sbatch_withdraws_its_jobs(number, site, cluster, monkeypatch):
+    folder = wrapped(site, monkeypatch, "sbatch", SLEEPY)
+    with cluster.closed():
+        with subprocess.Popen(site.command(*FEW, "--cluster", "slurm"), cwd=site.folder,
+                              stderr=subprocess.PIPE, text=True, start_new_session=True) as sending:
+            await_that((folder / "made").exists)
+            assert cluster.queue()
+            os.killpg(sending.pid, number)  # sbatch too, as from a terminal
+            (folder / "told").touch()
+            assert "stopped" in sending.communicate(timeout=HANG)[1]
+        cluster.await_empty()
+    assert not list((site.cache / "slurm").glob("fig1*"))
+
+
+def test_slurm_lock_of_a_silent_command_says_whose_it_is(site, cluster):
+    """The command was killed on another host, a while ago."""
+    root = site.cache / "slurm"
+    root.mkdir(parents=True)
+    owner = lease.this_process()._replace(host="login7", pid=4711)
+    (root / "claim.3").write_text(json.dumps(owner._asdict()))
+    then = time.time() - lease.HEARTBEAT_SECONDS * lease.MISSED_HEARTBEATS + 30
+    os.utime(root / "claim.3", (then, then))
+    with cluster.closed():
+        said = send(site, *FEW)
+    assert "waiting for process 4711 on login7" in said
+    assert "submitted" in said
+
+
+def test_slurm_node_that_does_not_see_the_cache_is_named_and_burns_no_run(site, cluster):
+    hidden = site.cache.with_name("hidden")
+    with cluster.closed():
+        send(site, *FEW)
+        site.cache.rename(hidden)
+    await_that(lambda: len([line for line in cluster.queue() if "PENDING" in line]) == 2)
+    await_that(lambda: "JobHeldUser" in cluster.say("squeue", "--noheader", "--format=%r"))
+    hidden.rename(site.cache)
+    node = socket.gethostname().split(".")[0]
+    assert f"--slurm exclude={node}" in site.bench("status", *FEW).stdout
+    said = send(site, *FEW)
+    assert f"--slurm exclude={node}" in said
+    assert "2 queued" in said
+    shown = cluster.say("scontrol", "show", "job")
+    assert shown.count(f"ExcNodeList={node}") == 2
+    assert "JobHeldUser" not in shown
+
+
+def test_slurm_node_that_fails_jobs_within_seconds_is_named(site, cluster):
+    send(site, *FEW, "--slurm", "setup=exit 3")
+    cluster.await_empty()
+    node = socket.gethostname().split(".")[0]
+    wanted = f"node {node} failed the jobs of 2 runs within seconds: --slurm exclude={node}"
+    assert wanted in site.bench("status", *FEW).stdout
+    said = send(site, *FEW)  # there is no other node
+    assert wanted in said
+    assert "2 tasks for 2 runs" in said
+    cluster.await_empty()
+    assert "2 done" in site.bench(*FEW, "--cluster", "slurm").stdout
 
 
 HOSTILE = {  # SLURM's commands take them for options

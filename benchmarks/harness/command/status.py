@@ -9,6 +9,7 @@ from benchmarks.harness.command.costs import Cost, Costs
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.slurm import queue
 from benchmarks.harness.slurm.jobs import JobOfRun, Jobs, counted, states_of
+from benchmarks.harness.slurm.nodes import advice
 from benchmarks.harness.slurm.queue import QueueError
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import Selection
@@ -43,6 +44,8 @@ def status(selections: list[Selection], store: Store, options: Namespace) -> int
             if state in ("running", "queued", "failed", "diverged", "lost"):
                 error = f" ({store.folder(key).error()})" if state == "failed" else ""
                 print(f"  {state:<9} {key}  {labels[key]}{error}{_job(jobs, key, state)}")
+        for line in advice(jobs, [key for key, state in states.items() if state == "lost"]):
+            print(line)
     return 0
 
 

@@ -5,14 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-import os
 from pathlib import Path
 import time
 from typing import NamedTuple
 
 from benchmarks.harness.slurm import queue
 from benchmarks.harness.slurm.queue import Queued, QueueError, Site
-from benchmarks.harness.slurm.submissions import Submission, read_all
+from benchmarks.harness.slurm.submissions import VISIBLE_SECONDS, Submission, read_all
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.store import lease
@@ -42,10 +41,6 @@ class JobOfRun(NamedTuple):
     def log(self) -> Path:
         """What the job prints."""
         return self.submission.folder / f"{self.id}_0_log.out"
-
-
-# until every host sees a file that another one has made: NFS caches names and absences
-VISIBLE_SECONDS = float(os.environ.get("WAE_BENCH_VISIBLE_SECONDS", "60"))
 
 
 class Jobs:

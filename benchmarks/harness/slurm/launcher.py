@@ -1,8 +1,10 @@
 """The `slurm` launcher: submits runs as job arrays, and follows them with --wait."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 import time
 from typing import TypeVar
@@ -12,7 +14,8 @@ from benchmarks.harness.launch.options import Options
 from benchmarks.harness.launch.progress import POLL_SECONDS, Progress
 from benchmarks.harness.slurm import queue
 from benchmarks.harness.slurm.jobs import Jobs
-from benchmarks.harness.slurm.queue import QueueError
+from benchmarks.harness.slurm.nodes import advice, failing_nodes, release
+from benchmarks.harness.slurm.queue import QueueError, RefusedError
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.store import lease
 from benchmarks.harness.store.task import UNSETTLED, Task
@@ -27,12 +30,29 @@ RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0)  # with --wait, before the queue is asked a
 def _alone(root: Path) -> Iterator[None]:
     """Excludes other commands inside, so that the next one finds our jobs queued."""
     root.mkdir(parents=True, exist_ok=True)
+    attempts = count(1)
     while (held := lease.acquire(root)) is None:
+        if next(attempts) == PATIENCE:
+            print(_who_submits(root), flush=True)
         time.sleep(POLL_SECONDS)
     try:
         yield
     finally:
         held.release()
+
+
+PATIENCE = 10  # attempts before it is told who submits
+
+
+def _who_submits(root: Path) -> str:
+    claim = lease.latest(root)[1]
+    owner = lease.owner_of(claim) if claim else None
+    if claim is None or owner is None:
+        return "waiting for another command, which submits from this cache"
+    until = lease.HEARTBEAT_SECONDS * lease.MISSED_HEARTBEATS
+    return (f"waiting for process {owner.pid} on {owner.host}, which submits from this cache; its "
+            f"last sign of life is {max(0.0, lease.silence(claim)):.0f} s old (at {until:.0f} s, "
+            "it counts as dead)")
 
 
 class NoAnswerError(UsageError):
@@ -57,38 +77,57 @@ def submit(
 ) -> set[str]:
     """Submits the tasks that nobody works on and no job is queued for; returns their keys.
 
-    Prints a line if SLURM takes no more for now. Raises UsageError if it does not answer, or
-    refuses."""
-    from benchmarks.harness.slurm.sbatch import BusyError, submit_array  # submitit
-    sent_keys = set[str]()
+    Prints a line if SLURM takes no more for now. Raises UsageError if it refuses, NoAnswerError if
+    it does not answer."""
     if not tasks:
-        return sent_keys
+        return set()
     slurm = options.slurm
     with _alone(slurm.cache / "slurm"):
         jobs = _answered(slurm.cache, absences, RETRY_SECONDS if slurm.wait else ())
+        states = {task.folder.key: jobs.state(task) for task in tasks}
         todo = {task.folder.key: task for task in tasks
-                if jobs.state(task) in UNSETTLED and jobs.state(task) != "running"}
+                if states[task.folder.key] in UNSETTLED and states[task.folder.key] != "running"}
+        for line in advice(jobs, todo):
+            print(line, flush=True)
+        release(jobs, slurm.own.get("exclude", ""))
         jobs.tidy(tasks[0].folder.path.parent)
         if not todo:
-            return sent_keys
+            return set()
+        for task in todo.values():
+            jobs.take_from_dead(task)
         try:
             size = queue.site().array_size
         except QueueError as error:
             raise NoAnswerError(f"--cluster slurm: {error}") from None
-        for task in todo.values():
-            jobs.take_from_dead(task)
-        left = len(todo)
-        for array in chunks(group_runs(list(todo), slurm.seconds, slurm.runs_per_job), size):
-            try:
-                sent = submit_array([[todo[key] for key in job] for job in array], options)
-            except BusyError as error:
-                print(f"{left} of {len(todo)} runs are not submitted yet ({error}); "
-                      "the same command submits them", flush=True)
-                return sent_keys
-            sent_keys.update(key for job in array for key in job)
-            count = sum(map(len, array))
-            left -= count
-            print(f"submitted: job {sent.array}, {len(array)} tasks for {count} runs", flush=True)
+        if failing := failing_nodes(jobs, todo):
+            with suppress(RefusedError):  # there may be no other node
+                return _send(todo, size, _without(options, failing))
+        return _send(todo, size, options)
+
+
+def _without(options: Options, nodes: Iterable[str]) -> Options:
+    """The options with nodes excluded, besides those that the user excludes."""
+    slurm = options.slurm
+    exclude = ",".join(filter(None, [slurm.own.get("exclude"), *sorted(nodes)]))
+    return replace(options, slurm_options=replace(
+        slurm, own={**slurm.own, "exclude": exclude}))
+
+
+def _send(todo: dict[str, Task], size: int, options: Options) -> set[str]:
+    """Submits arrays of up to `size` jobs; returns the keys of the runs that SLURM took."""
+    from benchmarks.harness.slurm.sbatch import BusyError, submit_array  # submitit
+    slurm, sent_keys, left = options.slurm, set[str](), len(todo)
+    for array in chunks(group_runs(list(todo), slurm.seconds, slurm.runs_per_job), size):
+        try:
+            sent = submit_array([[todo[key] for key in job] for job in array], options)
+        except BusyError as error:
+            print(f"{left} of {len(todo)} runs are not submitted yet ({error}); "
+                  "the same command submits them", flush=True)
+            return sent_keys
+        sent_keys.update(key for job in array for key in job)
+        number = sum(map(len, array))
+        left -= number
+        print(f"submitted: job {sent.array}, {len(array)} tasks for {number} runs", flush=True)
     return sent_keys
 
 
@@ -105,16 +144,25 @@ def train_on_slurm(tasks: list[Task], options: Options, progress: Progress) -> N
 def _follow(waiting: dict[str, Task], options: Options, progress: Progress) -> None:
     sent = Counter[str]()  # how often, as far as this command knows
     placed, absences, pause = set[str](), dict[Path, float](), LOOK_SECONDS
+    burnt = defaultdict[str, set[str]](set)  # nodes that failed its jobs within seconds, by run
     while waiting:
         lease.read_clock(options.slurm.cache)
         # before the states: a job that left has stored its own
         jobs = Jobs(options.slurm.cache, absences)
+        for line in advice(jobs, ()):
+            print(line, flush=True)
+        release(jobs, options.slurm.own.get("exclude", ""))
         states = {key: jobs.state(task) for key, task in waiting.items()}
+        lost = [key for key, state in states.items() if state not in (*SETTLED, *ON_THE_WAY)]
+        for node, keys in failing_nodes(jobs, lost).items():
+            for key in keys:
+                burnt[key].add(node)
         cancelled = placed - jobs.places.keys()  # by another command
         placed = waiting.keys() & jobs.places.keys()
         sent.update(key for key in placed if not sent[key])
         for key, state in states.items():
-            given_up = state not in ON_THE_WAY and (sent[key] >= LIVES or key in cancelled)
+            given_up = state not in ON_THE_WAY and (
+                sent[key] >= LIVES + min(len(burnt[key]), LIVES) or key in cancelled)
             if state in (*SETTLED, "failed") or given_up:
                 progress.finished(waiting.pop(key).folder, state)
         idle = [waiting[key] for key in waiting if states[key] not in ON_THE_WAY]

@@ -11,11 +11,17 @@ import re
 import subprocess
 from typing import NamedTuple
 
+from benchmarks.harness.errors import UsageError
+
 ANSWER_SECONDS = 30  # that a controller may take to answer
 DEFAULT_MAX_ARRAY_SIZE, DEFAULT_MIN_JOB_AGE = 1001, 300.0  # SLURM's own, slurm.conf(5)
 # variables that are options of SLURM's commands, or describe a surrounding job
 SETTINGS = ("SBATCH_", "SQUEUE_", "SCANCEL_", "SLURM_", "SRUN_", "SALLOC_", "SUBMITIT_")
 KEPT = re.compile(r"SLURM_(CONF|JWT|SACK)(_|$)")  # the way to the controller, and tokens
+
+
+class RefusedError(UsageError):
+    """SLURM does not take a job, now or later."""
 
 
 class QueueError(Exception):
@@ -73,7 +79,7 @@ class Queued(NamedTuple):
     reason: str
     user: str
     ended: str  # when it ended, in ISO format, by the controller's clock; or N/A
-    names: str  # its own, and the path of its script
+    names: str  # its own, the path of its script, and its comment
 
     @property
     def is_over(self) -> bool:
@@ -83,7 +89,7 @@ class Queued(NamedTuple):
 
 OVER = ("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY",
         "PREEMPTED", "REVOKED", "TIMEOUT")
-FORMAT = "%i|%T|%r|%u|%e|%j|%o"
+FORMAT = "%i|%T|%r|%u|%e|%j|%o|%k"
 ROW = re.compile(r"(\d+(?:_\d+)?)\|([A-Z_]+)\|([^|]*)\|([^|]*)\|([^|]*)\|(.*)")
 
 

@@ -19,11 +19,11 @@ from submitit import SlurmExecutor
 from submitit.core.utils import FailedJobError, FailedSubmissionError, JobPaths
 from submitit.helpers import DelayedSubmission
 
-from benchmarks.harness.errors import UsageError
 from benchmarks.harness.launch.execute import execute
 from benchmarks.harness.launch.options import Options, parameters
 from benchmarks.harness.slurm import queue
-from benchmarks.harness.slurm.submissions import Submission
+from benchmarks.harness.slurm.nodes import BLIND, EPITAPH, STOPPED
+from benchmarks.harness.slurm.submissions import VISIBLE_SECONDS, Submission
 from benchmarks.harness.spec.artefact import Curve, Measure
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.store import provenance
@@ -31,7 +31,7 @@ from benchmarks.harness.store.files import discard
 from benchmarks.harness.store.lease import job
 from benchmarks.harness.store.run_folder import RunFolder
 from benchmarks.harness.store.task import Task
-from benchmarks.harness.train.interrupts import stop_on_signals
+from benchmarks.harness.train.interrupts import StopRequest, stop_on_signals
 
 EDITED = "the code changed after submission; resubmit with --retry-failed"
 REQUEUE = signal.SIGUSR2  # submitit's: time is nearly up, or the job is preempted
@@ -80,7 +80,7 @@ class JobPayload:
         if REQUEUE in stop.signals:
             signal.raise_signal(REQUEUE)  # to submitit's own handler, which is in force again
         if stop.is_set():
-            raise SystemExit(1)
+            raise SystemExit(STOPPED)
 
     def checkpoint(self) -> DelayedSubmission:
         """For submitit's requeue: the same payload, since the state is in the run folders."""
@@ -104,12 +104,19 @@ PASSING = re.compile(r"timed out|temporar|contact|connection|try again|maxsubmit
                      r"|jobs? in queue|busy", re.IGNORECASE)
 MAX_TIME_OUTS = 1000  # submitit's default of 3 would end a long training; it goes on where it was
 SETUP = (  # in front of it, `folder` is set to the submission's
+    f'for _ in $(seq {VISIBLE_SECONDS:.0f}); do',
+    '  [ -e "$folder/submission.json" ] && break; sleep 1',
+    "done",
+    'if ! [ -e "$folder/submission.json" ]; then',  # it keeps its place, and says why
+    f'  scontrol update "JobId=$SLURM_JOB_ID" "Comment=$SLURMD_NODENAME {BLIND}"',
+    '  scontrol requeuehold "$SLURM_JOB_ID"; sleep 300; exit 1',
+    "fi",
     'job="${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}"',
     'exec >>"$folder/${job}_0_log.out" 2>&1',
     f"export PYTHONPATH={shlex.quote(str(provenance.ROOT))}${{PYTHONPATH:+:$PYTHONPATH}}",
     # on a shared file system compile caches are slow, and jobs race for them
     'local="${SLURM_TMPDIR:-${TMPDIR:-/tmp}}/wae-bench-$SLURM_JOB_ID"',
-    "trap 'rm -rf \"$local\"' EXIT",
+    f"trap 'echo \"{EPITAPH}\"; rm -rf \"$local\"' EXIT",
     'export TRITON_CACHE_DIR="$local/triton" TORCHINDUCTOR_CACHE_DIR="$local/inductor"')
 # submitit reads percent signs of its folder's path as patterns: there it gets the path of a link
 LINK = ('mkdir -p "$local"', 'ln -sfn "$folder" "$local/jobs"')
@@ -122,7 +129,7 @@ class BusyError(Exception):
 def submit_array(jobs: list[list[Task]], options: Options) -> Submission:
     """Submits an array with one job per list of tasks; it is on record before it exists.
 
-    Raises UsageError if SLURM refuses, BusyError if it takes no more jobs for now."""
+    Raises RefusedError if SLURM refuses, BusyError if it takes no more jobs for now."""
     reason = ""
     for delay in (0.0, *BACK_OFF):
         time.sleep(delay)
@@ -131,7 +138,7 @@ def submit_array(jobs: list[list[Task]], options: Options) -> Submission:
         except (FailedJobError, FailedSubmissionError) as error:
             reason = " ".join(str(error).replace("sbatch: error: ", "").split())
         if not PASSING.search(reason):
-            raise UsageError(f"sbatch refused: {reason}")
+            raise queue.RefusedError(f"sbatch refused: {reason}")
     raise BusyError(reason)
 
 
@@ -140,21 +147,47 @@ def _attempt(jobs: list[list[Task]], options: Options) -> Submission:
     keys = tuple(tuple(task.folder.key for task in runs) for runs in jobs)
     folder = slurm.cache / "slurm" / f"{slurm.name}-{uuid.uuid4().hex[:8]}"
     submission = Submission(folder, keys, time.time(), queue.user())
-    submission.write()
-    orders = [JobPayload.of(job, options, provenance.fingerprint()) for job in jobs]
-    try:
-        # submitit prints what it raises
-        with (queue.clean_environment(), redirect_stderr(io.StringIO()),
-              _without_percent(folder) as path):
-            array = _executor(path, submission, options).submit_together(orders)
-    except (FailedJobError, FailedSubmissionError):
-        with suppress(queue.QueueError):  # a time-out may come after the jobs were made
-            queue.cancel(f"--name={submission.name}")
-        discard(folder)
-        raise
-    submission = replace(submission, array=array)
-    submission.write()
+    orders = [JobPayload.of(runs, options, provenance.fingerprint()) for runs in jobs]
+    with _until_told() as stop:
+        submission.write()
+        try:
+            # submitit prints what it raises
+            with (queue.clean_environment(), redirect_stderr(io.StringIO()),
+                  _without_percent(folder) as path):
+                array = _executor(path, submission, options).submit_together(orders)
+        except (FailedJobError, FailedSubmissionError):
+            _withdraw(submission)
+            raise
+        submission = replace(submission, array=array)
+        submission.write()
+        if stop.is_set():
+            _withdraw(submission)
+            raise KeyboardInterrupt
     return submission
+
+
+@contextmanager
+def _until_told() -> Iterator[StopRequest]:
+    """Holds SIGINT and SIGTERM back inside, also from sbatch: it must tell the id of what it made.
+
+    SIGINT reaches it from the terminal too, and any thread of this process may take a signal."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        with stop_on_signals() as stop:
+            yield stop
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _withdraw(submission: Submission) -> None:
+    """Cancels what sbatch has made, also where it reports a failure; then removes the record."""
+    try:
+        found = [row.job for row in queue.look_up().values() if submission.name in row.names]
+        ids = [submission.array] if submission.array else found
+        queue.cancel(*(ids or [f"--name={submission.name}"]))
+    except queue.QueueError:
+        return  # it stays on record, by which its jobs are known later
+    discard(submission.folder)
 
 
 @contextmanager

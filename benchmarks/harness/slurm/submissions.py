@@ -3,12 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.slurm.queue import user
 from benchmarks.harness.store.files import write_json
+
+# until every host sees a file that another one has made: NFS caches names and absences
+VISIBLE_SECONDS = float(os.environ.get("WAE_BENCH_VISIBLE_SECONDS", "60"))
 
 
 @dataclass(frozen=True)
