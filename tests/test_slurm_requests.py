@@ -174,7 +174,7 @@ def test_slurm_full_queue_is_retried(declared, monkeypatch, capsys):
 
     monkeypatch.setattr(sbatch, "_attempt", refuse)
     monkeypatch.setattr(queue, "site", lambda: queue.read_site("MaxArraySize = 1"))
-    launcher.submit(tasks, options)
+    launcher.submit(tasks, options, Jobs(options.slurm.cache))
     assert waits == [0.0, *sbatch.BACK_OFF]
     said = capsys.readouterr().out
     assert said.startswith("2 of 2 runs are not submitted yet (")
@@ -192,7 +192,7 @@ def test_slurm_permanent_refusal_is_not_retried(declared, monkeypatch):
     monkeypatch.setattr(sbatch, "_attempt", refuse)
     monkeypatch.setattr(queue, "site", lambda: queue.read_site("MaxArraySize = 10"))
     with pytest.raises(UsageError, match=r"sbatch refused: invalid partition specified: nowhere"):
-        launcher.submit(tasks, options)
+        launcher.submit(tasks, options, Jobs(options.slurm.cache))
     assert len(calls) == 1
 
 
@@ -325,7 +325,7 @@ def test_slurm_jobs_without_an_id_on_record_are_known_by_name(names, declared, s
     rows = [row("8_1", names=names), row("9_0", names="wae-c|/cache/slurm/wae-c/file")]
     jobs = submitted((first, second), options, "wae-b", rows, monkeypatch, array=None)
     assert jobs.state(second) == "queued"
-    jobs.tidy(first.folder.path.parent)
+    jobs.tidy(first.folder)
     shift(options.slurm.cache / "slurm" / "wae-b" / "submission.json", 1000)
     monkeypatch.setattr(queue, "look_up", lambda others: {"8_1": row("8_1")})
     again = Jobs(options.slurm.cache)
@@ -375,5 +375,5 @@ def test_slurm_submissions_are_deleted_once_settled(declared, site, monkeypatch)
     submitted([first], options, "settled", [], monkeypatch)
     jobs = submitted([second], options, "open", [], monkeypatch)
     first.folder.finish({"status": "diverged", "curves": {}}, {}, b"")
-    jobs.tidy(first.folder.path.parent)
+    jobs.tidy(first.folder)
     assert [path.name for path in (options.slurm.cache / "slurm").iterdir()] == ["open"]

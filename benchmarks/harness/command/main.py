@@ -115,7 +115,8 @@ def _dispatch(arguments: Sequence[str]) -> int:
     selections = [select(item, options.scale, options.seeds, options.methods, own, data, asked,
                          options.precision)
                   for item in chosen]
-    store = Store(options.cache_dir / "runs")
+    # of a cluster's runs, other processes alone change the state
+    store = Store(options.cache_dir / "runs", remembers=options.cluster == "slurm")
     options.to_train = not options.redraw and (command is None or command.takes == "tables")
     selections = [measurable(selection, store, options) for selection in selections]
     action = command.action if command else sweep.run

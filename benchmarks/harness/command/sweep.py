@@ -37,11 +37,17 @@ LAUNCHERS = {"local": train_in_pool, "slurm": train_on_slurm, "debug": train_inl
 def run(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Brings every selected artefact up to date; 0 if all are complete, 1 otherwise."""
     renewed = set[str]()  # runs that two sweeps share are trained again once
+    if not options.redraw:
+        lease.read_clock(options.cache_dir)
     sweeps = _checked([Sweep(chosen, store, options, renewed) for chosen in selections])
     if options.cluster == "slurm" and not options.redraw:
         everything = tasks([entry for sweep in sweeps for entry in sweep.entries], store)
+        jobs = Jobs(options.cache_dir)
+        submitted = [sweep.submit(everything, jobs) for sweep in sweeps]
+        if any(submitted):
+            jobs = Jobs(options.cache_dir)
         for sweep in sweeps:
-            sweep.submit(everything)
+            sweep.jobs = jobs
     statuses = [sweep.redraw() if options.redraw else sweep.run() for sweep in sweeps]
     return max([*statuses, int(len(sweeps) < len(selections))])
 
@@ -81,6 +87,7 @@ class Sweep:
         apart = selection.precision or ""
         self.partial = self.cache / "partial" / apart / selection.scale / selection.artefact.name
         self.before: str | None = None  # data.csv before the sweep
+        self.jobs: Jobs | None = None  # as the command has found them
         self.there: set[tuple[str, ...]] = set()  # and its outcomes, see `check_results`
 
     def check(self) -> None:
@@ -94,17 +101,22 @@ class Sweep:
         for key, task in self.tasks.items():
             if self.options.rerun and task.folder.is_being_trained():
                 raise UsageError(f"--rerun: {self.labels[key]} is being trained right now")
-            if not self.options.rerun and (warning := checkpoints.newest(task.folder.path)[1]):
+            # they may be large, and many: the cluster's jobs say themselves what is wrong with them
+            if not self.options.rerun and self.options.cluster != "slurm" and (
+                    warning := checkpoints.newest(task.folder.path)[1]):
                 print(f"warning: {warning}")
         if not self.options.redraw:
             self.absent = preflight.prepare_data(self.entries, self.tasks, self.store.root,
                                                  self.cache / "data", self.options)
 
-    def submit(self, everything: Mapping[str, Task]) -> None:
-        """Submits missing runs, each with the measures and curves that any artefact asks of it."""
+    def submit(self, everything: Mapping[str, Task], jobs: Jobs) -> bool:
+        """Submits missing runs, each with the measures and curves that any artefact asks of it.
+
+        Returns whether there were any; `jobs` are those that there are before."""
         self._declare()
-        if todo := self._todo():
-            submit([everything[key] for key in todo], self._options(len(todo)))
+        todo = self._todo()
+        return bool(todo) and bool(submit([everything[key] for key in todo],
+                                          self._options(len(todo)), jobs))
 
     def run(self) -> int:
         """Trains and measures missing runs; publishes at the end of each stage."""
@@ -134,7 +146,7 @@ class Sweep:
             if self.options.retry_failed and folder.has_failed():
                 folder.clear_error()
                 forgiven.add(folder.key)
-            if folder.is_finished():
+            if folder.is_finished() and folder.is_claimed():
                 lease.remove_dead(folder.path)
             folder.write_spec(entry.run, self.selection.sources.get(entry.run.method))
         forget(self.cache, forgiven)
@@ -203,7 +215,7 @@ class Sweep:
 
     def _conclude(self) -> int:
         """Publishes a sweep: tables, figure, verdicts, missing runs; 0 if none is missing."""
-        jobs = Jobs(self.cache)
+        jobs = Jobs(self.cache) if self.jobs is None or self.options.wait else self.jobs
         states = {key: jobs.state(task) for key, task in self.tasks.items()}
         counts = Counter(states[entry.run.key] for entry in self.entries)
         waiting = not set(counts) - {"queued", "running"}

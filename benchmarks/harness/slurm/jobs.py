@@ -17,7 +17,7 @@ from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.store import lease
 from benchmarks.harness.store.files import discard
 from benchmarks.harness.store.run_folder import RunFolder, Store
-from benchmarks.harness.store.task import STATES, TO_TRAIN, Task, tasks
+from benchmarks.harness.store.task import STATES, TO_TRAIN, UNSETTLED, Task, tasks
 
 
 class JobOfRun(NamedTuple):
@@ -152,8 +152,15 @@ class Jobs:
         """The job of a run that is in the queue."""
         return self.places[key].queued if key in self.places else None
 
-    def tidy(self, store: Path) -> None:
-        """Notes ids that were not on record; deletes records of runs that are all settled."""
+    def needs_submitting(self, task: Task) -> bool:
+        """Whether the run is to be worked on, and nobody works on it, and no job waits for it."""
+        state = self.state(task)
+        return state in UNSETTLED and state != "running"
+
+    def tidy(self, known: RunFolder) -> None:
+        """Notes ids that were not on record; deletes records of runs that are all settled.
+
+        `known`: any run of the store."""
         for submission in self.adopted:
             if submission.user == self.user:
                 submission.write()
@@ -161,8 +168,8 @@ class Jobs:
             return
         expected = {place.submission.name for place in self.jobs if place.queued}
         expected |= {place.submission.name for key, place in self.places.items()
-                    if self.is_hidden(place)
-                    or (run := RunFolder(store / key)).has_failed() or run.state() not in SETTLED}
+                     if self.is_hidden(place) or (run := known.sibling(key)).has_failed()
+                     or run.state() not in SETTLED}
         for submission in self.submissions:
             if submission.name not in expected:
                 discard(submission.folder)

@@ -14,11 +14,11 @@ from benchmarks.harness.launch.options import Options
 from benchmarks.harness.launch.progress import POLL_SECONDS, Progress
 from benchmarks.harness.slurm import queue
 from benchmarks.harness.slurm.jobs import Jobs
-from benchmarks.harness.slurm.nodes import advice, failing_nodes, release
+from benchmarks.harness.slurm.nodes import advice, failing_nodes, is_held, release
 from benchmarks.harness.slurm.queue import QueueError, RefusedError
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.store import lease
-from benchmarks.harness.store.task import UNSETTLED, Task
+from benchmarks.harness.store.task import Task
 
 LOOK_SECONDS, LONGEST_LOOK = 30.0, 300.0  # between two questions to the queue, at first and later
 LIVES = 2  # submissions of a followed run: if its job vanishes, it is submitted again
@@ -73,24 +73,26 @@ def _answered(cache: Path, absences: dict[Path, float] | None, delays: Sequence[
 
 
 def submit(
-    tasks: list[Task], options: Options, absences: dict[Path, float] | None = None
+    tasks: list[Task], options: Options, seen: Jobs, absences: dict[Path, float] | None = None
 ) -> set[str]:
     """Submits the tasks that nobody works on and no job is queued for; returns their keys.
 
-    Prints a line if SLURM takes no more for now. Raises UsageError if it refuses, NoAnswerError if
-    it does not answer."""
-    if not tasks:
-        return set()
+    `seen`: the jobs as they were a moment ago. Prints a line if SLURM takes no more for now. Raises
+    UsageError if it refuses, NoAnswerError if it does not answer."""
     slurm = options.slurm
+    if not seen.queue_error and not any(map(seen.needs_submitting, tasks)) and not is_held(seen):
+        with suppress(OSError):  # where nothing can be written, there is nothing to do either
+            seen.tidy(tasks[0].folder)
+        return set()
     with _alone(slurm.cache / "slurm"):
         jobs = _answered(slurm.cache, absences, RETRY_SECONDS if slurm.wait else ())
-        states = {task.folder.key: jobs.state(task) for task in tasks}
-        todo = {task.folder.key: task for task in tasks
-                if states[task.folder.key] in UNSETTLED and states[task.folder.key] != "running"}
+        for task in tasks:
+            task.folder.look_again()
+        todo = {task.folder.key: task for task in tasks if jobs.needs_submitting(task)}
         for line in advice(jobs, todo):
             print(line, flush=True)
         release(jobs, slurm.own.get("exclude", ""))
-        jobs.tidy(tasks[0].folder.path.parent)
+        jobs.tidy(tasks[0].folder)
         if not todo:
             return set()
         for task in todo.values():
@@ -149,6 +151,8 @@ def _follow(waiting: dict[str, Task], options: Options, progress: Progress) -> N
         lease.read_clock(options.slurm.cache)
         # before the states: a job that left has stored its own
         jobs = Jobs(options.slurm.cache, absences)
+        for task in waiting.values():
+            task.folder.look_again()
         for line in advice(jobs, ()):
             print(line, flush=True)
         release(jobs, options.slurm.own.get("exclude", ""))
@@ -169,7 +173,7 @@ def _follow(waiting: dict[str, Task], options: Options, progress: Progress) -> N
         if idle and not jobs.queue_error:
             with suppress(NoAnswerError):  # not now
                 # without those that SLURM does not take yet
-                sent.update(submit(idle, options, absences))
+                sent.update(submit(idle, options, jobs, absences))
         counts = Counter(states[key] for key in waiting)
         progress.described(", ".join(f"{counts[state]} {state}" for state in ON_THE_WAY))
         if waiting:

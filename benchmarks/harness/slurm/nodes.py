@@ -32,6 +32,11 @@ def _held(jobs: Jobs) -> Mapping[str, list[JobOfRun]]:
     return found
 
 
+def is_held(jobs: Jobs) -> bool:
+    """Whether any job is held because of a node that does not see the cache."""
+    return bool(_held(jobs))
+
+
 def release(jobs: Jobs, exclude: str) -> None:
     """Frees the jobs that are held because of a node, without it and those of `exclude`."""
     held = _held(jobs)

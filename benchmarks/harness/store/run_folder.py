@@ -11,11 +11,13 @@ error.json             the reason for a failure
 result.json            the outcome, written last
 provenance.json        code, machine, versions, times"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 import hashlib
 import json
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.artefact import Measure
@@ -23,12 +25,15 @@ from benchmarks.harness.spec.run import SETTLED, Run
 from benchmarks.harness.store import checkpoints, lease
 from benchmarks.harness.store.files import discard, write_atomically, write_json
 
+T = TypeVar("T")
+
 
 class RunFolder:
     """The files of one run."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.key = path, path.name
+    def __init__(self, path: Path, memory: dict[str, dict[str, Any]] | None = None) -> None:
+        """`memory`: what a command that looks at many runs has seen of each; see `look_again`."""
+        self.path, self.key, self.memory = path, path.name, memory
 
     def state(self) -> str:
         """One of SETTLED, "failed", "running", "missing" or, if its process died, "lost"."""
@@ -38,20 +43,51 @@ class RunFolder:
             return "failed"
         if self.is_being_trained():
             return "running"
-        return "missing" if lease.latest(self.path)[1] is None else "lost"
+        return "lost" if self.is_claimed() else "missing"
 
     def is_finished(self) -> bool:
         """Whether the run has an outcome: done or diverged."""
-        return (self.path / "result.json").exists()
+        return "result.json" in self._names()
 
     def has_failed(self) -> bool:
         """Whether the last attempt ended in an error."""
-        return (self.path / "error.json").exists()
+        return "error.json" in self._names()
+
+    def is_claimed(self) -> bool:
+        """Whether there is a claim on the run, of a living process or a dead one."""
+        return any(name.startswith("claim.") for name in self._names())
 
     def is_being_trained(self) -> bool:
         """Whether a living process has claimed the run."""
-        claim = lease.latest(self.path)[1]
+        claim = lease.latest(self.path)[1] if self.is_claimed() else None
         return claim is not None and lease.is_alive(claim)
+
+    def sibling(self, key: str) -> "RunFolder":
+        """Another run of the same store."""
+        return RunFolder(self.path.with_name(key), self.memory)
+
+    def look_again(self) -> None:
+        """Forgets what was seen of the run."""
+        if self.memory is not None:
+            self.memory.pop(self.key, None)
+
+    def _seen(self, what: str, look: Callable[[], T]) -> T:
+        if self.memory is None:
+            return look()
+        known = self.memory.setdefault(self.key, {})
+        if what not in known:
+            known[what] = look()
+        found: T = known[what]
+        return found
+
+    def _names(self) -> set[str]:
+        """The names in the folder: NFS lists a folder anew that it is asked to open."""
+        return self._seen("names", self._list)
+
+    def _list(self) -> set[str]:
+        with suppress(FileNotFoundError):
+            return set(os.listdir(self.path))
+        return set()
 
     def run(self) -> Run:
         """The run that the folder belongs to."""
@@ -59,7 +95,7 @@ class RunFolder:
 
     def result(self) -> dict[str, Any]:
         """The outcome; raises UsageError if its file is corrupt."""
-        return self._read("result.json")
+        return self._seen("result", lambda: self._read("result.json"))
 
     def provenance(self) -> dict[str, Any]:
         """The code, machine, versions and times of the training."""
@@ -116,10 +152,12 @@ class RunFolder:
     def clear_error(self) -> None:
         """Deletes the record of a failure."""
         (self.path / "error.json").unlink(missing_ok=True)
+        self.look_again()
 
     def delete(self) -> None:
         """Removes the run."""
         discard(self.path)
+        self.look_again()
 
     def weights_file(self, epoch: int | None = None) -> Path:
         """The path of the final weights, or of an epoch's snapshot."""
@@ -153,6 +191,9 @@ class RunFolder:
 
     def measurement(self, measure: Measure) -> dict[str, Any] | None:
         """The measure's stored outcome; None, so that it is measured again, unless it is intact."""
+        return self._seen(measure.id, lambda: self._intact_measurement(measure))
+
+    def _intact_measurement(self, measure: Measure) -> dict[str, Any] | None:
         try:
             content: dict[str, Any] = json.loads(self._measured(measure, "json").read_text())
             content["numbers"], content["provenance"]
@@ -175,12 +216,14 @@ class RunFolder:
 class Store:
     """All runs under one folder."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, remembers: bool = False) -> None:
+        """With `remembers`, each file is read once; see `RunFolder.look_again`."""
         self.root = root
+        self.memory: dict[str, dict[str, Any]] | None = {} if remembers else None
 
     def folder(self, key: str) -> RunFolder:
         """The folder of the run with the key; it need not exist."""
-        return RunFolder(self.root / key)
+        return RunFolder(self.root / key, self.memory)
 
 
 def _digest(data: bytes) -> str:
