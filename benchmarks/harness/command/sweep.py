@@ -146,7 +146,7 @@ class Sweep:
             if self.options.retry_failed and folder.has_failed():
                 folder.clear_error()
                 forgiven.add(folder.key)
-            if folder.is_finished() and folder.is_claimed():
+            if folder.is_finished() and folder.claim():
                 lease.remove_dead(folder.path)
             folder.write_spec(entry.run, self.selection.sources.get(entry.run.method))
         forget(self.cache, forgiven)

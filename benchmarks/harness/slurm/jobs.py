@@ -107,8 +107,7 @@ class Jobs:
 
     def _holder(self, task: Task) -> JobOfRun | None:
         """The job that holds the run's claim, if it was submitted from this cache."""
-        claim = lease.latest(task.folder.path)[1]
-        owner = lease.owner_of(claim) if claim else None
+        owner = task.folder.owner()
         return self.by_id.get(owner.job.split(".")[0]) if owner and owner.job else None
 
     def _is_gone(self, place: JobOfRun, task: Task) -> bool:
@@ -132,7 +131,7 @@ class Jobs:
         except (QueueError, ValueError):
             return 0.0
         folder = task.folder.path
-        traces = (place.log, folder, folder / "log.txt", lease.latest(folder)[1])
+        traces = (place.log, folder, folder / "log.txt", task.folder.claim())
         return min(lease.silence(path) for path in traces if path)
 
     def take_from_dead(self, task: Task) -> None:

@@ -3,6 +3,7 @@
 Claims are numbered files and the highest one counts. A dead claim is not removed but superseded by
 an exclusive link to the next number: of two rivals that both see it dead, only one succeeds."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 import json
@@ -92,11 +93,21 @@ MISSED_HEARTBEATS = 2
 WRITING_SECONDS = 0.2
 
 
-def latest(folder: Path) -> tuple[int, Path | None]:
-    """Number and path of the claim in force; (-1, None) without any claim."""
-    claims = [(int(path.suffix[1:]), path) for path in folder.glob("claim.*")
-              if path.suffix[1:].isdecimal()]
+def latest(folder: Path, names: Iterable[str] | None = None) -> tuple[int, Path | None]:
+    """Number and path of the claim in force; (-1, None) without any claim.
+
+    `names`: those in the folder, if they are known."""
+    claims = [(int(name[6:]), folder / name) for name in names or files_in(folder)
+              if name.startswith("claim.") and name[6:].isdecimal()]
     return max(claims) if claims else (-1, None)
+
+
+def files_in(folder: Path) -> list[str]:
+    """The names in a folder, none if it is not there; NFS reads anew what is listed."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
 
 
 def superseded(folder: Path) -> list[Path]:

@@ -12,10 +12,8 @@ result.json            the outcome, written last
 provenance.json        code, machine, versions, times"""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,7 +41,7 @@ class RunFolder:
             return "failed"
         if self.is_being_trained():
             return "running"
-        return "lost" if self.is_claimed() else "missing"
+        return "lost" if self.claim() else "missing"
 
     def is_finished(self) -> bool:
         """Whether the run has an outcome: done or diverged."""
@@ -53,14 +51,19 @@ class RunFolder:
         """Whether the last attempt ended in an error."""
         return "error.json" in self._names()
 
-    def is_claimed(self) -> bool:
-        """Whether there is a claim on the run, of a living process or a dead one."""
-        return any(name.startswith("claim.") for name in self._names())
+    def claim(self) -> Path | None:
+        """The claim in force, of a living process or a dead one."""
+        return lease.latest(self.path, self._names())[1]
+
+    def owner(self) -> lease.ProcessIdentity | None:
+        """Who wrote the claim in force."""
+        claim = self.claim()
+        return self._seen("owner", lambda: lease.owner_of(claim)) if claim else None
 
     def is_being_trained(self) -> bool:
         """Whether a living process has claimed the run."""
-        claim = lease.latest(self.path)[1] if self.is_claimed() else None
-        return claim is not None and lease.is_alive(claim)
+        claim = self.claim()
+        return claim is not None and self._seen("alive", lambda: lease.is_alive(claim))
 
     def sibling(self, key: str) -> "RunFolder":
         """Another run of the same store."""
@@ -80,14 +83,8 @@ class RunFolder:
         found: T = known[what]
         return found
 
-    def _names(self) -> set[str]:
-        """The names in the folder: NFS lists a folder anew that it is asked to open."""
-        return self._seen("names", self._list)
-
-    def _list(self) -> set[str]:
-        with suppress(FileNotFoundError):
-            return set(os.listdir(self.path))
-        return set()
+    def _names(self) -> list[str]:
+        return self._seen("names", lambda: lease.files_in(self.path))
 
     def run(self) -> Run:
         """The run that the folder belongs to."""
