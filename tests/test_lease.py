@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 import subprocess
 import sys
 import time
@@ -52,6 +53,16 @@ def test_claim_of_a_hidden_process_is_judged_by_its_heartbeats(tmp_path, monkeyp
     monkeypatch.setattr(lease, "start_time", lambda pid: None)
     assert not lease.is_alive(tmp_path / "claim.0")
     monkeypatch.setattr(lease.os, "kill", hidden)
+    assert lease.is_alive(tmp_path / "claim.0")
+    os.utime(tmp_path / "claim.0", (1, 1))
+    assert not lease.is_alive(tmp_path / "claim.0")
+
+
+def test_claim_that_may_not_be_read_is_judged_by_its_heartbeats(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError
+    (tmp_path / "claim.0").touch()
+    monkeypatch.setattr(Path, "read_text", refuse)
     assert lease.is_alive(tmp_path / "claim.0")
     os.utime(tmp_path / "claim.0", (1, 1))
     assert not lease.is_alive(tmp_path / "claim.0")

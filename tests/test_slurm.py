@@ -533,7 +533,9 @@ def test_slurm_jobs_are_known_whatever_the_environment_says(site, cluster, monke
     for name, value in HOSTILE.items():
         monkeypatch.setenv(name, value)
     with cluster.closed():
-        assert "2 tasks for 2 runs" in send(site, *FEW, "--slurm", "time=4:00:00")
+        said = send(site, *FEW, "--slurm", "time=4:00:00")
+        assert "note: SBATCH_PARTITION, SLURM_CLUSTERS has no effect; use --slurm" in said
+        assert "2 tasks for 2 runs" in said
         said = send(site, *FEW)
         assert "submitted" not in said
         assert "2 queued" in said

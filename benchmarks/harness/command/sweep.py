@@ -42,6 +42,8 @@ def run(selections: list[Selection], store: Store, options: Namespace) -> int:
     sweeps = _checked([Sweep(chosen, store, options, renewed) for chosen in selections])
     if options.cluster == "slurm" and not options.redraw:
         everything = tasks([entry for sweep in sweeps for entry in sweep.entries], store)
+        for sweep in sweeps:  # before the jobs are looked up: it changes what is on record
+            sweep.declare()
         jobs = Jobs(options.cache_dir)
         submitted = [sweep.submit(everything, jobs) for sweep in sweeps]
         if any(submitted):
@@ -113,7 +115,6 @@ class Sweep:
         """Submits missing runs, each with the measures and curves that any artefact asks of it.
 
         Returns whether there were any; `jobs` are those that there are before."""
-        self._declare()
         todo = self._todo()
         return bool(todo) and bool(submit([everything[key] for key in todo],
                                           self._options(len(todo)), jobs))
@@ -121,7 +122,7 @@ class Sweep:
     def run(self) -> int:
         """Trains and measures missing runs; publishes at the end of each stage."""
         if self.options.cluster != "slurm":
-            self._declare()
+            self.declare()
         if todo := self._todo():
             self._work(todo)
         for error in self.absent.values():
@@ -133,7 +134,7 @@ class Sweep:
                 if entry.run.packed_name not in self.absent
                 and (task := self.tasks[entry.run.key]).state() in UNSETTLED}
 
-    def _declare(self) -> None:
+    def declare(self) -> None:
         """Writes each run's spec; deletes what is to be trained again."""
         forgiven = set[str]()
         for entry in self.entries:

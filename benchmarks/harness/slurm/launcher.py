@@ -101,6 +101,8 @@ def submit(
             size = queue.site().array_size
         except QueueError as error:
             raise NoAnswerError(f"--cluster slurm: {error}") from None
+        if names := queue.ignored(slurm.own):
+            print(f"note: {', '.join(names)} has no effect; use --slurm, such as account=NAME")
         if failing := failing_nodes(jobs, todo):
             with suppress(RefusedError):  # there may be no other node
                 return _send(todo, size, _without(options, failing))

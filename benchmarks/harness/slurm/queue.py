@@ -37,6 +37,13 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not _is_setting(name)}
 
 
+def ignored(own: Collection[str]) -> list[str]:
+    """Variables that would choose where jobs run, and of which `--slurm` says nothing."""
+    return [name for name in ("SBATCH_ACCOUNT", "SBATCH_PARTITION", "SBATCH_QOS",
+                              "SBATCH_RESERVATION", "SBATCH_CLUSTERS", "SLURM_CLUSTERS")
+            if name in os.environ and name.partition("_")[2].lower() not in own]
+
+
 @contextmanager
 def clean_environment() -> Iterator[None]:
     """Makes this process's environment that of SLURM's commands inside."""

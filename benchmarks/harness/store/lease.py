@@ -12,6 +12,7 @@ import os
 from pathlib import Path
 import socket
 import subprocess
+from tempfile import TemporaryFile
 from threading import Event, Thread
 import time
 from typing import NamedTuple
@@ -133,6 +134,8 @@ def owner_of(claim: Path) -> ProcessIdentity | None:
             time.sleep(WRITING_SECONDS)
             text = claim.read_text()
         return ProcessIdentity(**json.loads(text))
+    except PermissionError:  # another user's, who lets nobody read it
+        return ProcessIdentity("", 0, "", None)
     except (FileNotFoundError, ValueError, TypeError):
         return None
 
@@ -176,18 +179,14 @@ def now() -> float:
 
 
 def read_clock(folder: Path) -> None:
-    """Compares this host's clock with that of the folder's file system, by writing a file.
+    """Compares this host's clock with that of the folder's file system, by a file without a name.
 
     Where nothing can be written, they count as equal. What only looks must not call it."""
     global _ahead
-    probe = folder / f".now.{uuid.uuid4().hex}"
     with suppress(OSError):
         before = time.time()
-        probe.touch()
-        try:
-            _ahead = probe.stat().st_mtime - before
-        finally:
-            probe.unlink()
+        with TemporaryFile(dir=folder, buffering=0) as probe:
+            _ahead = os.fstat(probe.fileno()).st_mtime - before
 
 
 class LeaseLostError(Exception):
