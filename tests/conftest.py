@@ -122,6 +122,7 @@ def cluster(tmp_path_factory):
 def site(cluster, tmp_path, monkeypatch):
     """A test's own place that can reach the cluster; its jobs end with the test."""
     monkeypatch.setenv("SLURM_CONF", cluster.env["SLURM_CONF"])
+    monkeypatch.setenv("WAE_BENCH_VISIBLE_SECONDS", "1")  # files are seen at once here
     folder = tmp_path / "with a space"
     folder.mkdir()
     yield Place(folder)

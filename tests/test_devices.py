@@ -17,7 +17,7 @@ from benchmarks.harness.command.arguments import check_values, parser
 from benchmarks.harness.launch import mps, sbatch
 from benchmarks.harness.launch.launchers import kind_of_device
 from benchmarks.harness.launch.options import Options
-from benchmarks.harness.launch.sbatch import JobPayload
+from benchmarks.harness.slurm.sbatch import JobPayload
 from benchmarks.harness.spec.selection import select
 from benchmarks.harness.store import provenance
 from benchmarks.harness.store.processors import cores

@@ -1,19 +1,23 @@
 """`--cluster slurm` against a real SLURM: lost or requeued jobs never change a table."""
 
+from contextlib import suppress
 import csv
+from itertools import count
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 
 from busy import HANG, await_that
 from conftest import ROOT, Place, send
 import pytest
 
 from benchmarks.harness.launch.options import LEAST_MINUTES, minutes
-from benchmarks.harness.store import checkpoints
+from benchmarks.harness.store import checkpoints, lease
 from benchmarks.harness.store.run_folder import RunFolder
 
 SMOKE = ("fig1-synthetic", "--scale", "smoke")
@@ -136,12 +140,14 @@ def last_run(slow_run, site, cluster):
     return slow_run
 
 
-def collect(site, slowed):
-    """Runs the same command again with --wait; its tables must be the undisturbed ones."""
-    done = site.bench(*slowed.words, "--cluster", "slurm", "--wait")
+def collect(site, slowed, cluster):
+    """Runs the same command again until all is done; its tables must be the undisturbed ones."""
+    first = site.bench(*slowed.words, "--cluster", "slurm")
+    cluster.await_empty()
+    done = site.bench(*slowed.words, "--cluster", "slurm")
     assert done.returncode == 0, done.stdout + done.stderr
     assert site.tables(custom(site)) == slowed.tables
-    return done.stdout
+    return first.stdout + done.stdout
 
 
 def job_of(folder):
@@ -167,7 +173,7 @@ def test_slurm_table_lists_missing_runs_until_complete(last_run, slowed, site, c
     assert (custom(site) / "figure.png").exists()
     slowed.brake.unlink()
     cluster.await_empty()
-    assert "submitted" not in collect(site, slowed)
+    assert "submitted" not in collect(site, slowed, cluster)
 
 
 def test_slurm_run_killed_by_sigkill_is_resumed(slow_run, slowed, site, cluster):
@@ -178,7 +184,7 @@ def test_slurm_run_killed_by_sigkill_is_resumed(slow_run, slowed, site, cluster)
     assert slow_run.state() == "lost"
     others = [folder for folder in runs(site) if folder.key != slow_run.key]
     assert {folder.state() for folder in others} == {"done"}
-    output = collect(site, slowed)
+    output = collect(site, slowed, cluster)
     assert "1 tasks for 1 runs" in output
     assert "from step 0" not in log_of(slow_run).split("\n", 1)[1]
 
@@ -189,7 +195,7 @@ def test_slurm_job_cancelled_from_outside_is_lost_and_resubmitted(slow_run, slow
     slowed.brake.unlink()
     assert checkpoints.newest(slow_run.path)[0] is not None
     assert not list(slow_run.path.glob("claim.*"))
-    assert "1 tasks for 1 runs" in collect(site, slowed)
+    assert "1 tasks for 1 runs" in collect(site, slowed, cluster)
 
 
 def limit(cluster, job, left):
@@ -212,7 +218,7 @@ def test_slurm_job_past_its_time_limit_requeues_and_resumes(slowed, site, cluste
     cluster.await_empty()
     assert folder.state() == "done"
     assert log_of(folder).count("from step 0") == 1
-    assert "submitted" not in collect(site, slowed)
+    assert "submitted" not in collect(site, slowed, cluster)
 
 
 @pytest.mark.slow
@@ -224,7 +230,7 @@ def test_slurm_job_killed_without_warning_resumes_from_its_checkpoint(
     cluster.await_empty()
     slowed.brake.unlink()
     assert checkpoints.newest(folder.path)[0] is not None
-    assert "1 tasks for 1 runs" in collect(site, slowed)
+    assert "1 tasks for 1 runs" in collect(site, slowed, cluster)
     assert log_of(folder).count("from step 0") == 1
 
 
@@ -242,7 +248,25 @@ def test_slurm_requeued_job_resumes(how, slow_run, slowed, site, cluster):
     # scancel repeats a signal that finds the job on its way back to the queue
     assert log_of(slow_run).count("from step") >= 2
     assert log_of(slow_run).count("from step 0") == 1
-    assert "submitted" not in collect(site, slowed)
+    assert "submitted" not in collect(site, slowed, cluster)
+
+
+@pytest.mark.parametrize("partition", ["gentle", "abrupt"])
+def test_slurm_job_preempted_out_of_its_partition_queues_itself_again(
+        partition, slowed, site, cluster):
+    """With a grace time, the job ends by itself before SLURM would requeue it."""
+    folder = hold_up(slowed, site, "--slurm", f"partition={partition}")
+    others = [other for other in runs(site) if other.key != folder.key]
+    await_that(lambda: {other.state() for other in others} == {"done"})
+    job = job_of(folder)
+    cluster.say("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=true")
+    await_that(lambda: log_of(folder).count("from step") >= 2)
+    assert job_of(folder) == job
+    slowed.brake.unlink()
+    cluster.await_empty()
+    assert folder.state() == "done"
+    assert log_of(folder).count("from step 0") == 1
+    assert "submitted" not in collect(site, slowed, cluster)
 
 
 def test_slurm_job_finishes_while_the_node_daemon_is_down(slow_run, slowed, site, cluster):
@@ -254,7 +278,7 @@ def test_slurm_job_finishes_while_the_node_daemon_is_down(slow_run, slowed, site
         cluster.start("slurmd")
         cluster.await_up()
     cluster.await_empty()
-    collect(site, slowed)
+    collect(site, slowed, cluster)
     assert log_of(slow_run).count("from step") == 1
 
 
@@ -270,7 +294,7 @@ def test_slurm_sweep_survives_a_controller_restart(slow_run, slowed, site, clust
         cluster.await_up()
     slowed.brake.unlink()
     cluster.await_empty()
-    assert "submitted" not in collect(site, slowed)
+    assert "submitted" not in collect(site, slowed, cluster)
 
 
 BAD = '''
@@ -353,7 +377,7 @@ def test_slurm_two_commands_at_once_train_each_run_once(slowed, site, cluster):
     outputs = [rival.communicate(timeout=HANG)[0] for rival in rivals]
     assert sum("submitted" in output for output in outputs) == 1, outputs
     cluster.await_empty()
-    collect(site, slowed)
+    collect(site, slowed, cluster)
     assert all(log_of(folder).count("from step 0") == 1 for folder in runs(site))
 
 
@@ -365,7 +389,7 @@ def test_slurm_logs_are_shown_and_cancel_ends_the_jobs(slow_run, slowed, site, c
     assert ended.stdout.startswith("cancelled"), ended.stdout + ended.stderr
     cluster.await_empty()
     slowed.brake.unlink()
-    assert "submitted" in collect(site, slowed)
+    assert "submitted" in collect(site, slowed, cluster)
 
 
 def test_slurm_job_sees_only_its_own_gpus(slowed, site, cluster):
@@ -380,7 +404,182 @@ def test_slurm_job_sees_only_its_own_gpus(slowed, site, cluster):
     seen = [path.read_text().strip() for path in site.folder.glob("devices.*")]
     assert len(seen) == 3
     assert set(seen) <= {"CUDA_VISIBLE_DEVICES=0,1", "CUDA_VISIBLE_DEVICES=2,3"}
-    assert "submitted" not in collect(site, slowed)
+    assert "submitted" not in collect(site, slowed, cluster)
+
+
+FLAKY = """#!/bin/sh
+echo call >> "$(dirname "$0")/calls"
+echo "NOTE: maintenance | on 1 December"
+case $(wc -l < "$(dirname "$0")/calls") in
+    1|2|4) echo "slurm_load_jobs error: Unable to contact slurm controller" >&2; exit 1;;
+esac
+exec /usr/bin/squeue "$@"
+"""
+
+
+def wrapped(site, monkeypatch, name, script):
+    """Puts the script before SLURM's command of that name; returns its folder."""
+    folder = site.folder / "bin"
+    folder.mkdir()
+    (folder / name).write_text(script)
+    (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return folder
+
+
+def test_slurm_wait_continues_after_bad_answers_and_notices(
+        undisturbed, site, cluster, monkeypatch):
+    with cluster.closed():
+        send(site, *FEW)
+    folder = wrapped(site, monkeypatch, "squeue", FLAKY)
+    done = site.bench(*FEW, "--cluster", "slurm", "--wait")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len((folder / "calls").read_text().split()) > 4
+    assert site.tables(custom(site)) == undisturbed
+
+
+def test_slurm_status_and_cancel_work_where_nothing_can_be_written(site, cluster):
+    with cluster.closed():
+        for spoil in ("no space", "no inodes", "read-only"):
+            site.cache.mkdir(exist_ok=True)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2M,nr_inodes=200", "none",
+                            site.cache], check=True)
+            try:
+                assert "2 tasks for 2 runs" in send(site, *FEW)
+                one, _ = runs(site)
+                owner = lease.this_process()._replace(host="elsewhere", job=None)
+                (one.path / "claim.0").write_text(json.dumps(owner._asdict()))
+                if spoil == "read-only":
+                    subprocess.run(["mount", "-o", "remount,ro", site.cache], check=True)
+                else:
+                    fill(site.cache / "ballast", empty=spoil == "no inodes")
+                shown = site.bench("status", *FEW)
+                assert (shown.returncode, shown.stderr) == (0, "")
+                assert "1 running, 1 queued" in shown.stdout
+                ended = site.bench("cancel", *FEW)
+                assert "cancelled 2 jobs" in ended.stdout, ended.stderr
+                cluster.await_empty()
+            finally:
+                subprocess.run(["umount", site.cache], check=True)
+
+
+def fill(folder, *, empty):
+    """Takes all inodes, or all space, of a file system."""
+    folder.mkdir()
+    with suppress(OSError):
+        for k in count():
+            (folder / str(k)).write_bytes(b"" if empty else bytes(2**20 >> min(k, 20)))
+
+
+SLEEPY = """#!/bin/sh
+/usr/bin/sbatch "$@"
+touch "$(dirname "$0")/made"
+while [ ! -e "$(dirname "$0")/told" ]; do sleep 0.1; done
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_slurm_interrupt_within_sbatch_withdraws_its_jobs(number, site, cluster, monkeypatch):
+    folder = wrapped(site, monkeypatch, "sbatch", SLEEPY)
+    with cluster.closed():
+        with subprocess.Popen(site.command(*FEW, "--cluster", "slurm"), cwd=site.folder,
+                              stderr=subprocess.PIPE, text=True, start_new_session=True) as sending:
+            await_that((folder / "made").exists)
+            assert cluster.queue()
+            os.killpg(sending.pid, number)  # sbatch too, as from a terminal
+            (folder / "told").touch()
+            assert "stopped" in sending.communicate(timeout=HANG)[1]
+        cluster.await_empty()
+    assert not list((site.cache / "slurm").glob("fig1*"))
+
+
+def test_slurm_lock_of_a_silent_command_says_whose_it_is(site, cluster):
+    """The command was killed on another host, a while ago."""
+    root = site.cache / "slurm"
+    root.mkdir(parents=True)
+    owner = lease.this_process()._replace(host="login7", pid=4711)
+    (root / "claim.3").write_text(json.dumps(owner._asdict()))
+    then = time.time() - lease.HEARTBEAT_SECONDS * lease.MISSED_HEARTBEATS + 30
+    os.utime(root / "claim.3", (then, then))
+    with cluster.closed():
+        said = send(site, *FEW)
+    assert "waiting for process 4711 on login7" in said
+    assert "submitted" in said
+
+
+def test_slurm_node_that_does_not_see_the_cache_is_named_and_burns_no_run(site, cluster):
+    hidden = site.cache.with_name("hidden")
+    with cluster.closed():
+        send(site, *FEW)
+        site.cache.rename(hidden)
+    await_that(lambda: len([line for line in cluster.queue() if "PENDING" in line]) == 2)
+    await_that(lambda: "JobHeldUser" in cluster.say("squeue", "--noheader", "--format=%r"))
+    hidden.rename(site.cache)
+    node = socket.gethostname().split(".")[0]
+    assert f"--slurm exclude={node}" in site.bench("status", *FEW).stdout
+    said = send(site, *FEW)
+    assert f"--slurm exclude={node}" in said
+    assert "2 queued" in said
+    shown = cluster.say("scontrol", "show", "job")
+    assert shown.count(f"ExcNodeList={node}") == 2
+    assert "JobHeldUser" not in shown
+
+
+def test_slurm_node_that_fails_jobs_within_seconds_is_named(site, cluster):
+    send(site, *FEW, "--slurm", "setup=exit 3")
+    cluster.await_empty()
+    node = socket.gethostname().split(".")[0]
+    wanted = f"node {node} failed the jobs of 2 runs within seconds: --slurm exclude={node}"
+    assert wanted in site.bench("status", *FEW).stdout
+    said = send(site, *FEW)  # there is no other node
+    assert wanted in said
+    assert "2 tasks for 2 runs" in said
+    cluster.await_empty()
+    assert "2 done" in site.bench(*FEW, "--cluster", "slurm").stdout
+
+
+HOSTILE = {  # SLURM's commands take them for options
+    "SBATCH_JOB_NAME": "mine", "SBATCH_TIMELIMIT": "1", "SBATCH_NO_REQUEUE": "1",
+    "SBATCH_PARTITION": "nowhere", "SBATCH_ARRAY_INX": "5", "SQUEUE_STATES": "SUSPENDED",
+    "SQUEUE_FORMAT": "%j", "SQUEUE_USERS": "nobody", "SCANCEL_STATE": "SUSPENDED",
+    "SCANCEL_PARTITION": "nowhere", "SLURM_CLUSTERS": "nowhere", "LOGNAME": "nobody",
+    "USER": "nobody"}
+
+
+def test_slurm_jobs_are_known_whatever_the_environment_says(site, cluster, monkeypatch):
+    for name, value in HOSTILE.items():
+        monkeypatch.setenv(name, value)
+    with cluster.closed():
+        said = send(site, *FEW, "--slurm", "time=4:00:00")
+        assert "note: SBATCH_PARTITION, SLURM_CLUSTERS has no effect; use --slurm" in said
+        assert "2 tasks for 2 runs" in said
+        said = send(site, *FEW)
+        assert "submitted" not in said
+        assert "2 queued" in said
+        assert "PENDING" in site.bench("status", *FEW).stdout
+        limits = cluster.say("squeue", "--noheader", "--array", "--format=%l").split()
+        requeue = [word for word in cluster.say("scontrol", "show", "job").split()
+                   if word.startswith("Requeue=")]
+        ended = site.bench("cancel", *FEW)
+        assert "cancelled 2 jobs" in ended.stdout, ended.stderr
+        cluster.await_empty()
+    assert set(limits) == {"4:00:00"}
+    assert set(requeue) == {"Requeue=1"}
+
+
+def test_slurm_cache_with_percent_signs_in_its_path_keeps_the_job_files(site, cluster):
+    """submitit and SLURM replace %j, %A, %a, %t and %x."""
+    place = Place(site.folder / "50%j of%%f %A %t%x")
+    place.folder.mkdir()
+    done = place.bench(*FEW, "--cluster", "slurm", "--wait", "--slurm", "exclusive")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [path.name for path in site.folder.iterdir()] == [place.folder.name]
+    with cluster.closed():
+        send(place, *FEW, "--seeds", "2", "--runs-per-job", "2")
+    cluster.await_empty()
+    newest = max(runs(place), key=lambda folder: folder.path.stat().st_mtime)
+    shown = place.bench("logs", newest.key)
+    assert "Starting with JobEnvironment" in shown.stdout
 
 
 BUSY = """#!/bin/sh
@@ -399,16 +598,12 @@ def test_slurm_busy_is_retried_and_a_refusal_prints_one_line(
     assert refused.returncode == 2
     assert len(refused.stderr.splitlines()) == 1
     assert "invalid partition specified: nowhere" in refused.stderr
-    busy = site.folder / "bin"
-    busy.mkdir()
-    (busy / "sbatch").write_text(BUSY)
-    (busy / "sbatch").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{busy}:{os.environ['PATH']}")
+    busy = wrapped(site, monkeypatch, "sbatch", BUSY)
     with cluster.closed():
         assert "3 tasks for 3 runs" in send(site, *slowed.words)
     assert len((busy / "attempts").read_text().splitlines()) == 3
     cluster.await_empty()
-    assert "submitted" not in collect(site, slowed)
+    assert "submitted" not in collect(site, slowed, cluster)
 
 
 def test_slurm_jobs_refuse_code_edited_after_submission(undisturbed, site, cluster):

@@ -1,12 +1,17 @@
 """Cost of a sweep of a thousand runs on the submitting machine."""
 
 from dataclasses import replace
+import json
 import os
 import shutil
+import subprocess
+import sys
 
-from busy import metered
+from busy import HANG, metered
+from conftest import ROOT
 import pytest
 
+from benchmarks.harness.store import lease
 from benchmarks.harness.store.run_folder import RunFolder
 
 SEEDS = 38
@@ -43,6 +48,43 @@ def test_slurm_submission_of_a_thousand_runs_is_quick_and_small(closed, site, mo
     assert again.work < 30
 
 
+def files_looked_at(place, status):
+    """How often the same command looks at each name below the runs' folder."""
+    output = place.folder / "calls"
+    command = place.command(*MANY, "--cluster", "slurm")[2:]
+    done = subprocess.run(
+        [sys.executable, ROOT / "tests" / "counting.py", output, place.cache / "runs", *command],
+        check=False, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        timeout=HANG)
+    assert done.returncode == status, done.stdout + done.stderr
+    return json.loads(output.read_text())
+
+
+def test_slurm_command_with_nothing_to_do_looks_at_each_run_a_few_times(
+        place, tmp_path, monkeypatch):
+    """Half of the runs have a checkpoint and the claim of a job; squeue prints what SLURM does."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, script in (("sbatch", 'echo "Submitted batch job 7"'),
+                         ("squeue", 'echo call >> "$0.calls"; cat "$0.rows"'),
+                         ("scontrol", 'echo "MaxArraySize = 5000"'), ("srun", "")):
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+    (programs / "squeue.rows").write_text("".join(
+        f"7_{k}|RUNNING|None|root|N/A|name|script|\n" for k in range(RUNS)))
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    assert place.bench(*MANY, "--cluster", "slurm").returncode == 1
+    owner = json.dumps(lease.this_process()._replace(host="node7", job="7_0.0")._asdict())
+    for path in list((place.cache / "runs").iterdir())[::2]:
+        (path / "checkpoint.pt").write_bytes(b"large")
+        (path / "claim.0").write_text(owner)
+    (programs / "squeue.calls").unlink()
+    calls = files_looked_at(place, status=1)
+    assert RUNS <= sum(calls.values()) <= 10 * RUNS
+    assert "checkpoint.pt" not in calls
+    assert (programs / "squeue.calls").read_text().split() == ["call"]
+
+
 def test_slurm_collection_of_a_thousand_runs_is_quick(closed, site):
     """Synthetic runs: the outcomes of one seed, copied to the other seeds' folders."""
     few = site.bench(*MANY[:-1], "1", "--cluster", "debug")
@@ -56,6 +98,8 @@ def test_slurm_collection_of_a_thousand_runs_is_quick(closed, site):
         spent = metered(site.command(*MANY, "--cluster", "slurm"), site.folder)
         assert f"{RUNS} done" in spent.said
         assert (site.smoke / "figure.png").exists()
+        if not work:
+            assert sum(files_looked_at(site, status=0).values()) <= 10 * RUNS
         work.append(spent.work)
         shutil.rmtree(site.smoke)
     assert min(work) < 110

@@ -22,14 +22,14 @@ STANDARD = set(sys.stdlib_module_names)
 HEAVY = {"torch", "torchvision", "numpy", "pandas", "scipy", "PIL", "submitit", "matplotlib",
          "sklearn", "ot", "geomloss", "scikit_posthocs"}
 TRAINS = {"spec", "store", "data", "measure", "train"}
-ROOMS = TRAINS | {"launch", "analysis", "results"}
+ROOMS = TRAINS | {"launch", "slurm", "analysis", "results"}
 # our modules that each part may import, besides itself, errors, console and methods
 MAY_IMPORT = {
     "methods": set(), "figures": set(), "errors": set(), "console": set(), "harness": set(),
     "spec": set(), "store": {"spec"}, "data": {"spec", "store"}, "measure": {"spec", "data"},
-    "train": TRAINS, "launch": TRAINS, "analysis": {"spec"},
+    "train": TRAINS, "launch": TRAINS, "slurm": TRAINS | {"launch"}, "analysis": {"spec"},
     "results": {"spec", "store", "analysis", "figures"}, "command": ROOMS,
-    "report": {"spec", "store", "launch", "analysis", "results"},
+    "report": {"spec", "store", "slurm", "analysis", "results"},
     "speed": ROOMS | {"declarations"}, "declarations": {"spec"}, "start": {"command"},
     "bench": {"start"},
 }
@@ -40,7 +40,7 @@ MAY_IMPORT_OTHERS = {
     "console": {"rich"}, "data": {"torch", "torchvision", "numpy", "PIL"},
     "measure": {"torch", "torchvision", "numpy", "PIL", "sklearn", "safetensors", "pytorch_fid"},
     "train": {"torch", "safetensors"},
-    "launch": {"torch", "submitit", "rich", "threadpoolctl"},
+    "launch": {"torch", "rich", "threadpoolctl"}, "slurm": {"submitit"},
     "analysis": {"numpy", "pandas", "scipy", "scikit_posthocs"}, "results": {"pandas"},
     "command": {"torch", "pytorch_fid"}, "declarations": {"pandas"},
     "report": {"PIL", "jinja2", "markupsafe"},

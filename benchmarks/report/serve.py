@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.launch.slurm_queue import Jobs, counted, states_of
+from benchmarks.harness.slurm.jobs import Jobs, counted, states_of
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.store.run_folder import Store
 from benchmarks.report.collect import Report

@@ -10,7 +10,6 @@ import re
 from typing import NamedTuple, NoReturn
 
 from benchmarks.harness.errors import UsageError, unknown
-from benchmarks.harness.launch.launchers import LAUNCHERS
 from benchmarks.harness.launch.options import overrides
 from benchmarks.harness.spec.artefact import Artefact
 from benchmarks.harness.spec.claims import SCALES
@@ -19,6 +18,7 @@ from benchmarks.harness.spec.user_data import FILE_DATASETS, UserData
 from benchmarks.harness.store.provenance import ROOT
 
 DESCRIPTION = "Regenerates the MoCA paper's figures and tables, with a verdict per claim."
+CLUSTERS = ("local", "slurm", "debug")
 DATA_DIR = "WAE_BENCH_DATA_DIR"
 AT_LEAST_1 = ("seeds", "jobs", "runs_per_job", "runs_per_gpu")
 MOST_SEEDS = 1000  # a slip of the finger would keep a core busy with naming runs
@@ -144,7 +144,7 @@ def check_values(options: Namespace, commands: Commands) -> None:
     """Raises UsageError for a value that makes no sense; resolves paths."""
     precisions = (None, *CHOICES["precision"])
     for kind, value, known in (("scale", options.scale, SCALES),
-                               ("cluster", options.cluster, LAUNCHERS),
+                               ("cluster", options.cluster, CLUSTERS),
                                ("precision", options.precision, precisions)):
         if value not in known:
             raise unknown(kind, value, filter(None, known))

@@ -122,7 +122,8 @@ def _dispatch(arguments: Sequence[str]) -> int:
         say(data.understood)
     chosen = wanted(first if command else "", rest if command else options.words, ARTEFACTS,
                     TUNINGS, COMMANDS)
-    store = Store(options.cache_dir / "runs")
+    # of a cluster's runs, other processes alone change the state
+    store = Store(options.cache_dir / "runs", remembers=options.cluster == "slurm")
     options.to_train = not options.redraw and (command is None or command.takes == "tables")
     if own or ":" in (options.methods or ""):
         chosen = [with_own_weights(item, own, data, store, options) for item in chosen]

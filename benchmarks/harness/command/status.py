@@ -1,16 +1,20 @@
 """The commands `list`, `status`, `logs`, `cancel` and `plan`."""
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from benchmarks.harness.command.costs import Cost, Costs
 from benchmarks.harness.console import say
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.launch import slurm_queue
 from benchmarks.harness.launch.launchers import processes
-from benchmarks.harness.launch.slurm_queue import Jobs, counted, states_of
+from benchmarks.harness.slurm import queue
+from benchmarks.harness.slurm.jobs import JobOfRun, Jobs, counted, states_of
+from benchmarks.harness.slurm.nodes import advice
+from benchmarks.harness.slurm.queue import QueueError
 from benchmarks.harness.spec.run import SETTLED, Run
 from benchmarks.harness.spec.selection import Selection
 from benchmarks.harness.spec.user_data import is_packed, packed_folder
@@ -44,19 +48,24 @@ def status(selections: list[Selection], store: Store, options: Namespace) -> int
             if state in ("running", "queued", "failed", "diverged", "lost"):
                 error = f" ({store.folder(key).error()})" if state == "failed" else ""
                 print(f"  {state:<9} {key}  {labels[key]}{error}{_job(jobs, key, state)}")
+        for line in advice(jobs, [key for key, state in states.items() if state == "lost"]):
+            print(line)
     return 0
 
 
 def _job(jobs: Jobs, key: str, state: str) -> str:
-    """A run's cluster job, with SLURM's reason for waiting."""
+    """A run's cluster job, with SLURM's reason for waiting; and whose it is, if another user's."""
     place = jobs.places.get(key)
     if place is None or state not in ("queued", "running", "lost"):
         return ""
-    job = place.submission.job(place.number)
+    owner = place.submission.user
+    whose = f", job {place.id}" + (f" of {owner}" if owner != jobs.user else "")
+    if jobs.is_hidden(place):
+        return f"{whose}, which SLURM does not show to others"
     if place.queued is None:
-        return f", job {job}, which is not in the queue"
+        return f"{whose}, which is not in the queue"
     waits = place.queued.state == "PENDING" and place.queued.reason != "None"
-    return f", job {job} {place.queued.state}" + (f" ({place.queued.reason})" if waits else "")
+    return f"{whose} {place.queued.state}" + (f" ({place.queued.reason})" if waits else "")
 
 
 def logs(names: list[str], options: Namespace) -> int:
@@ -72,8 +81,7 @@ def logs(names: list[str], options: Namespace) -> int:
     place = Jobs(cache).places.get(folder.name)
     texts = [folder / "log.txt"]
     if place:
-        job = place.submission.job(place.number)
-        texts += sorted(place.submission.folder.glob(f"{job}_*_log.out"))
+        texts.append(place.log)
     for path in filter(Path.exists, texts):
         print(f"==> {path}")
         print(path.read_text(encoding="utf-8", errors="replace").rstrip())
@@ -83,27 +91,35 @@ def logs(names: list[str], options: Namespace) -> int:
 
 
 def cancel(selections: list[Selection], store: Store, options: Namespace) -> int:
-    """Cancels the jobs of the artefacts' unfinished runs; checkpoints stay."""
+    """Cancels this user's jobs of the artefacts' unfinished runs; checkpoints stay."""
     jobs = Jobs(options.cache_dir)
     if jobs.queue_error:
         raise UsageError(f"cancel: {jobs.queue_error}")
     asked = tasks([entry for one in selections for entry in one.entries()], store)
     open_keys = {key for key, task in asked.items()
                  if jobs.queued(key) and jobs.state(task) not in (*SETTLED, "failed")}
-    places = {jobs.places[key] for key in open_keys}
-    ids = sorted({place.queued.job for place in places if place.queued})
-    submissions = {place.submission for place in places}
-    for submission in submissions:
-        submission.drop_jobs_with(open_keys).write()
-    try:
-        if ids:
-            slurm_queue.cancel(*ids)
-    except slurm_queue.QueueError as error:
-        for submission in submissions:
-            submission.write()  # the jobs live on, and stay on record
-        raise UsageError(f"cancel: {error}") from None
-    print(f"cancelled {len(ids)} jobs with {len(open_keys)} runs that had no outcome yet")
+    places = jobs.queued_with(open_keys)
+    mine = [place for place in places if place.submission.user == jobs.user]
+    if mine:
+        _note_cancelled(mine, open_keys)
+        try:
+            queue.cancel(*sorted({place.id for place in mine}))
+        except QueueError as error:
+            _note_cancelled(mine, set())  # the jobs live on, and stay on record
+            raise UsageError(f"cancel: {error}") from None
+    ended = open_keys & {key for place in mine for key in place.runs}
+    print(f"cancelled {len(mine)} jobs with {len(ended)} runs that had no outcome yet")
+    for owner, count in Counter(place.submission.user for place in places).items():
+        if owner != jobs.user:
+            print(f"{count} jobs are {owner}'s, who alone can cancel them")
     return 0
+
+
+def _note_cancelled(places: list[JobOfRun], keys: set[str]) -> None:
+    """Takes the runs' jobs off the record, so that they count as cancelled and not as lost."""
+    with suppress(OSError):  # a full disk must not keep jobs running
+        for submission in {place.submission for place in places}:
+            submission.drop_jobs_with(keys).write()
 
 
 def _tell_data(runs: Iterable[Run], options: Namespace, told: set[str]) -> None:

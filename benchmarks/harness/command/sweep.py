@@ -16,18 +16,20 @@ from benchmarks.harness.command.costs import Estimates
 from benchmarks.harness.console import print_verdicts, shown
 from benchmarks.harness.errors import MissingDataError, UsageError
 from benchmarks.harness.launch.launchers import (
-    LAUNCHERS,
     device_for,
     kind_of_device,
     processes,
+    train_inline,
 )
+from benchmarks.harness.launch.local import train_in_pool
 from benchmarks.harness.launch.options import Options, SlurmOptions, overrides
 from benchmarks.harness.launch.progress import Progress
-from benchmarks.harness.launch.slurm import submit
-from benchmarks.harness.launch.slurm_queue import Jobs, forget
 from benchmarks.harness.results import read
 from benchmarks.harness.results.reuse import Reused, reused
 from benchmarks.harness.results.write import draw, judge_again, publish
+from benchmarks.harness.slurm.jobs import Jobs
+from benchmarks.harness.slurm.launcher import submit, train_on_slurm
+from benchmarks.harness.slurm.submissions import forget
 from benchmarks.harness.spec.run import SETTLED
 from benchmarks.harness.spec.selection import PlannedRun, Selection
 from benchmarks.harness.store import checkpoints, lease
@@ -37,15 +39,25 @@ from benchmarks.harness.train.device import usable_device
 
 REUSED = "reused"  # a run that the results folder has, and this store has not
 
+LAUNCHERS = {"local": train_in_pool, "slurm": train_on_slurm, "debug": train_inline}
+
 
 def run(selections: list[Selection], store: Store, options: Namespace) -> int:
     """Brings every selected artefact up to date; 0 if all are complete, 1 otherwise."""
     renewed = set[str]()  # runs that two sweeps share are trained again once
+    if not options.redraw:
+        lease.read_clock(options.cache_dir)
     sweeps = _checked([Sweep(chosen, store, options, renewed) for chosen in selections])
     if options.cluster == "slurm" and not options.redraw:
         everything = tasks([entry for sweep in sweeps for entry in sweep.entries], store)
+        for sweep in sweeps:  # before the jobs are looked up: it changes what is on record
+            sweep.declare()
+        jobs = Jobs(options.cache_dir)
+        submitted = [sweep.submit(everything, jobs) for sweep in sweeps]
+        if any(submitted):
+            jobs = Jobs(options.cache_dir)
         for sweep in sweeps:
-            sweep.submit(everything)
+            sweep.jobs = jobs
     statuses = [sweep.redraw() if options.redraw else sweep.run() for sweep in sweeps]
     if len(sweeps) > 1:  # the noise of a single seed may be that of another artefact's replicates
         for sweep in sweeps:
@@ -89,6 +101,7 @@ class Sweep:
         apart = selection.precision or ""
         self.partial = self.cache / "partial" / apart / selection.scale / selection.artefact.name
         self.before: str | None = None  # data.csv before the sweep
+        self.jobs: Jobs | None = None  # as the command has found them
         self.there: set[tuple[str, ...]] = set()  # and its outcomes, see `check_results`
 
     def _reused(self) -> Reused:
@@ -109,7 +122,9 @@ class Sweep:
         for key, task in self.tasks.items():
             if self.options.rerun and task.folder.is_being_trained():
                 raise UsageError(f"--rerun: {self.labels[key]} is being trained right now")
-            if not self.options.rerun and (warning := checkpoints.newest(task.folder.path)[1]):
+            # they may be large, and many: the cluster's jobs say themselves what is wrong with them
+            if not self.options.rerun and self.options.cluster != "slurm" and (
+                    warning := checkpoints.newest(task.folder.path)[1]):
                 print(f"warning: {warning}")
         if not self.options.redraw:
             own = [entry for entry in self.entries if entry.run.key not in self.reused.rows]
@@ -123,17 +138,20 @@ class Sweep:
         data = self.folder / "data.csv"
         self.before = data.read_text(encoding="utf-8") if data.exists() else None
 
-    def submit(self, everything: Mapping[str, Task]) -> None:
-        """Submits missing runs, each with the measures and curves that any artefact asks of it."""
-        self._declare()
-        if todo := self._todo():
+    def submit(self, everything: Mapping[str, Task], jobs: Jobs) -> bool:
+        """Submits missing runs, each with the measures and curves that any artefact asks of it.
+
+        Returns whether there were any; `jobs` are those that there are before."""
+        todo = self._todo()
+        if todo:
             self._say_why(todo)
-            submit([everything[key] for key in todo], self._options(len(todo)))
+        return bool(todo) and bool(submit([everything[key] for key in todo],
+                                          self._options(len(todo)), jobs))
 
     def run(self) -> int:
         """Trains and measures missing runs; publishes at the end of each stage."""
         if self.options.cluster != "slurm":
-            self._declare()
+            self.declare()
         if todo := self._todo():
             self._work(todo)
         for error in self.absent.values():
@@ -146,7 +164,7 @@ class Sweep:
                 and entry.run.key not in self.reused.rows
                 and (task := self.tasks[entry.run.key]).state() in UNSETTLED}
 
-    def _declare(self) -> None:
+    def declare(self) -> None:
         """Writes each run's spec; deletes what is to be trained again."""
         forgiven = set[str]()
         for entry in self.entries:
@@ -159,7 +177,7 @@ class Sweep:
             if self.options.retry_failed and folder.has_failed():
                 folder.clear_error()
                 forgiven.add(folder.key)
-            if folder.is_finished():
+            if folder.is_finished() and folder.claim():
                 lease.remove_dead(folder.path)
             folder.write_spec(entry.run, self.selection.sources.get(entry.run.method))
         forget(self.cache, forgiven)
@@ -245,7 +263,7 @@ class Sweep:
 
     def conclude(self) -> int:
         """Publishes a sweep: tables, figure, verdicts, missing runs; 0 if none is missing."""
-        jobs = Jobs(self.cache)
+        jobs = Jobs(self.cache) if self.jobs is None or self.options.wait else self.jobs
         states = {key: REUSED if key in self.reused.rows else jobs.state(task)
                   for key, task in self.tasks.items()}
         counts = Counter(states[entry.run.key] for entry in self.entries)

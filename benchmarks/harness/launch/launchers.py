@@ -1,17 +1,14 @@
-"""Launchers by name, the one that trains in this process, and what runs are trained on."""
+"""The launcher that trains in this process, and what runs are trained on."""
 
 from argparse import Namespace
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 import time
 
 from benchmarks.harness.errors import LostGpuError
 from benchmarks.harness.launch.execute import execute
-from benchmarks.harness.launch.local import train_in_pool
 from benchmarks.harness.launch.options import Options, asks_for_gpu, overrides
 from benchmarks.harness.launch.progress import POLL_SECONDS, Progress, settled
-from benchmarks.harness.launch.slurm import train_on_slurm
 from benchmarks.harness.spec.artefact import Resources
 from benchmarks.harness.store.processors import cores
 from benchmarks.harness.store.task import Task
@@ -42,11 +39,6 @@ def train_inline(tasks: list[Task], options: Options, progress: Progress) -> Non
         if gpu_is_lost():
             raise LostGpuError("a run has made the GPU unusable in this process; "
                                "the same command goes on with the other runs")
-
-
-Launcher = Callable[[list[Task], Options, Progress], None]
-LAUNCHERS: dict[str, Launcher] = {
-    "local": train_in_pool, "slurm": train_on_slurm, "debug": train_inline}
 
 
 def device_for(needs: Resources, options: Namespace) -> str:

@@ -46,20 +46,26 @@ LEAST_MINUTES = 15  # below it, submitit takes every signal for a time-out
 MARGIN = 3  # limit / estimate, which is from another machine
 START_MINUTES = 10  # for importing torch from a slow file system, and a first look at the data
 RESERVED = ("array", "job_name", "output", "error", "open_mode", "chdir", "requeue", "wrap",
-            "parsable")
+            "parsable", "quiet", "wait", "test_only", "help", "usage", "version")
+FLAGS = ("exclusive", "contiguous", "no_kill", "overcommit", "oversubscribe", "spread_job",
+         "use_min_nodes", "reboot", "hold", "no_requeue", "ignore_pbs", "get_user_env", "propagate",
+         "verbose")  # options of sbatch that need no value
 REPLACES = {"gres": "gpus_per_node", "gpus": "gpus_per_node", "gpus_per_task": "gpus_per_node",
-            "mem_per_cpu": "mem", "mem_per_gpu": "mem"}  # user's key -> our parameter
+            "mem_per_cpu": "mem", "mem_per_gpu": "mem", "cpus_per_gpu": "cpus_per_task",
+            "no_requeue": "requeue"}  # user's key -> our parameter
 TIME = re.compile(r"(?:(?P<days>\d+)-(?P<of_day>\d+)|(?P<hours>\d+))(?::(?P<minutes>\d+))?"
                   r"(?::(?P<seconds>\d+))?")
 
 
 def overrides(words: Iterable[str]) -> dict[str, str]:
-    """The user's KEY=VALUE words as a dictionary; UsageError for other words and reserved keys."""
+    """The user's KEY=VALUE words as a dictionary; the value of a flag without one is empty.
+
+    Raises UsageError for other words and reserved keys."""
     found = {}
     for word in words:
-        key, given, value = word.partition("=")
+        key, _, value = word.partition("=")
         key = key.strip().lstrip("-").replace("-", "_")
-        if not given or not key or not value:
+        if not key or (not value and key not in FLAGS):
             raise UsageError(f"--slurm takes KEY=VALUE, such as partition=gpu, not {word!r}")
         if key in RESERVED:
             raise UsageError(f"--slurm {key}: the suite sets this itself")
@@ -97,8 +103,9 @@ def parameters(
     found: dict[str, Any] = {
         "time": max(LEAST_MINUTES, round(START_MINUTES + expected)),
         "cpus_per_task": needs.cpus, "mem": f"{needs.memory_gb}GB",
+        "requeue": True,
     } | ({"gpus_per_node": needs.gpus} if needs.gpus else {})
-    others: dict[str, str] = {}
+    others: dict[str, str | bool] = {}
     for key, value in own.items():
         found.pop(REPLACES.get(key, ""), None)
         if key == "time":
@@ -106,10 +113,12 @@ def parameters(
         elif key == "setup":
             found[key] = [value]
         elif key in known:
-            found[key] = int(value) if value.isdecimal() else value
+            found[key] = int(value) if value.isdecimal() else value or True
         else:
-            others[key.replace("_", "-")] = value
-    return found | {"additional_parameters": others | {"requeue": True}}
+            others[key.replace("_", "-")] = value or True
+    if found.pop("requeue", False):
+        others["requeue"] = True
+    return found | {"additional_parameters": others}
 
 
 def asks_for_gpu(needs: Resources, own: Mapping[str, str]) -> bool:

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from benchmarks.harness.errors import UsageError
-from benchmarks.harness.store.files import write_atomically
+from benchmarks.harness.store.files import temporary, write_atomically
 
 NAMES = ("checkpoint.pt", "checkpoint.previous.pt")
 DIGEST_BYTES = 32  # SHA-256, before the data
@@ -13,7 +13,7 @@ DIGEST_BYTES = 32  # SHA-256, before the data
 def save(folder: Path, data: bytes) -> None:
     """Writes a new checkpoint and keeps the one before; a kill leaves at least one intact."""
     current, previous = (folder / name for name in NAMES)
-    fresh = folder / "checkpoint.fresh.pt"
+    fresh = temporary(current)  # goes with the leftovers if this process is killed
     write_atomically(fresh, hashlib.sha256(data).digest() + data)
     if current.exists():
         current.replace(previous)

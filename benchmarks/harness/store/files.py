@@ -2,19 +2,26 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+import hashlib
 import json
 import os
 from pathlib import Path
+import re
 import shutil
 import socket
 from typing import BinaryIO
 
-from benchmarks.harness.store.lease import start_time
+from benchmarks.harness.store import lease
 
 
 def temporary(path: Path) -> Path:
     """The temporary name under which this process prepares `path`."""
-    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
+    return path.with_name(f".{path.name}.{socket.gethostname()}-{_here()}.{os.getpid()}.tmp")
+
+
+def _here() -> str:
+    """Tells apart the hosts and containers of one name."""
+    return hashlib.sha256(lease.processes().encode()).hexdigest()[:8]
 
 
 @contextmanager
@@ -55,9 +62,15 @@ def write_if_changed(path: Path, data: bytes) -> bool:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes temporary files and folders of killed processes of this host."""
-    for leftover in folder.glob(f".*.{socket.gethostname()}.*.tmp"):
-        if start_time(int(leftover.suffixes[-2][1:])) is not None:
+    """Removes temporary files and folders of dead processes; the caller holds the folder's lease.
+
+    Another host's process counts as dead if it has written nothing for as long as makes a lease's
+    owner dead."""
+    own = re.compile(rf"\..+\.{re.escape(socket.gethostname())}(-{_here()})?\.(\d+)\.tmp")
+    for leftover in folder.glob(".*.tmp"):
+        found = own.fullmatch(leftover.name)
+        if (lease.start_time(int(found[2])) is not None if found else
+                lease.silence(leftover) < lease.HEARTBEAT_SECONDS * lease.MISSED_HEARTBEATS):
             continue
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks.harness.errors import UsageError
 from benchmarks.harness.spec.artefact import Measure
@@ -23,12 +23,15 @@ from benchmarks.harness.spec.run import SETTLED, Run, canonical
 from benchmarks.harness.store import checkpoints, lease
 from benchmarks.harness.store.files import discard, write_atomically, write_json
 
+T = TypeVar("T")
+
 
 class RunFolder:
     """The files of one run."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.key = path, path.name
+    def __init__(self, path: Path, memory: dict[str, dict[str, Any]] | None = None) -> None:
+        """`memory`: what a command that looks at many runs has seen of each; see `look_again`."""
+        self.path, self.key, self.memory = path, path.name, memory
 
     def state(self) -> str:
         """One of SETTLED, "failed", "running", "missing" or, if its process died, "lost"."""
@@ -38,20 +41,50 @@ class RunFolder:
             return "failed"
         if self.is_being_trained():
             return "running"
-        return "missing" if lease.latest(self.path)[1] is None else "lost"
+        return "lost" if self.claim() else "missing"
 
     def is_finished(self) -> bool:
         """Whether the run has an outcome: done or diverged."""
-        return (self.path / "result.json").exists()
+        return "result.json" in self._names()
 
     def has_failed(self) -> bool:
         """Whether the last attempt ended in an error."""
-        return (self.path / "error.json").exists()
+        return "error.json" in self._names()
+
+    def claim(self) -> Path | None:
+        """The claim in force, of a living process or a dead one."""
+        return lease.latest(self.path, self._names())[1]
+
+    def owner(self) -> lease.ProcessIdentity | None:
+        """Who wrote the claim in force."""
+        claim = self.claim()
+        return self._seen("owner", lambda: lease.owner_of(claim)) if claim else None
 
     def is_being_trained(self) -> bool:
         """Whether a living process has claimed the run."""
-        claim = lease.latest(self.path)[1]
-        return claim is not None and lease.is_alive(claim)
+        claim = self.claim()
+        return claim is not None and self._seen("alive", lambda: lease.is_alive(claim))
+
+    def sibling(self, key: str) -> "RunFolder":
+        """Another run of the same store."""
+        return RunFolder(self.path.with_name(key), self.memory)
+
+    def look_again(self) -> None:
+        """Forgets what was seen of the run."""
+        if self.memory is not None:
+            self.memory.pop(self.key, None)
+
+    def _seen(self, what: str, look: Callable[[], T]) -> T:
+        if self.memory is None:
+            return look()
+        known = self.memory.setdefault(self.key, {})
+        if what not in known:
+            known[what] = look()
+        found: T = known[what]
+        return found
+
+    def _names(self) -> list[str]:
+        return self._seen("names", lambda: lease.files_in(self.path))
 
     def run(self) -> Run:
         """The run that the folder belongs to."""
@@ -59,7 +92,7 @@ class RunFolder:
 
     def result(self) -> dict[str, Any]:
         """The outcome; raises UsageError if its file is corrupt."""
-        return self._read("result.json")
+        return self._seen("result", lambda: self._read("result.json"))
 
     def provenance(self) -> dict[str, Any]:
         """The code, machine, versions and times of the training."""
@@ -120,10 +153,12 @@ class RunFolder:
     def clear_error(self) -> None:
         """Deletes the record of a failure."""
         (self.path / "error.json").unlink(missing_ok=True)
+        self.look_again()
 
     def delete(self) -> None:
         """Removes the run."""
         discard(self.path)
+        self.look_again()
 
     def weights_file(self, epoch: int | None = None) -> Path:
         """The path of the final weights, or of an epoch's snapshot."""
@@ -160,7 +195,8 @@ class RunFolder:
 
     def measurement(self, measure: Measure) -> dict[str, Any] | None:
         """The measure's stored outcome; None, so that it is measured again, unless it is intact."""
-        return intact_measurement(measure.id, lambda name: (self.path / name).read_bytes())
+        return self._seen(measure.id, lambda: intact_measurement(
+            measure.id, lambda name: (self.path / name).read_bytes()))
 
     def measurement_files(self, measure: Measure) -> dict[str, bytes]:
         """The measure's files by name; empty without a complete and intact outcome."""
@@ -174,12 +210,14 @@ class RunFolder:
 class Store:
     """All runs under one folder."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, remembers: bool = False) -> None:
+        """With `remembers`, each file is read once; see `RunFolder.look_again`."""
         self.root = root
+        self.memory: dict[str, dict[str, Any]] | None = {} if remembers else None
 
     def folder(self, key: str) -> RunFolder:
         """The folder of the run with the key; it need not exist."""
-        return RunFolder(self.root / key)
+        return RunFolder(self.root / key, self.memory)
 
 
 def intact_measurement(id: str, read: Callable[[str], bytes]) -> dict[str, Any] | None:
