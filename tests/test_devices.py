@@ -14,9 +14,10 @@ import torch
 from benchmarks import ARTEFACTS
 from benchmarks.harness.command import main, sweep
 from benchmarks.harness.command.arguments import check_values, parser
-from benchmarks.harness.launch import mps, sbatch
+from benchmarks.harness.launch import mps
 from benchmarks.harness.launch.launchers import kind_of_device
 from benchmarks.harness.launch.options import Options
+from benchmarks.harness.slurm import sbatch
 from benchmarks.harness.slurm.sbatch import JobPayload
 from benchmarks.harness.spec.selection import select
 from benchmarks.harness.store import provenance

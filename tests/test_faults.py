@@ -13,8 +13,9 @@ import torch
 
 from benchmarks.harness.command import main
 from benchmarks.harness.errors import LostGpuError
-from benchmarks.harness.launch import execute, launchers, local, sbatch, train_and_measure
+from benchmarks.harness.launch import execute, launchers, local, train_and_measure
 from benchmarks.harness.launch.options import Options
+from benchmarks.harness.slurm import sbatch
 from benchmarks.harness.spec.hyperparameters import UserMethod, resolve
 from benchmarks.harness.store import provenance
 from benchmarks.harness.store.run_folder import Store
