@@ -512,8 +512,8 @@ def test_slurm_node_that_does_not_see_the_cache_is_named_and_burns_no_run(site, 
     with cluster.closed():
         send(site, *FEW)
         site.cache.rename(hidden)
-    await_that(lambda: len([line for line in cluster.queue() if "PENDING" in line]) == 2)
-    await_that(lambda: "JobHeldUser" in cluster.say("squeue", "--noheader", "--format=%r"))
+    await_that(lambda: cluster.say("squeue", "--noheader", "--array",
+                                   "--format=%r").count("held") == 2)
     hidden.rename(site.cache)
     node = socket.gethostname().split(".")[0]
     assert f"--slurm exclude={node}" in site.bench("status", *FEW).stdout
@@ -522,7 +522,7 @@ def test_slurm_node_that_does_not_see_the_cache_is_named_and_burns_no_run(site, 
     assert "2 queued" in said
     shown = cluster.say("scontrol", "show", "job")
     assert shown.count(f"ExcNodeList={node}") == 2
-    assert "JobHeldUser" not in shown
+    assert "held" not in shown
 
 
 def test_slurm_node_that_fails_jobs_within_seconds_is_named(site, cluster):

@@ -19,7 +19,9 @@ BY_SIGNAL = (130, 137, STOPPED)  # somebody ended it
 
 def blind_node(place: JobOfRun) -> str | None:
     """The node on which the queued job did not see the cache, so that it is held."""
-    found = re.search(rf"([^\s|]+) {BLIND}", place.queued.names) if place.queued else None
+    if place.queued is None or "held" not in place.queued.reason.lower():
+        return None
+    found = re.search(rf"([^\s|]+) {BLIND}", place.queued.names)
     return found[1] if found else None
 
 

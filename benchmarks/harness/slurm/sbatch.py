@@ -118,14 +118,15 @@ PASSING = re.compile(r"timed out|temporar|contact|connection|try again|maxsubmit
                      r"|jobs? in queue|busy", re.IGNORECASE)
 MAX_TIME_OUTS = 1000  # submitit's default of 3 would end a long training; it goes on where it was
 SETUP = (  # in front of it, `folder` is set to the submission's
+    # not SLURM_JOB_ID: that of an array's last task stands for the whole array
+    'job="${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}"',
     f'for _ in $(seq {VISIBLE_SECONDS:.0f}); do',
     '  [ -e "$folder/submission.json" ] && break; sleep 1',
     "done",
     'if ! [ -e "$folder/submission.json" ]; then',  # it keeps its place, and says why
-    f'  scontrol update "JobId=$SLURM_JOB_ID" "Comment=$SLURMD_NODENAME {BLIND}"',
-    '  scontrol requeuehold "$SLURM_JOB_ID"; sleep 300; exit 1',
+    f'  scontrol update "JobId=$job" "Comment=$SLURMD_NODENAME {BLIND}"',
+    '  scontrol requeuehold "$job"; sleep 300; exit 1',
     "fi",
-    'job="${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_}${SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}"',
     'exec >>"$folder/${job}_0_log.out" 2>&1',
     f"export PYTHONPATH={shlex.quote(str(provenance.ROOT))}${{PYTHONPATH:+:$PYTHONPATH}}",
     # on a shared file system compile caches are slow, and jobs race for them
@@ -162,7 +163,7 @@ def _attempt(jobs: list[list[Task]], options: Options) -> Submission:
     folder = slurm.cache / "slurm" / f"{slurm.name}-{uuid.uuid4().hex[:8]}"
     submission = Submission(folder, keys, time.time(), queue.user())
     orders = [JobPayload.of(runs, options, provenance.fingerprint()) for runs in jobs]
-    with _until_told() as stop:
+    with stop_on_signals() as stop:  # sbatch is to tell the id of what it makes
         submission.write()
         try:
             # submitit prints what it raises
@@ -178,19 +179,6 @@ def _attempt(jobs: list[list[Task]], options: Options) -> Submission:
             _withdraw(submission)
             raise KeyboardInterrupt
     return submission
-
-
-@contextmanager
-def _until_told() -> Iterator[StopRequest]:
-    """Holds SIGINT and SIGTERM back inside, also from sbatch: it must tell the id of what it made.
-
-    SIGINT reaches it from the terminal too, and any thread of this process may take a signal."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-    try:
-        with stop_on_signals() as stop:
-            yield stop
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _withdraw(submission: Submission) -> None:
@@ -236,6 +224,10 @@ class Executor(SlurmExecutor):
             job = f"{array}_{number}" if len(orders) > 1 else array
             pickle.rename(JobPaths(self.folder, job).submitted_pickle)
         return array
+
+    def _make_submission_command(self, submission_file_path: Path) -> list[str]:
+        # a session of its own, which Ctrl-C on this terminal does not reach
+        return ["setsid", "--wait", "sbatch", str(submission_file_path)]
 
     @property
     def _submitit_command_str(self) -> str:
