@@ -147,3 +147,89 @@ class Cluster:
             self.await_empty()
         for name in list(self.daemons):
             self.stop(name)
+
+
+class TwoNodes(Cluster):
+    """Two nodes of this machine, each with a host name, a network and mounts of its own."""
+
+    NODES = ("nodea", "nodeb")
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.bridge, network = f"wae{os.getpid()}", f"10.{os.getpid() % 200 + 20}.113"
+        path = folder / "slurm.conf"
+        text = path.read_text().replace("(127.0.0.1)", f"({network}.1)")
+        text = text.replace(f"{folder}/spool", f"{folder}/spool.%n").replace(
+            f"{folder}/slurmd.", f"{folder}/slurmd.%n.").replace("GresTypes=gpu\n", "").replace(
+            "KillWait=60", "KillWait=10")
+        head, _ = text.split("NodeName=", 1)
+        for k, name in enumerate(self.NODES):
+            head += f"NodeName={name} NodeAddr={network}.{11 + k} CPUs=2 RealMemory=16000\n"
+        path.write_text(head + "PartitionName=main Nodes=nodea,nodeb Default=YES State=UP\n")
+        (folder / "gres.conf").write_text("")
+        run("ip", "link", "add", self.bridge, "type", "bridge")
+        run("ip", "address", "add", f"{network}.1/24", "dev", self.bridge)
+        run("ip", "link", "set", self.bridge, "up")
+        for k, name in enumerate(self.NODES):
+            space, outer = self.space(name), self.link(name)
+            run("ip", "netns", "add", space)
+            run("ip", "link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", space)
+            run("ip", "link", "set", outer, "master", self.bridge, "up")
+            run("ip", "-netns", space, "address", "add", f"{network}.{11 + k}/24", "dev", "eth0")
+            for inner in ("eth0", "lo"):
+                run("ip", "-netns", space, "link", "set", inner, "up")
+
+    def space(self, node: str) -> str:
+        """The name of a node's network namespace."""
+        return f"{self.bridge}-{node}"
+
+    def link(self, node: str) -> str:
+        """The name of the network device that leads to a node."""
+        return f"{self.bridge}{node[-1]}"
+
+    def start(self, name: str, *before: str) -> None:
+        """Starts slurmctld, slurmd on both nodes, or slurmd on the node of that name.
+
+        `before`: shell commands that the node executes first."""
+        if name == "slurmctld":
+            super().start(name)
+            return
+        for node in self.NODES if name == "slurmd" else (name,):
+            script = " && ".join((f"hostname {node}", *before, "exec slurmd -D"))
+            with open(self.folder / f"{node}.out", "ab") as out:
+                self.daemons[node] = subprocess.Popen(
+                    ["nsenter", f"--net=/run/netns/{self.space(node)}", "unshare", "--uts",
+                     "--mount", "sh", "-c", script],
+                    env=self.env, stdout=out, stderr=out, start_new_session=True)
+
+    def cut(self, node: str) -> None:
+        """Takes the node off the network; the controller gives it up, its jobs go on."""
+        run("ip", "link", "set", self.link(node), "down")
+        self.say("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=cut")
+
+    def switch_off(self, node: str) -> None:
+        """Ends every process of the node at once; the controller gives it up."""
+        for pid in run("ip", "netns", "pids", self.space(node)).split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        self.daemons.pop(node).wait()
+        self.cut(node)
+
+    def restore(self, node: str) -> None:
+        """The node is there again."""
+        run("ip", "link", "set", self.link(node), "up")
+        if node not in self.daemons:
+            self.start(node)
+        self.say("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        self.await_up()
+
+    def __exit__(self, *error) -> None:
+        super().__exit__(*error)
+        for node in self.NODES:
+            run("ip", "netns", "delete", self.space(node))
+        run("ip", "link", "delete", self.bridge)
+
+
+def run(*words: str) -> str:
+    """Runs a command to its end; returns what it prints."""
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
