@@ -14,8 +14,8 @@ TEMPERATURES: tuple[Variation, ...] = (
 TEMPERATURES += (
     Variation("fig3-isotropy", "effective_rank", "moca[lam=1000,tau=1]", "moca[lam=1000]",
               "τ = 1 in the place of .05, λ = 1000, CIFAR-10"),
-    Variation("fig8-reconstruction", "test_reconstruction", "moca[lam=1000,tau=1]",
-              "moca[lam=1000]", "τ = 1 in the place of .05, λ = 1000, CIFAR-10"))
+    Variation("fig8-reconstruction", "test_reconstruction", "moca[lam=1000,Appendix D]",
+              "moca[lam=1000]", "Appendix D's settings in the place of A's, λ = 1000, CIFAR-10"))
 MOMENTUM = (Variation("table4", "fid", "m0=0.99", "m0=0.999",
                       "m0 = .99 in the place of .999, CelebA"),)
 PANELS = tuple(

@@ -76,6 +76,15 @@ def no_data(monkeypatch):
     monkeypatch.delenv("WAE_BENCH_DATA_DIR", raising=False)
 
 
+@pytest.fixture(autouse=True)
+def no_adopted_code():
+    """A job that a test executes in this process must not name the code for later tests."""
+    yield
+    provenance = sys.modules.get("benchmarks.harness.store.provenance")
+    if provenance:
+        provenance._adopted.clear()
+
+
 @pytest.fixture
 def place(tmp_path):
     return Place(tmp_path)

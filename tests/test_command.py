@@ -290,7 +290,7 @@ def damaged(folder, damage):
     if damage == "cut":
         data.write_text("".join(lines[:14]))
     elif damage == "short":
-        there = [k for k, line in enumerate(lines) if ",mmd," in line]
+        there = [k for k, line in enumerate(lines) if ",gan," in line]
         data.write_text("".join([*lines[:there[-1]], *lines[there[-1] + 1:]]))
     elif damage == "cut in mid-line":
         data.write_text("".join(lines)[:-1])
@@ -375,15 +375,15 @@ def test_repeated_command_is_fast_and_imports_no_torch(fig1_sweep):
 
 def test_list_plan_and_status_report_run_states(fig1_sweep, place):
     listed = fig1_sweep.bench("list", "fig1", "--scale", "smoke").stdout
-    assert "results there; runs: 58 done" in listed
+    assert "results there; runs: 62 done" in listed
     planned = fig1_sweep.bench("plan", "fig1", "--scale", "smoke", "--seeds", "3").stdout
-    assert "87 runs (29 arms, 3 seeds): 58 done, 29 missing" in planned
-    assert "to train: 29" in planned
+    assert "93 runs (31 arms, 3 seeds): 62 done, 31 missing" in planned
+    assert "to train: 31" in planned
     assert re.search(r"about \d+\.\d core-minutes", fig1_sweep.bench(
         "plan", "fig1", "--scale", "smoke", "--seeds", "3").stdout)
     again = fig1_sweep.bench("plan", "fig1", "--scale", "smoke", "--rerun").stdout
-    assert "to train: 58" in again
-    assert "58 done" in fig1_sweep.bench("status", "fig1", "--scale", "smoke").stdout
+    assert "to train: 62" in again
+    assert "62 done" in fig1_sweep.bench("status", "fig1", "--scale", "smoke").stdout
     assert "as counted: none was measured" in place.bench("plan", "fig1").stdout
     assert not place.cache.exists()
 

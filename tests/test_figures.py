@@ -35,7 +35,7 @@ def lines_of(figure):
 
 def test_figure_1_lines_equal_the_arms_of_data_csv(data):
     drawn = lines_of(FIGURES["convergence"](data, UNUSED))
-    assert len(drawn) == data["panel"].nunique() == 5
+    assert len(drawn) == data["panel"].nunique() == 6
     for panel, rows in data.groupby("panel"):
         lines = {line.get_label(): line for line in drawn[convergence.TITLES[panel]]}
         assert len(lines) == rows["arm"].nunique()

@@ -94,7 +94,7 @@ def test_two_commands_at_once_train_each_run_once(fig1_sweep, place):
     assert [rival.returncode for rival in rivals] == [0, 0], outputs
     assert place.tables() == fig1_sweep.tables()
     logs = list((place.cache / "runs").glob("*/log.txt"))
-    assert len(logs) == 58
+    assert len(logs) == 62
     for log in logs:
         assert log.read_text().count("from step 0") == 1
 

@@ -118,8 +118,7 @@ def test_claim_filters_hide_other_rows(window, url):
 
 def test_images_are_enlarged_and_grids_keep_their_pixels(window, url):
     with opened(window, url) as page:
-        drawn = page.locator("#fig1-synthetic-paper figure img").first
-        assert drawn.get_attribute("src").startswith("data:image/svg+xml")
+        assert page.locator("figure img[src^='data:image/svg+xml']").count() > 0
         assert page.locator("#fig14-cifar10-samples-mini figure img[src*='svg+xml']").count() == 0
         tile = page.locator("#fig14-cifar10-samples-mini img.pixels").first
         size = tile.evaluate("""(i) => [i.getBoundingClientRect().width, i.naturalWidth,

@@ -12,7 +12,7 @@ import torch
 from benchmarks.harness.data.datasets import Split, points
 from benchmarks.harness.measure import feature_scores, trained_model
 from benchmarks.harness.measure.feature_scores import SUBSETS, manifold_scores
-from benchmarks.harness.measure.features import Classifier
+from benchmarks.harness.measure.features import CLASSIFIERS, Classifier
 from benchmarks.harness.measure.measures import MEASURES
 from benchmarks.harness.measure.trained_model import Model, TrainedModel, in_chunks
 from benchmarks.harness.spec.hyperparameters import resolve
@@ -128,7 +128,7 @@ def test_points_in_chunks_stay_on_the_device():
 
 def test_the_classifiers_accuracy_on_a_gpu_is_the_cpus():
     torch.manual_seed(0)
-    network = Classifier((4, 8, 8, 8))
+    network = Classifier(CLASSIFIERS["cifar10"]._replace(widths=(4, 8, 8, 8)))
     x = torch.randint(0, 256, (40, 3, 32, 32), generator=draws(), dtype=torch.uint8)
     test = Split(x, torch.from_numpy(np.arange(40) % 10))
     expected = accuracy_of(network, test, "cpu")

@@ -11,7 +11,7 @@ from benchmarks.harness.store.run_folder import RunFolder
 
 SEEDS = 38
 MANY = ("fig1-synthetic", "--scale", "smoke", "--seeds", str(SEEDS))
-RUNS = 29 * SEEDS
+RUNS = 31 * SEEDS
 COUNTED = """#!/bin/sh
 echo attempt >> "$(dirname "$0")/attempts"
 exec /usr/bin/sbatch "$@"

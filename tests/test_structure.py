@@ -152,7 +152,7 @@ def test_readme_example_method_joins_figure_csv_and_claims(place):
     (code,) = re.findall(r"```python\n(.*?)```", readme(), re.DOTALL)
     assert len(code.splitlines()) <= 30
     (place.folder / "energy_power.py").write_text(code)
-    (line,) = [line for line in readme().splitlines() if "--with energy_power.py" in line]
+    line = next(line for line in readme().splitlines() if "--with energy_power.py" in line)
     words = shlex.split(line)
     assert words[1] == "bench.py"
     done = place.bench(*words[2:], "--scale", "smoke", "--seeds", "2")

@@ -112,7 +112,7 @@ def test_results_with_missing_runs_are_not_complete(fig1_sweep, capsys, tmp_path
                            if not line.startswith("smoke,mmd,"))
         (place.smoke / path.name).write_text(text)
     assert main.main(["verify", "fig1", "--scale", "smoke", *place.options]) == 1
-    assert "2 of 58 runs are missing" in capsys.readouterr().out
+    assert "2 of 62 runs are missing" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")

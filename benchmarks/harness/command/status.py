@@ -107,12 +107,14 @@ def cancel(selections: list[Selection], store: Store, options: Namespace) -> int
 
 
 def _tell_data(runs: Iterable[Run], options: Namespace, told: set[str]) -> None:
-    """Prints what has to be packed and, unless `told`, what is understood of a known data set."""
+    """Prints what has to be packed and, unless `told`, what is understood of a set that is named.
+
+    Where none is, nothing is looked for: that would import what reads images."""
     root = options.cache_dir / "data"
     sets = {run.packed_name: run for run in runs if is_packed(run)}
     if names := [name for name in sorted(sets) if not packed_folder(root, name).exists()]:
         print(f"  data to be found and packed first: {', '.join(names)}")
-    for name, run in sorted(sets.items()):
+    for name, run in sorted(sets.items()) if options.paths or options.data_dir else ():
         if name not in told and not run.data_digest:  # the user's own is shown by now
             from benchmarks.harness.data.packed import foreseen  # numpy
             say(f"  {foreseen(run, root, options.data_dir, options.paths)}")

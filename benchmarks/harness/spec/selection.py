@@ -135,7 +135,7 @@ def asked_curves(
     for artefact in artefacts:
         curves = artefact.curves(scale)
         for arm in artefact.arms(scale) if curves else ():
-            if data and not data.fits(arm.run):
+            if data and not data.trains(arm.run):
                 continue
             run = _adapted(arm, artefact, data, precision).run
             fitting = map(data.curve, curves) if data else curves

@@ -53,6 +53,10 @@ class UserData:
         """Whether the run trains on images instead of drawn points."""
         return not run.dataset.startswith("synthetic")
 
+    def trains(self, run: Run) -> bool:
+        """Whether there are enough images for the run, too."""
+        return self.fits(run) and min(run.n_train, self.n_train) >= run.batch
+
     def arm(self, artefact: Artefact, arm: Arm) -> Arm:
         """The arm on these images; raises UsageError if the artefact or arm cannot use them.
 
