@@ -31,14 +31,13 @@ SVAE, MMD, OF_TABLE_2 = "d3c15ec9b888f7b2", "741a7f3d7812a330", "2c6a2c8dfa1a6b3
 SMOKE = ("--scale", "smoke", "--cluster", "debug")
 CODES = ("fig7", "--methods", "svae", "--seeds", "1")  # asks for SVAE alone
 THREE = ("fig1", "--methods", "mmd", "--seeds", "1")  # asks for MMD and two others
-WITHOUT_TORCH = ("import sys; sys.path.insert(0, sys.argv.pop(1)); import bench; "
-                 "from benchmarks.harness.start import main; status = main(sys.argv[1:]); sys.exit('torch' if 'torch' in sys.modules else status)")
-
-
-@pytest.fixture(autouse=True)
-def old_pictures_count(monkeypatch):
-    """Pictures were revised since the old store was made."""
-    monkeypatch.setattr(artefact, "REVISIONS", {})
+WITHOUT_TORCH = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from benchmarks.harness.start import main
+status = main()
+sys.exit("torch" if "torch" in sys.modules else status)
+"""
 
 
 def ask(capsys, place, *words):
@@ -54,8 +53,9 @@ def contents(folder):
 
 
 @pytest.fixture
-def there(tmp_path):
+def there(tmp_path, monkeypatch):
     """The old store as another machine's, a copy of the test's own."""
+    monkeypatch.setattr(artefact, "REVISIONS", {})  # its pictures were revised since
     return Path(shutil.copytree(OLD, tmp_path / "there" / "runs"))
 
 

@@ -51,7 +51,7 @@ def test_samples_are_prior_draws_of_the_seed_decoded(model):
 def test_scores_may_take_more_samples_than_test_images(model, monkeypatch):
     torch.manual_seed(0)
     network = Classifier(CLASSIFIERS["cifar10"]._replace(widths=(4, 8, 8, 8))).eval()
-    monkeypatch.setattr(features, "shipped_classifier", lambda: network)
+    monkeypatch.setattr(features, "shipped_classifier", lambda name: network)
     more = TrainedModel(RUN, (model.encoder, model.decoder), model.test, model.root, "cpu", 3 * N)
     assert torch.equal(more.samples, model.decoder(Sphere(8).sample(3 * N, generator(
         0, "samples"))))

@@ -256,9 +256,11 @@ def outside_git(tmp_path, monkeypatch):
     """The code as it lies where there is no git."""
     provenance.fingerprint()
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
-    provenance.code.cache_clear()
+    for cached in (provenance.code, provenance.note_code):
+        cached.cache_clear()
     yield
-    provenance.code.cache_clear()
+    for cached in (provenance.code, provenance.note_code):
+        cached.cache_clear()
 
 
 @pytest.mark.parametrize("named", [NAMED, "", None])
