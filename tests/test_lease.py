@@ -59,7 +59,7 @@ def test_claim_of_a_hidden_process_is_judged_by_its_heartbeats(tmp_path, monkeyp
 
 
 def test_claim_that_may_not_be_read_is_judged_by_its_heartbeats(tmp_path, monkeypatch):
-    def refuse(path):
+    def refuse(path, **how):
         raise PermissionError
     (tmp_path / "claim.0").touch()
     monkeypatch.setattr(Path, "read_text", refuse)
